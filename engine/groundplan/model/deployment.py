@@ -1,0 +1,125 @@
+"""A deployment and its node instances: what exists, as the store knows it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
+from groundplan.model.values import Data
+
+
+class InstanceState(StrEnum):
+    """States of a node instance, in the order of its life (spec 5.2)."""
+
+    UNINITIALIZED = "uninitialized"
+    INITIALIZING = "initializing"
+    CREATING = "creating"
+    CREATED = "created"
+    CONFIGURING = "configuring"
+    CONFIGURED = "configured"
+    STARTING = "starting"
+    STARTED = "started"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    DELETING = "deleting"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelationshipInstance:
+    """A relationship between two instances.
+
+    Attributes:
+        index: which relationship of the source's template this is, counted from 0; two relationships to one target
+            stay apart by it (spec Appendix B 9).
+    """
+
+    index: int
+    type: str
+    target_node: NodeId
+    target: InstanceId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GroupMembership:
+    """The scaling-group instance that a node instance belongs to."""
+
+    name: str
+    id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeInstance:
+    """One instance of a node template (spec 5.1).
+
+    Attributes:
+        index: 1-based among the instances of its node.
+        host: the instance that hosts it (itself for a host), or None.
+        runtime_properties: JSON data, `Sensitive` where secret.
+        system_properties: what the engine notes about it, for example `status` (spec 5.7).
+        version: grows with each change; a write with an older one is refused.
+    """
+
+    id: InstanceId
+    node: NodeId
+    index: int
+    host: InstanceId | None = None
+    state: InstanceState = InstanceState.UNINITIALIZED
+    relationships: tuple[RelationshipInstance, ...] = ()
+    scaling_groups: tuple[GroupMembership, ...] = ()
+    runtime_properties: Mapping[str, Data] = field(default_factory=dict)
+    system_properties: Mapping[str, Data] = field(default_factory=dict)
+    version: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Owner:
+    """The component that created a deployment: only it may change or delete it."""
+
+    deployment: DeploymentId
+    instance: InstanceId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """An environment made from one blueprint with inputs.
+
+    Attributes:
+        digest: content of the blueprint it was made from; replacing the blueprint leaves it as it is.
+        inputs: every declared input, supplied values and defaults, functions as written (JSON data).
+        labels: key to values.
+    """
+
+    id: DeploymentId
+    blueprint: BlueprintId
+    digest: Digest
+    created_at: datetime
+    inputs: Mapping[str, Data] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    display_name: str = ""
+    owner: Owner | None = None
+
+
+class DependencyKind(StrEnum):
+    """Why one deployment needs another (spec 6.4)."""
+
+    COMPONENT = "component"
+    SHARED_RESOURCE = "shared resource"
+    CAPABILITY = "capability"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Dependency:
+    """An inter-deployment dependency: `source` needs `target`.
+
+    Attributes:
+        id: for example `component.db_a1b2c3` or `outputs.url.get_capability`.
+    """
+
+    id: str
+    kind: DependencyKind
+    source: DeploymentId
+    target: DeploymentId
+    node: NodeId | None = None
+    execution: ExecutionId | None = None

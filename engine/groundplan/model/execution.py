@@ -1,0 +1,181 @@
+"""Executions, what came of their tasks, and what is told about them; the legal changes of state among them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
+from groundplan.model.values import Data
+
+
+class ExecutionStatus(StrEnum):
+    """Spec 5.8; `terminated` is shown as "completed"."""
+
+    PENDING = "pending"
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    STARTED = "started"
+    CANCELLING = "cancelling"
+    FORCE_CANCELLING = "force_cancelling"
+    KILL_CANCELLING = "kill_cancelling"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+    FAILED = "failed"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether only `resume` can change it."""
+        return self in FINAL
+
+
+FINAL: Final = frozenset({ExecutionStatus.CANCELLED, ExecutionStatus.TERMINATED, ExecutionStatus.FAILED})
+
+
+class TaskState(StrEnum):
+    """Where a task stands in the record."""
+
+    PENDING = "pending"
+    STARTED = "started"
+    """An attempt is recorded as begun; without an outcome it may have run."""
+    RESCHEDULED = "rescheduled"
+    """The last attempt failed and another is due."""
+    WAITING = "waiting"
+    """It waits for a child execution and holds no thread."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    IGNORED = "ignored"
+    """It failed and the workflow goes on."""
+
+
+class Verdict(StrEnum):
+    """What follows from an attempt."""
+
+    SUCCEEDED = "succeeded"
+    RETRY = "retry"
+    """Failed or asked to be repeated; another attempt is allowed."""
+    FAILED = "failed"
+    """Failed for good: non-recoverable, or the attempts are used up."""
+    WAITING = "waiting"
+    """Goes on when an execution ends."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why an attempt did not succeed.
+
+    Attributes:
+        type: the exception's name, for example `NonRecoverableError`.
+        message: what happened, secrets masked.
+        recoverable: whether trying again can help.
+        detail: longer text (a traceback, the output of a script), secrets masked; may be empty.
+    """
+
+    type: str
+    message: str
+    recoverable: bool = True
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How one attempt ended: the only thing an attempt gives back; it never raises.
+
+    Attributes:
+        retry_after: seconds to wait before the next attempt, or None for the configured interval.
+        asked_to_retry: the operation itself asked (`ctx.operation.retry`); ignoring failures does not end that
+            (spec 5.4).
+        runtime_properties: for each instance that changed, its whole runtime properties.
+        waits_for: the execution whose end finishes the task, for `WAITING`.
+    """
+
+    verdict: Verdict
+    result: Data = None
+    failure: Failure | None = None
+    retry_after: float | None = None
+    asked_to_retry: bool = False
+    runtime_properties: Mapping[InstanceId, Mapping[str, Data]] = field(default_factory=dict)
+    waits_for: ExecutionId | None = None
+
+
+class EventType(StrEnum):
+    """Spec 5.12."""
+
+    WORKFLOW_STARTED = "workflow_started"
+    WORKFLOW_SUCCEEDED = "workflow_succeeded"
+    WORKFLOW_FAILED = "workflow_failed"
+    WORKFLOW_CANCELLED = "workflow_cancelled"
+    WORKFLOW_STAGE = "workflow_stage"
+    WORKFLOW_NODE_EVENT = "workflow_node_event"
+    SENDING_TASK = "sending_task"
+    TASK_STARTED = "task_started"
+    TASK_SUCCEEDED = "task_succeeded"
+    TASK_RESCHEDULED = "task_rescheduled"
+    TASK_FAILED = "task_failed"
+    PLUGIN_EVENT = "plugin_event"
+    LOG = "log"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One thing that happened, secrets masked.
+
+    Attributes:
+        level: of a log record (`info`, `warning`...), else empty.
+        operation: full name of the operation, or empty.
+        target: the other end, in a relationship operation.
+    """
+
+    at: datetime
+    type: EventType
+    message: str
+    execution: ExecutionId
+    deployment: DeploymentId
+    level: str = ""
+    instance: InstanceId | None = None
+    target: InstanceId | None = None
+    operation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParentTask:
+    """The task of a parent execution that waits for this one."""
+
+    execution: ExecutionId
+    task: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """One run of a workflow on a deployment.
+
+    Attributes:
+        error: why it failed, secrets masked; empty otherwise.
+        parent: the task that started it as part of a composition, or None.
+        stage: number of the workflow's stages planned so far.
+    """
+
+    id: ExecutionId
+    deployment: DeploymentId
+    workflow: str
+    status: ExecutionStatus
+    created_at: datetime
+    parameters: Mapping[str, Data] = field(default_factory=dict)
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    error: str = ""
+    parent: ParentTask | None = None
+    is_dry_run: bool = False
+    stage: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lease:
+    """Which driver may write for an execution; every write carries the number and is refused when stale."""
+
+    execution: ExecutionId
+    driver: str
+    """Host name and process id, for example `build7:4711`."""
+    fence: int
+    heartbeat: datetime

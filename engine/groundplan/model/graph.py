@@ -1,0 +1,85 @@
+"""What a workflow plans: tasks and their order. It knows order, not how to run; `planning.advance` walks it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from groundplan.model.deployment import InstanceState
+from groundplan.model.ids import InstanceId
+from groundplan.model.values import Data
+
+
+class TaskKind(StrEnum):
+    """What the driver does for a task."""
+
+    OPERATION = "operation"
+    """Run one operation of a plugin."""
+    CHILD = "child"
+    """One step with a child deployment; the engine's own, not a plugin's (house: composition belongs to the engine)."""
+    STATE = "state"
+    """Only set the instance's state: nothing to run."""
+
+
+class Side(StrEnum):
+    """On which end of a relationship an operation runs."""
+
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RelationshipRef:
+    """The relationship instance that a relationship operation belongs to.
+
+    Attributes:
+        index: the relationship's place in the source template's list.
+    """
+
+    index: int
+    source: InstanceId
+    target: InstanceId
+    side: Side
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """One vertex of a task graph.
+
+    Attributes:
+        number: its place in the graph, from 0, unique within the execution.
+        instance: the node instance it is for (the source's in a relationship operation).
+        operation: full name, `cloudify.interfaces.lifecycle.create`; empty for `STATE`.
+        before: state that the instance gets when the task starts, or None.
+        after: state that it gets when the task succeeds, or None.
+        ignore_failure: the workflow goes on when it fails (spec 5.4).
+        retries: attempts after the first, overriding the operation's and the engine's; None leaves them.
+        arguments: operation inputs laid over those of the blueprint (`operation_kwargs`, spec 5.7).
+    """
+
+    number: int
+    kind: TaskKind
+    instance: InstanceId
+    operation: str = ""
+    relationship: RelationshipRef | None = None
+    before: InstanceState | None = None
+    after: InstanceState | None = None
+    ignore_failure: bool = False
+    retries: int | None = None
+    arguments: Mapping[str, Data] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The operation's last part, as people read it (`create`); the state's name for a state task."""
+        return self.operation.rpartition(".")[2] or str(self.after or "")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskGraph:
+    """Tasks and, for each, the numbers of the tasks it waits for.
+
+    Invariant: `waits[i]` belongs to `tasks[i]`, `tasks[i].number == first + i`, and the graph is acyclic.
+    """
+
+    tasks: Sequence[Task]
+    waits: Sequence[Sequence[int]]
+    first: int = 0

@@ -1,0 +1,207 @@
+"""What an author can write as a value, and what evaluating it gives.
+
+`Value` is the positioned form: scalars are plain Python objects, collections remember where they stood, and an
+intrinsic function is a `Call`. `Data` is the evaluated form: plain lists and dictionaries, in which what came
+from a secret is wrapped in `Sensitive`. Reading text is `dsl.reader`'s work, evaluating is `planning.evaluate`'s.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+NOWHERE: Final = -1
+"""The position of a value that no text holds (a default of the engine's, or a plan read from the store)."""
+
+
+class Field(msgspec.Struct, frozen=True, gc=False):
+    """One entry of a mapping or one item of a sequence.
+
+    Attributes:
+        value: the value.
+        at: position of the value (an offset into the source set, see `diagnostics.span`).
+        key_at: position of the key; equal to `at` in a sequence.
+    """
+
+    value: "Value"
+    at: int = NOWHERE
+    key_at: int = NOWHERE
+
+
+class Map(msgspec.Struct, frozen=True, gc=False):
+    """A mapping with its entries in the author's order."""
+
+    entries: dict[str, Field]
+    at: int = NOWHERE
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.entries
+
+    def get(self, key: str) -> "Value":
+        """Return the value under `key`, or None when it is absent."""
+        field = self.entries.get(key)
+        return None if field is None else field.value
+
+    def items(self) -> Iterator[tuple[str, "Value"]]:
+        """Yield (key, value) in the author's order."""
+        return ((key, field.value) for key, field in self.entries.items())
+
+
+class Seq(msgspec.Struct, frozen=True, gc=False):
+    """A sequence of values."""
+
+    items: tuple[Field, ...]
+    at: int = NOWHERE
+
+    def values(self) -> Iterator["Value"]:
+        """Yield the values in order."""
+        return (field.value for field in self.items)
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """An intrinsic function that has not been evaluated: `{name: argument}` in a blueprint.
+
+    Attributes:
+        name: for example `get_input`.
+        argument: as written; may hold further calls.
+        expected_type: the second key `type`, where the author gave one (spec 3.1).
+    """
+
+    name: str
+    argument: "Value"
+    at: int = NOWHERE
+    expected_type: str | None = None
+
+
+class Sensitive(msgspec.Struct, frozen=True, gc=False):
+    """Evaluated data that came from a secret; people see dots."""
+
+    value: Any
+
+    def __repr__(self) -> str:
+        return "Sensitive(******)"
+
+
+Value: TypeAlias = bool | int | float | str | Map | Seq | Call | Sensitive | None
+Data: TypeAlias = Any
+"""JSON data (None, bool, int, float, str, list, dict with text keys), with `Sensitive` anywhere inside."""
+
+FUNCTIONS: Final = frozenset(
+    {
+        "concat",
+        "get_attribute",
+        "get_attributes_dict",
+        "get_attributes_list",
+        "get_capability",
+        "get_consumers",
+        "get_environment_capability",
+        "get_group_capability",
+        "get_input",
+        "get_label",
+        "get_property",
+        "get_secret",
+        "get_sys",
+        "merge",
+        "string_find",
+        "string_lower",
+        "string_replace",
+        "string_split",
+        "string_upper",
+    }
+)
+"""Names of the intrinsic functions (spec 3.3). A mapping with one of them as its only key is a call."""
+
+TYPED_FUNCTIONS: Final = frozenset({"get_input"})
+"""Functions that may carry a second key `type` (spec 3.1)."""
+
+
+def from_data(data: Data) -> Value:
+    """Make a positionless value of JSON data, recognising intrinsic functions by their shape (spec 3.1)."""
+    if isinstance(data, dict):
+        name = function_name(data)
+        if name is not None:
+            return Call(name, from_data(data[name]), NOWHERE, data.get("type"))
+        return Map({key: Field(from_data(item)) for key, item in data.items()})
+    if isinstance(data, list | tuple):
+        return Seq(tuple(Field(from_data(item)) for item in data))
+    return data  # type: ignore[no-any-return]
+
+
+def to_data(value: Value) -> Data:
+    """Return a value as JSON data with its functions as an author writes them."""
+    if isinstance(value, Map):
+        return {key: to_data(field.value) for key, field in value.entries.items()}
+    if isinstance(value, Seq):
+        return [to_data(field.value) for field in value.items]
+    if isinstance(value, Call):
+        written = {value.name: to_data(value.argument)}
+        return written if value.expected_type is None else {**written, "type": value.expected_type}
+    return value
+
+
+def function_name(data: Mapping[str, Any]) -> str | None:
+    """Return the name of the intrinsic function that a mapping's shape stands for, or None."""
+    if len(data) == 1:
+        (name,) = data
+        return name if name in FUNCTIONS else None
+    if len(data) == 2 and isinstance(data.get("type"), str):
+        return next((name for name in data if name in TYPED_FUNCTIONS), None)
+    return None
+
+
+def calls(value: Value) -> Iterator[Call]:
+    """Yield every call inside a value, the inner ones before the outer."""
+    if isinstance(value, Map | Seq):
+        fields = value.entries.values() if isinstance(value, Map) else value.items
+        for field in fields:
+            yield from calls(field.value)
+    elif isinstance(value, Call):
+        yield from calls(value.argument)
+        yield value
+
+
+def reveal(data: Data) -> Data:
+    """Return data with every `Sensitive` unwrapped."""
+    return _transform(data, lambda found: reveal(found.value))
+
+
+def conceal(data: Data, shown: str = "******") -> Data:
+    """Return data with every `Sensitive` replaced by a constant that people may see."""
+    return _transform(data, lambda _: shown)
+
+
+def _transform(data: Data, sensitive: Callable[[Sensitive], Data]) -> Data:
+    if isinstance(data, Sensitive):
+        return sensitive(data)
+    if isinstance(data, dict):
+        return {key: _transform(item, sensitive) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_transform(item, sensitive) for item in data]
+    return data
+
+
+def sensitive_texts(data: Data) -> Iterator[str]:
+    """Yield every text (and every number as text) that stands inside a `Sensitive`."""
+    if isinstance(data, Sensitive):
+        yield from _texts(data.value)
+    elif isinstance(data, dict):
+        for item in data.values():
+            yield from sensitive_texts(item)
+    elif isinstance(data, list):
+        for item in data:
+            yield from sensitive_texts(item)
+
+
+def _texts(data: Data) -> Iterator[str]:
+    if isinstance(data, Sensitive):
+        yield from _texts(data.value)
+    elif isinstance(data, dict):
+        for item in data.values():
+            yield from _texts(item)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _texts(item)
+    elif isinstance(data, str):
+        yield data
+    elif isinstance(data, int | float) and not isinstance(data, bool):
+        yield str(data)
