@@ -18,9 +18,9 @@ class UsageError(Exception):
         self.fix = fix
 
 
-class Conflict(UsageError):  # noqa: N818 - the word of the glossary
+class Conflict(UsageError):
     """Somebody else holds or changed what the call wanted to change."""
 
 
-class NotFound(UsageError):  # noqa: N818 - reads as a statement where it is raised
+class NotFound(UsageError):
     """The thing that the call names does not exist."""

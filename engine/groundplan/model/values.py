@@ -29,10 +29,15 @@ class Field(msgspec.Struct, frozen=True, gc=False):
 
 
 class Map(msgspec.Struct, frozen=True, gc=False):
-    """A mapping with its entries in the author's order."""
+    """A mapping with its entries in the author's order.
+
+    Attributes:
+        may_hold_calls: False when it is known that no call stands anywhere inside, so that a search can pass it by.
+    """
 
     entries: dict[str, Field]
     at: int = NOWHERE
+    may_hold_calls: bool = True
 
     def __contains__(self, key: str) -> bool:
         return key in self.entries
@@ -48,10 +53,11 @@ class Map(msgspec.Struct, frozen=True, gc=False):
 
 
 class Seq(msgspec.Struct, frozen=True, gc=False):
-    """A sequence of values."""
+    """A sequence of values; `may_hold_calls` as in `Map`."""
 
     items: tuple[Field, ...]
     at: int = NOWHERE
+    may_hold_calls: bool = True
 
     def values(self) -> Iterator["Value"]:
         """Yield the values in order."""
@@ -64,13 +70,16 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         name: for example `get_input`.
         argument: as written; may hold further calls.
+        at: position of the function's name.
         expected_type: the second key `type`, where the author gave one (spec 3.1).
+        argument_at: position of the argument.
     """
 
     name: str
     argument: "Value"
     at: int = NOWHERE
     expected_type: str | None = None
+    argument_at: int = NOWHERE
 
 
 class Sensitive(msgspec.Struct, frozen=True, gc=False):
@@ -152,9 +161,10 @@ def function_name(data: Mapping[str, Any]) -> str | None:
 def calls(value: Value) -> Iterator[Call]:
     """Yield every call inside a value, the inner ones before the outer."""
     if isinstance(value, Map | Seq):
-        fields = value.entries.values() if isinstance(value, Map) else value.items
-        for field in fields:
-            yield from calls(field.value)
+        if value.may_hold_calls:
+            fields = value.entries.values() if isinstance(value, Map) else value.items
+            for field in fields:
+                yield from calls(field.value)
     elif isinstance(value, Call):
         yield from calls(value.argument)
         yield value

@@ -26,7 +26,7 @@ class RecoverableError(OperationError):
         self.retry_after = retry_after
 
 
-class OperationRetry(RecoverableError):  # noqa: N818 - the name that plugins written for Cloudify know
+class OperationRetry(RecoverableError):
     """The operation asks to be called again: it is not done yet, and nothing went wrong."""
 
 

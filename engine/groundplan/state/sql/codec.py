@@ -1,0 +1,72 @@
+"""Turns nouns into columns and back: JSON with `Sensitive` marked, sealed where people must not read it.
+
+A dictionary key that begins with `$` is written with a second one, so that no data can pose as a mark.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from groundplan.model.values import Data, Sensitive
+from groundplan.state.seal import Seal
+
+_SENSITIVE: Final = "$sensitive"
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def to_json(data: Any) -> str:
+    """Return plain JSON text of data without `Sensitive`."""
+    return _encode(data).decode()
+
+
+def from_json(text: str) -> Any:
+    """Return what `to_json` wrote."""
+    return _decode(text.encode())
+
+
+def seal_data(seal: Seal, data: Data, owner: str) -> bytes:
+    """Return data as sealed JSON, `Sensitive` kept."""
+    return seal.close(_encode(_mark(data)), owner)
+
+
+def open_data(seal: Seal, sealed: bytes, owner: str) -> Data:
+    """Return what `seal_data` sealed for the same owner."""
+    return _unmark(_decode(seal.open(sealed, owner)))
+
+
+def to_seconds(moment: datetime | None) -> float | None:
+    """Return a moment as seconds since the epoch."""
+    return None if moment is None else moment.timestamp()
+
+
+def to_moment(seconds: float) -> datetime:
+    """Return seconds since the epoch as a moment in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def to_moment_or_none(seconds: float | None) -> datetime | None:
+    """Return `to_moment`, or None for a time that was not set."""
+    return None if seconds is None else to_moment(seconds)
+
+
+def _mark(data: Data) -> Data:
+    if isinstance(data, dict | Mapping):
+        return {("$" + key if key[:1] == "$" else key): _mark(item) for key, item in data.items()}
+    if isinstance(data, list | tuple):
+        return [_mark(item) for item in data]
+    if isinstance(data, Sensitive):
+        return {_SENSITIVE: _mark(data.value)}
+    return data
+
+
+def _unmark(data: Data) -> Data:
+    if isinstance(data, dict):
+        if len(data) == 1 and _SENSITIVE in data:
+            return Sensitive(_unmark(data[_SENSITIVE]))
+        return {(key[1:] if key[:1] == "$" else key): _unmark(item) for key, item in data.items()}
+    if isinstance(data, list):
+        return [_unmark(item) for item in data]
+    return data

@@ -1,0 +1,140 @@
+"""Reads of one moment, on one connection (`store.Snapshot`)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, select
+
+from groundplan.model.deployment import Dependency, Deployment, NodeInstance
+from groundplan.model.execution import Event, Execution, Lease
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId
+from groundplan.model.plugin import PluginManifest
+from groundplan.state.seal import Seal
+from groundplan.state.sql import rows, schema
+from groundplan.state.sql.codec import from_json, open_data, to_moment
+from groundplan.state.store import StoredBlueprint, StoredSecret, TaskRecord
+
+_PAGE: Final = 1000
+
+
+class SqlSnapshot:
+    """Implements `store.Snapshot`."""
+
+    def __init__(self, connection: Connection, seal: Seal) -> None:
+        self._connection = connection
+        self._seal = seal
+
+    def blueprint(self, id: BlueprintId) -> StoredBlueprint | None:
+        row = self._one(schema.blueprints, id=id)
+        return None if row is None else rows.blueprint(row)
+
+    def blueprints(self) -> Sequence[StoredBlueprint]:
+        table = schema.blueprints
+        return [rows.blueprint(row) for row in self._connection.execute(select(table).order_by(table.c.id))]
+
+    def plan(self, digest: Digest) -> Mapping[str, Any] | None:
+        row = self._one(schema.plans, digest=digest)
+        plan: Mapping[str, Any] | None = None if row is None else from_json(row.document)
+        return plan
+
+    def deployment(self, id: DeploymentId) -> Deployment | None:
+        row = self._one(schema.deployments, id=id)
+        return None if row is None else rows.deployment(row, self._seal)
+
+    def deployments(self) -> Sequence[Deployment]:
+        table = schema.deployments
+        found = self._connection.execute(select(table).order_by(table.c.created_at, table.c.id))
+        return [rows.deployment(row, self._seal) for row in found]
+
+    def instances(self, deployment: DeploymentId) -> Sequence[NodeInstance]:
+        table = schema.node_instances
+        query = select(table).where(table.c.deployment_id == deployment).order_by(table.c.ordinal)
+        return [rows.instance(row, self._seal) for row in self._connection.execute(query)]
+
+    def dependencies(
+        self, *, source: DeploymentId | None = None, target: DeploymentId | None = None
+    ) -> Sequence[Dependency]:
+        table = schema.dependencies
+        query = select(table).order_by(table.c.source, table.c.id)
+        if source is not None:
+            query = query.where(table.c.source == source)
+        if target is not None:
+            query = query.where(table.c.target == target)
+        return [rows.dependency(row) for row in self._connection.execute(query)]
+
+    def execution(self, id: ExecutionId) -> Execution | None:
+        row = self._one(schema.executions, id=id)
+        return None if row is None else rows.execution(row, self._seal)
+
+    def executions(
+        self, *, deployment: DeploymentId | None = None, parent: ExecutionId | None = None
+    ) -> Sequence[Execution]:
+        table = schema.executions
+        query = select(table).order_by(table.c.created_at, table.c.id)
+        if deployment is not None:
+            query = query.where(table.c.deployment_id == deployment)
+        if parent is not None:
+            query = query.where(table.c.parent_execution == parent)
+        return [rows.execution(row, self._seal) for row in self._connection.execute(query)]
+
+    def lease(self, execution: ExecutionId) -> Lease | None:
+        row = self._one(schema.executions, id=execution)
+        if row is None or row.driver is None:
+            return None
+        return Lease(execution=execution, driver=row.driver, fence=row.fence, heartbeat=to_moment(row.heartbeat))
+
+    def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]:
+        table = schema.tasks
+        query = select(table).where(table.c.execution_id == execution).order_by(table.c.number)
+        return [rows.task(row) for row in self._connection.execute(query)]
+
+    def events(
+        self,
+        *,
+        execution: ExecutionId | None = None,
+        deployment: DeploymentId | None = None,
+        after: int = 0,
+        limit: int = _PAGE,
+    ) -> Sequence[tuple[int, Event]]:
+        table = schema.events
+        query = select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
+        if execution is not None:
+            query = query.where(table.c.execution_id == execution)
+        if deployment is not None:
+            query = query.where(table.c.deployment_id == deployment)
+        return [(row.id, rows.event(row)) for row in self._connection.execute(query)]
+
+    def secret(self, name: str) -> str | None:
+        row = self._one(schema.secrets, name=name)
+        if row is None:
+            return None
+        text: str = open_data(self._seal, row.sealed_value, f"secrets/{name}")
+        return text
+
+    def secrets(self) -> Sequence[StoredSecret]:
+        table = schema.secrets
+        query = select(table.c.name, table.c.created_at, table.c.updated_at).order_by(table.c.name)
+        return [
+            StoredSecret(name=row.name, created_at=to_moment(row.created_at), updated_at=to_moment(row.updated_at))
+            for row in self._connection.execute(query)
+        ]
+
+    def manifests(self) -> Mapping[str, tuple[str, PluginManifest]]:
+        found = self._connection.execute(select(schema.manifests).order_by(schema.manifests.c.name))
+        return {row.name: (row.fingerprint, rows.manifest(from_json(row.document))) for row in found}
+
+    def remembered(self, deployment: DeploymentId) -> Mapping[str, str]:
+        table = schema.remembered
+        found = self._connection.execute(select(table).where(table.c.deployment_id == deployment))
+        return {
+            row.key: open_data(self._seal, row.sealed_value, remembered_owner(deployment, row.key)) for row in found
+        }
+
+    def _one(self, table: Table, **keys: str) -> Any:
+        query = select(table).where(*(table.c[name] == value for name, value in keys.items()))
+        return self._connection.execute(query).one_or_none()
+
+
+def remembered_owner(deployment: str, key: str) -> str:
+    """Return the name that a remembered fact is sealed for."""
+    return f"remembered/{deployment}/{key}"

@@ -1,0 +1,205 @@
+"""Nouns from rows: one function per table, used by reads; the writers next door make the rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Row
+
+from groundplan.model.deployment import (
+    Dependency,
+    DependencyKind,
+    Deployment,
+    GroupMembership,
+    InstanceState,
+    NodeInstance,
+    Owner,
+    RelationshipInstance,
+)
+from groundplan.model.execution import Event, EventType, Execution, ExecutionStatus, ParentTask, TaskState
+from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
+from groundplan.model.plugin import PluginManifest, StandIn
+from groundplan.state.seal import Seal
+from groundplan.state.sql.codec import from_json, open_data, to_moment, to_moment_or_none
+from groundplan.state.store import StoredBlueprint, TaskRecord
+
+
+def blueprint(row: Row[Any]) -> StoredBlueprint:
+    """Return the blueprint of a row of `blueprints`."""
+    return StoredBlueprint(
+        id=BlueprintId(row.id),
+        digest=Digest(row.digest),
+        main_file=row.main_file,
+        description=row.description,
+        labels=_labels(row.labels),
+        created_at=to_moment(row.created_at),
+        updated_at=to_moment(row.updated_at),
+    )
+
+
+def deployment(row: Row[Any], seal: Seal) -> Deployment:
+    """Return the deployment of a row of `deployments`."""
+    owner = None
+    if row.owner_deployment is not None:
+        owner = Owner(deployment=DeploymentId(row.owner_deployment), instance=InstanceId(row.owner_instance))
+    return Deployment(
+        id=DeploymentId(row.id),
+        blueprint=BlueprintId(row.blueprint_id),
+        digest=Digest(row.digest),
+        display_name=row.display_name,
+        labels=_labels(row.labels),
+        inputs=open_data(seal, row.sealed_inputs, f"deployments/{row.id}/inputs"),
+        owner=owner,
+        created_at=to_moment(row.created_at),
+    )
+
+
+def instance(row: Row[Any], seal: Seal) -> NodeInstance:
+    """Return the node instance of a row of `node_instances`."""
+    return NodeInstance(
+        id=InstanceId(row.id),
+        node=NodeId(row.node),
+        index=row.number,
+        host=None if row.host is None else InstanceId(row.host),
+        state=InstanceState(row.state),
+        relationships=tuple(
+            RelationshipInstance(index=index, type=type_, target_node=NodeId(node), target=InstanceId(target))
+            for index, type_, node, target in from_json(row.relationships)
+        ),
+        scaling_groups=tuple(GroupMembership(name=name, id=id_) for name, id_ in from_json(row.scaling_groups)),
+        runtime_properties=open_data(seal, row.sealed_runtime_properties, instance_owner(row.deployment_id, row.id)),
+        system_properties=from_json(row.system_properties),
+        version=row.version,
+    )
+
+
+def instance_owner(deployment_id: str, id: str) -> str:
+    """Return the name that an instance's runtime properties are sealed for."""
+    return f"node_instances/{deployment_id}/{id}"
+
+
+def dependency(row: Row[Any]) -> Dependency:
+    """Return the dependency of a row of `dependencies`."""
+    return Dependency(
+        id=row.id,
+        kind=DependencyKind(row.kind),
+        source=DeploymentId(row.source),
+        target=DeploymentId(row.target),
+        node=None if row.node is None else NodeId(row.node),
+    )
+
+
+def execution(row: Row[Any], seal: Seal) -> Execution:
+    """Return the execution of a row of `executions`."""
+    parent = None
+    if row.parent_execution is not None:
+        parent = ParentTask(execution=ExecutionId(row.parent_execution), task=row.parent_task)
+    return Execution(
+        id=ExecutionId(row.id),
+        deployment=DeploymentId(row.deployment_id),
+        workflow=row.workflow,
+        status=ExecutionStatus(row.status),
+        parameters=open_data(seal, row.sealed_parameters, f"executions/{row.id}/parameters"),
+        created_at=to_moment(row.created_at),
+        started_at=to_moment_or_none(row.started_at),
+        ended_at=to_moment_or_none(row.ended_at),
+        error=row.error,
+        parent=parent,
+        is_dry_run=row.is_dry_run,
+        stage=row.stage,
+    )
+
+
+def task(row: Row[Any]) -> TaskRecord:
+    """Return the task of a row of `tasks`."""
+    details = from_json(row.details)
+    return TaskRecord(
+        task=Task(
+            number=row.number,
+            kind=TaskKind(row.kind),
+            instance=InstanceId(row.instance),
+            operation=row.operation,
+            relationship=_relationship(details.get("relationship")),
+            before=_state(details.get("before")),
+            after=_state(details.get("after")),
+            ignore_failure=details.get("ignore_failure", False),
+            retries=details.get("retries"),
+            arguments=details.get("arguments", {}),
+        ),
+        waits=tuple(from_json(row.waits)),
+        state=TaskState(row.state),
+        attempts=row.attempts,
+        due_at=to_moment_or_none(row.due_at),
+        waits_for=None if row.waits_for is None else ExecutionId(row.waits_for),
+        error=row.error,
+    )
+
+
+def task_details(item: Task) -> dict[str, Any]:
+    """Return what of a task has no column of its own; `task` reads it back."""
+    details: dict[str, Any] = {}
+    if item.relationship is not None:
+        ref = item.relationship
+        details["relationship"] = [ref.index, ref.source, ref.target, ref.side]
+    for key in ("before", "after", "retries"):
+        if getattr(item, key) is not None:
+            details[key] = getattr(item, key)
+    if item.ignore_failure:
+        details["ignore_failure"] = True
+    if item.arguments:
+        details["arguments"] = dict(item.arguments)
+    return details
+
+
+def event(row: Row[Any]) -> Event:
+    """Return the event of a row of `events`."""
+    return Event(
+        at=to_moment(row.at),
+        type=EventType(row.type),
+        message=row.message,
+        execution=ExecutionId(row.execution_id),
+        deployment=DeploymentId(row.deployment_id),
+        level=row.level,
+        instance=None if row.instance is None else InstanceId(row.instance),
+        target=None if row.target is None else InstanceId(row.target),
+        operation=row.operation,
+    )
+
+
+def manifest(document: Mapping[str, Any]) -> PluginManifest:
+    """Return the manifest of a stored document."""
+    return PluginManifest(
+        name=document["name"],
+        version=document["version"],
+        package=document["package"],
+        text=document["text"],
+        stands_for=tuple(StandIn(name=name, version=version) for name, version in document["stands_for"]),
+        operations=document["operations"],
+    )
+
+
+def manifest_document(item: PluginManifest) -> dict[str, Any]:
+    """Return a manifest as the document that `manifest` reads."""
+    return {
+        "name": item.name,
+        "version": item.version,
+        "package": item.package,
+        "text": item.text,
+        "stands_for": [[stand_in.name, stand_in.version] for stand_in in item.stands_for],
+        "operations": dict(item.operations),
+    }
+
+
+def _labels(text: str) -> dict[str, tuple[str, ...]]:
+    return {key: tuple(values) for key, values in from_json(text).items()}
+
+
+def _relationship(ref: list[Any] | None) -> RelationshipRef | None:
+    if ref is None:
+        return None
+    index, source, target, side = ref
+    return RelationshipRef(index=index, source=InstanceId(source), target=InstanceId(target), side=Side(side))
+
+
+def _state(name: str | None) -> InstanceState | None:
+    return None if name is None else InstanceState(name)

@@ -1,0 +1,164 @@
+"""The tables. A change here needs a migration beside it; a test compares the two.
+
+Columns named `sealed_*` hold sealed JSON (`state.seal`); times are seconds since the epoch, UTC.
+"""
+
+from typing import Final
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata: Final = MetaData()
+
+blueprints: Final = Table(
+    "blueprints",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("main_file", String, nullable=False),
+    Column("description", Text),
+    Column("labels", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+plans: Final = Table(
+    "plans",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("document", Text, nullable=False),
+)
+
+deployments: Final = Table(
+    "deployments",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("blueprint_id", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("display_name", String, nullable=False),
+    Column("labels", Text, nullable=False),
+    Column("sealed_inputs", LargeBinary, nullable=False),
+    Column("owner_deployment", String),
+    Column("owner_instance", String),
+    Column("created_at", Float, nullable=False),
+)
+
+node_instances: Final = Table(
+    "node_instances",
+    metadata,
+    Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), primary_key=True, nullable=False),
+    Column("id", String, primary_key=True),
+    Column("ordinal", Integer, nullable=False),
+    Column("node", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("host", String),
+    Column("state", String, nullable=False),
+    Column("relationships", Text, nullable=False),
+    Column("scaling_groups", Text, nullable=False),
+    Column("sealed_runtime_properties", LargeBinary, nullable=False),
+    Column("system_properties", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+dependencies: Final = Table(
+    "dependencies",
+    metadata,
+    Column("source", String, ForeignKey("deployments.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("target", String, nullable=False, index=True),
+    Column("node", String),
+)
+
+executions: Final = Table(
+    "executions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("workflow", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("sealed_parameters", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Column("error", Text, nullable=False),
+    Column("parent_execution", String, index=True),
+    Column("parent_task", Integer),
+    Column("is_dry_run", Boolean, nullable=False),
+    Column("stage", Integer, nullable=False),
+    Column("driver", String),
+    Column("fence", Integer, nullable=False),
+    Column("heartbeat", Float),
+)
+
+tasks: Final = Table(
+    "tasks",
+    metadata,
+    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("instance", String, nullable=False),
+    Column("operation", String, nullable=False),
+    Column("details", Text, nullable=False),
+    Column("waits", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float),
+    Column("waits_for", String),
+    Column("error", Text, nullable=False),
+    Column("sealed_result", LargeBinary),
+    sqlite_with_rowid=False,
+)
+
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("started_at", Float, nullable=False),
+    Column("ended_at", Float),
+    Column("verdict", String),
+    Column("error", Text),
+    Index("attempts_of_task", "execution_id", "task", "number"),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("deployment_id", String, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("type", String, nullable=False),
+    Column("level", String, nullable=False),
+    Column("instance", String),
+    Column("target", String),
+    Column("operation", String, nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+secrets: Final = Table(
+    "secrets",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("sealed_value", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+)
+
+manifests: Final = Table(
+    "manifests",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("document", Text, nullable=False),
+)
+
+remembered: Final = Table(
+    "remembered",
+    metadata,
+    Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("sealed_value", LargeBinary, nullable=False),
+)

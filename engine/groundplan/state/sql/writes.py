@@ -1,0 +1,199 @@
+"""Writes of one transaction (`store.Transaction`): those of users and services.
+
+What drivers record is written by `journal`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, delete, insert, update
+
+from groundplan.model.deployment import Dependency, Deployment, NodeInstance
+from groundplan.model.execution import Execution, ExecutionStatus, TaskState
+from groundplan.model.graph import TaskGraph
+from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId, InstanceId
+from groundplan.model.plugin import PluginManifest
+from groundplan.state.sql import rows, schema
+from groundplan.state.sql.codec import seal_data, to_json, to_seconds
+from groundplan.state.sql.journal import Journal
+from groundplan.state.sql.reads import remembered_owner
+from groundplan.state.store import InstanceChange, StoredBlueprint
+
+
+class SqlTransaction(Journal):
+    """Implements `store.Transaction`."""
+
+    def put_blueprint(self, blueprint: StoredBlueprint, plan: Mapping[str, Any]) -> None:
+        self._put(
+            schema.blueprints,
+            {"id": blueprint.id},
+            {
+                "digest": blueprint.digest,
+                "main_file": blueprint.main_file,
+                "description": blueprint.description,
+                "labels": to_json(blueprint.labels),
+                "created_at": to_seconds(blueprint.created_at),
+                "updated_at": to_seconds(blueprint.updated_at),
+            },
+        )
+        self._put(schema.plans, {"digest": blueprint.digest}, {"document": to_json(plan)})
+
+    def delete_blueprint(self, id: BlueprintId) -> None:
+        self._connection.execute(delete(schema.blueprints).where(schema.blueprints.c.id == id))
+
+    def add_deployment(self, deployment: Deployment, instances: Sequence[NodeInstance]) -> None:
+        owner = deployment.owner
+        self._connection.execute(
+            insert(schema.deployments).values(
+                id=deployment.id,
+                blueprint_id=deployment.blueprint,
+                digest=deployment.digest,
+                display_name=deployment.display_name or deployment.id,
+                labels=to_json(deployment.labels),
+                sealed_inputs=seal_data(self._seal, deployment.inputs, f"deployments/{deployment.id}/inputs"),
+                owner_deployment=None if owner is None else owner.deployment,
+                owner_instance=None if owner is None else owner.instance,
+                created_at=to_seconds(deployment.created_at),
+            )
+        )
+        if instances:
+            self._connection.execute(
+                insert(schema.node_instances),
+                [self._instance_row(deployment.id, number, item) for number, item in enumerate(instances)],
+            )
+
+    def delete_deployment(self, id: DeploymentId) -> None:
+        self._connection.execute(delete(schema.deployments).where(schema.deployments.c.id == id))
+
+    def put_dependency(self, dependency: Dependency) -> None:
+        self._put(
+            schema.dependencies,
+            {"source": dependency.source, "id": dependency.id},
+            {"kind": dependency.kind, "target": dependency.target, "node": dependency.node},
+        )
+
+    def delete_dependency(self, id: str, source: DeploymentId) -> None:
+        table = schema.dependencies
+        self._connection.execute(delete(table).where(table.c.source == source, table.c.id == id))
+
+    def add_execution(self, execution: Execution) -> None:
+        parent = execution.parent
+        self._connection.execute(
+            insert(schema.executions).values(
+                id=execution.id,
+                deployment_id=execution.deployment,
+                workflow=execution.workflow,
+                status=execution.status,
+                sealed_parameters=seal_data(self._seal, execution.parameters, f"executions/{execution.id}/parameters"),
+                created_at=to_seconds(execution.created_at),
+                started_at=to_seconds(execution.started_at),
+                ended_at=to_seconds(execution.ended_at),
+                error=execution.error,
+                parent_execution=None if parent is None else parent.execution,
+                parent_task=None if parent is None else parent.task,
+                is_dry_run=execution.is_dry_run,
+                stage=execution.stage,
+                fence=0,
+            )
+        )
+
+    def set_execution(
+        self,
+        id: ExecutionId,
+        *,
+        status: ExecutionStatus,
+        error: str = "",
+        at: datetime,
+    ) -> None:
+        values: dict[str, Any] = {"status": status, "error": error, "ended_at": None}
+        if status.is_final:
+            values["ended_at"] = to_seconds(at)
+        self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
+
+    def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int) -> None:
+        self._connection.execute(
+            update(schema.executions).where(schema.executions.c.id == execution).values(stage=stage)
+        )
+        if graph.tasks:
+            self._connection.execute(
+                insert(schema.tasks),
+                [
+                    {
+                        "execution_id": execution,
+                        "number": task.number,
+                        "kind": task.kind,
+                        "instance": task.instance,
+                        "operation": task.operation,
+                        "details": to_json(rows.task_details(task)),
+                        "waits": to_json(list(waits)),
+                        "state": TaskState.PENDING,
+                        "attempts": 0,
+                        "error": "",
+                    }
+                    for task, waits in zip(graph.tasks, graph.waits, strict=True)
+                ],
+            )
+
+    def reset_tasks(self, execution: ExecutionId, numbers: Sequence[int]) -> None:
+        table = schema.tasks
+        for number in numbers:
+            self._connection.execute(
+                update(table)
+                .where(table.c.execution_id == execution, table.c.number == number)
+                .values(state=TaskState.PENDING, attempts=0, due_at=None, waits_for=None)
+            )
+
+    def put_instance(self, deployment: DeploymentId, id: InstanceId, change: InstanceChange) -> None:
+        self._change_instance(deployment, id, change)
+
+    def put_secret(self, name: str, text: str, now: datetime) -> None:
+        sealed = seal_data(self._seal, text, f"secrets/{name}")
+        table = schema.secrets
+        changed = self._connection.execute(
+            update(table).where(table.c.name == name).values(sealed_value=sealed, updated_at=to_seconds(now))
+        )
+        if not changed.rowcount:
+            seconds = to_seconds(now)
+            self._connection.execute(
+                insert(table).values(name=name, sealed_value=sealed, created_at=seconds, updated_at=seconds)
+            )
+
+    def delete_secret(self, name: str) -> None:
+        self._connection.execute(delete(schema.secrets).where(schema.secrets.c.name == name))
+
+    def put_manifest(self, fingerprint: str, manifest: PluginManifest) -> None:
+        document = to_json(rows.manifest_document(manifest))
+        self._put(schema.manifests, {"name": manifest.name}, {"fingerprint": fingerprint, "document": document})
+
+    def remember(self, deployment: DeploymentId, key: str, value: str | None) -> None:
+        if value is None:
+            table = schema.remembered
+            self._connection.execute(delete(table).where(table.c.deployment_id == deployment, table.c.key == key))
+            return
+        sealed = seal_data(self._seal, value, remembered_owner(deployment, key))
+        self._put(schema.remembered, {"deployment_id": deployment, "key": key}, {"sealed_value": sealed})
+
+    def _put(self, table: Table, keys: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        matches = [table.c[name] == value for name, value in keys.items()]
+        changed = self._connection.execute(update(table).where(*matches).values(**values))
+        if not changed.rowcount:
+            self._connection.execute(insert(table).values(**keys, **values))
+
+    def _instance_row(self, deployment: DeploymentId, ordinal: int, item: NodeInstance) -> dict[str, Any]:
+        return {
+            "deployment_id": deployment,
+            "id": item.id,
+            "ordinal": ordinal,
+            "node": item.node,
+            "number": item.index,
+            "host": item.host,
+            "state": item.state,
+            "relationships": to_json([[it.index, it.type, it.target_node, it.target] for it in item.relationships]),
+            "scaling_groups": to_json([[group.name, group.id] for group in item.scaling_groups]),
+            "sealed_runtime_properties": seal_data(
+                self._seal, item.runtime_properties, rows.instance_owner(deployment, item.id)
+            ),
+            "system_properties": to_json(item.system_properties),
+            "version": item.version,
+        }

@@ -1,0 +1,252 @@
+"""What a store gives: reads of one moment, and transactions that happen whole or not at all.
+
+Everything that the engine knows goes through these protocols; `sql.store` implements them. A store does not decide:
+which task is next, what a failure means and who may delete a deployment is settled above.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from groundplan.model.deployment import Dependency, Deployment, InstanceState, NodeInstance
+from groundplan.model.execution import Event, Execution, ExecutionStatus, Lease, Outcome, TaskState
+from groundplan.model.graph import Task, TaskGraph
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
+from groundplan.model.plugin import PluginManifest
+from groundplan.model.values import Data
+
+
+class StoreFault(Exception):
+    """The store cannot be read or written: damaged, full, read-only, sealed with another key.
+
+    Attributes:
+        message: what happened, with the place.
+        fix: what to do about it.
+    """
+
+    def __init__(self, message: str, *, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+
+class StaleLease(Exception):
+    """Another driver holds the execution; what this one wanted to write was refused."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredBlueprint:
+    """An uploaded blueprint; its files are kept by digest, its plan beside it.
+
+    Attributes:
+        main_file: name of the file that was compiled, relative to the uploaded folder.
+    """
+
+    id: BlueprintId
+    digest: Digest
+    main_file: str
+    created_at: datetime
+    updated_at: datetime
+    description: str | None = None
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredSecret:
+    """A secret without its value."""
+
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskRecord:
+    """A task and where it stands.
+
+    Attributes:
+        attempts: begun so far.
+        due_at: when a rescheduled task is tried again.
+        waits_for: the execution whose end finishes a waiting task.
+        error: message of the last failure, or empty.
+    """
+
+    task: Task
+    waits: tuple[int, ...]
+    state: TaskState = TaskState.PENDING
+    attempts: int = 0
+    due_at: datetime | None = None
+    waits_for: ExecutionId | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptStart:
+    """An attempt that may run once this is committed."""
+
+    task: int
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AttemptEnd:
+    """An attempt that ended, and the state that its task gets.
+
+    Attributes:
+        number: which attempt; 0 for a task that had none (a state task, a task finished by a child's end).
+    """
+
+    task: int
+    number: int
+    at: datetime
+    state: TaskState
+    outcome: Outcome
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstanceChange:
+    """What changes of a node instance; None leaves a field as it is."""
+
+    state: InstanceState | None = None
+    runtime_properties: Mapping[str, Data] | None = None
+    system_properties: Mapping[str, Data] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutionEnd:
+    """The end of an execution."""
+
+    status: ExecutionStatus
+    at: datetime
+    error: str = ""
+
+
+@dataclass(kw_only=True, slots=True)
+class Batch:
+    """What happened in one execution since the last commit: outcomes, changes, events and the attempts they release."""
+
+    lease: Lease
+    deployment: DeploymentId
+    started: list[AttemptStart] = field(default_factory=list)
+    ended: list[AttemptEnd] = field(default_factory=list)
+    instances: dict[InstanceId, InstanceChange] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    end: ExecutionEnd | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.started or self.ended or self.instances or self.events or self.end)
+
+
+class Snapshot(Protocol):
+    """Reads of one moment."""
+
+    def blueprint(self, id: BlueprintId) -> StoredBlueprint | None: ...
+    def blueprints(self) -> Sequence[StoredBlueprint]: ...
+    def plan(self, digest: Digest) -> Mapping[str, Any] | None: ...
+    def deployment(self, id: DeploymentId) -> Deployment | None: ...
+    def deployments(self) -> Sequence[Deployment]: ...
+    def instances(self, deployment: DeploymentId) -> Sequence[NodeInstance]: ...
+    def dependencies(
+        self, *, source: DeploymentId | None = None, target: DeploymentId | None = None
+    ) -> Sequence[Dependency]: ...
+    def execution(self, id: ExecutionId) -> Execution | None: ...
+    def executions(
+        self, *, deployment: DeploymentId | None = None, parent: ExecutionId | None = None
+    ) -> Sequence[Execution]: ...
+    def lease(self, execution: ExecutionId) -> Lease | None: ...
+    def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]: ...
+    def events(
+        self,
+        *,
+        execution: ExecutionId | None = None,
+        deployment: DeploymentId | None = None,
+        after: int = 0,
+        limit: int = 1000,
+    ) -> Sequence[tuple[int, Event]]:
+        """Return events with their sequence numbers, oldest first."""
+
+    def secret(self, name: str) -> str | None: ...
+    def secrets(self) -> Sequence[StoredSecret]: ...
+    def manifests(self) -> Mapping[str, tuple[str, PluginManifest]]:
+        """Return each plugin's name -> (fingerprint of its plugin.yaml, manifest)."""
+
+    def remembered(self, deployment: DeploymentId) -> Mapping[str, str]: ...
+
+
+class Transaction(Snapshot, Protocol):
+    """Writes that happen together; its reads see them."""
+
+    def put_blueprint(self, blueprint: StoredBlueprint, plan: Mapping[str, Any]) -> None: ...
+    def delete_blueprint(self, id: BlueprintId) -> None: ...
+    def add_deployment(self, deployment: Deployment, instances: Sequence[NodeInstance]) -> None: ...
+    def delete_deployment(self, id: DeploymentId) -> None:
+        """Delete a deployment with its instances, dependencies, executions and events."""
+
+    def put_dependency(self, dependency: Dependency) -> None: ...
+    def delete_dependency(self, id: str, source: DeploymentId) -> None: ...
+    def add_execution(self, execution: Execution) -> None: ...
+    def set_execution(
+        self,
+        id: ExecutionId,
+        *,
+        status: ExecutionStatus,
+        error: str = "",
+        at: datetime,
+    ) -> None:
+        """Change the status outside of a lease: a request to cancel, a resume."""
+
+    def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int) -> None: ...
+    def reset_tasks(self, execution: ExecutionId, numbers: Sequence[int]) -> None:
+        """Put tasks back to pending with no attempts, for a resume (spec 5.8)."""
+
+    def acquire(self, execution: ExecutionId, driver: str, now: datetime) -> Lease:
+        """Take the lease with the next fencing number; whoever held it before is refused from then on."""
+
+    def heartbeat(self, lease: Lease, now: datetime) -> ExecutionStatus:
+        """Renew a lease and return the execution's status as others may have set it.
+
+        Raises:
+            StaleLease: another driver took it.
+        """
+
+    def release(self, lease: Lease) -> None: ...
+    def record(self, batch: Batch) -> None:
+        """Write a batch.
+
+        Raises:
+            StaleLease: the batch's lease is no longer the newest.
+        """
+
+    def append_event(self, event: Event) -> None: ...
+    def put_instance(self, deployment: DeploymentId, id: InstanceId, change: InstanceChange) -> None: ...
+    def put_secret(self, name: str, text: str, now: datetime) -> None: ...
+    def delete_secret(self, name: str) -> None: ...
+    def put_manifest(self, fingerprint: str, manifest: PluginManifest) -> None: ...
+    def remember(self, deployment: DeploymentId, key: str, value: str | None) -> None:
+        """Keep a fact with a deployment, or forget it (`value` None)."""
+
+
+class Store(Protocol):
+    """A store of one home."""
+
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
+        """Open reads of one moment; keep it short.
+
+        Raises:
+            StoreFault: the store cannot be read.
+        """
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction that commits at the end of the block and rolls back on an exception.
+
+        Raises:
+            StoreFault: the store cannot be written.
+        """
+
+    def close(self) -> None: ...
