@@ -68,6 +68,8 @@ class CurrentOperation:
         attempt_id: unique in the store; fit for client tokens and for names of folders on a remote host.
         timeout: seconds this attempt may take.
         relationship: `source` or `target` in a relationship operation, else empty.
+        lost_attempt: id of an earlier attempt of the same task whose end was not recorded (the engine died), or
+            empty. What it left behind under its id tells how far it came.
     """
 
     name: str
@@ -76,6 +78,7 @@ class CurrentOperation:
     attempt_id: str
     timeout: float
     relationship: str = ""
+    lost_attempt: str = ""
 
 
 class Instance(Protocol):
@@ -173,6 +176,7 @@ class ContextProxy(Protocol):
         port: the port it listens on, for forwarding to a remote host.
         path: the part of the URL behind the address, token included.
         client: text of the `ctx` program, for a host that has none: runs on Python 2.7 or later, else on sh with curl.
+        modules: text of the Python package `cloudify` for such a host, by path (`cloudify/__init__.py`).
         answer: what the script asked for with `ctx returns`, `ctx retry-operation` or `ctx abort-operation`.
     """
 
@@ -184,6 +188,8 @@ class ContextProxy(Protocol):
     def path(self) -> str: ...
     @property
     def client(self) -> str: ...
+    @property
+    def modules(self) -> Mapping[str, str]: ...
     @property
     def answer(self) -> "ScriptAnswer": ...
 
@@ -242,6 +248,10 @@ class OperationContext(Protocol):
     @property
     def remembered(self) -> MutableMapping[str, str]:
         """Facts kept with the deployment for all its operations and forgotten at the end of an uninstall."""
+
+    @property
+    def folder(self) -> Path:
+        """An empty folder of this attempt, mode 0700, removed when it ends; its children may write here."""
 
     def send_event(self, message: str) -> None:
         """Put a line into the deployment's events."""
