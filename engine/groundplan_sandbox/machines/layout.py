@@ -1,0 +1,123 @@
+"""What a machine sees: which folders of the host are bound, what its own `/etc` holds, where the small programs lie.
+
+Only what is named here is visible; the rest of the host (home folders, GROUNDPLAN_HOME, /run, other mounts) is not
+mounted at all. `inside/rootfs.py` does the mounting.
+"""
+
+import compileall
+import shutil
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from groundplan_sandbox.machines.cell import PYTHON
+from groundplan_sandbox.machines.inside.plan import Bind, CellPlan
+from groundplan_sandbox.machines.programs import PROGRAM_NAMES
+
+PROGRAMS = "/groundplan/bin"
+LIBRARY = "/groundplan/lib"
+CONTROL_SOCKET = "/groundplan/control.sock"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
+_ETC_COPIES = (
+    "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version",
+    "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release",
+    "pki/ca-trust", "pki/tls/cert.pem", "pki/tls/certs", "protocols", "redhat-release", "services", "shells",
+    "ssl/cert.pem", "ssl/certs", "ssl/openssl.cnf", "static", "terminfo",
+)  # fmt: skip
+_OWN_FOLDERS = {
+    "etc": 0o755, "groundplan": 0o755, "home": 0o755, "mnt": 0o755, "opt": 0o755, "root": 0o700, "run": 0o755,
+    "srv": 0o755, "sys": 0o755, "tmp": 0o1777, "usr": 0o755, "var": 0o755, "var/cache": 0o755, "var/lib": 0o755,
+    "var/lib/groundplan": 0o755, "var/log": 0o755, "var/tmp": 0o1777,
+}  # fmt: skip
+_OWN_LOCAL = ("bin", "etc", "lib", "sbin", "share")
+_ACCOUNTS = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+_GROUPS = "root:x:0:\nwheel:x:10:\nnogroup:x:65534:\n"
+_PROFILE = f'export PATH="{PROGRAMS}:{SYSTEM_PATH}"\n'
+
+
+def cell_plan(
+    *,
+    root: Path,
+    hostname: str,
+    confined: bool,
+    uid: int | None,
+    gid: int | None,
+    binds: Iterable[Bind] = (),
+) -> CellPlan:
+    """The plan of a cell that sees the system's programs, this interpreter and `binds`; `root` is its `/`."""
+    system = [Bind(source=path, target=path) for path in (*_SYSTEM, *_interpreter())]
+    control = CONTROL_SOCKET if confined else str(root) + CONTROL_SOCKET
+    return CellPlan(
+        root=str(root),
+        hostname=hostname,
+        confined=confined,
+        uid=uid,
+        gid=gid,
+        binds=(*system, *binds) if confined else (),
+        control_socket=control,
+    )
+
+
+def _interpreter() -> tuple[str, ...]:
+    """This interpreter's installation, at its own path: a shared libpython is found by that path alone."""
+    prefix = sys.base_prefix
+    return () if prefix == "/usr" or prefix.startswith("/usr/") else (prefix,)
+
+
+def write_skeleton(root: Path, *, hostname: str) -> list[Path]:
+    """Make a new machine's own folders and its `/etc`; returns what was made, for the caller to give away."""
+    for name, mode in _OWN_FOLDERS.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        (root / name).chmod(mode)
+    etc = root / "etc"
+    for name in _ETC_COPIES:
+        _copy(Path("/etc") / name, etc / name)
+    (etc / "passwd").write_text(_ACCOUNTS)
+    (etc / "group").write_text(_GROUPS)
+    (etc / "hostname").write_text(f"{hostname}\n")
+    (etc / "hosts").write_text(f"127.0.0.1 localhost {hostname}\n")
+    (etc / "resolv.conf").write_text("")
+    (etc / "profile").write_text(_PROFILE)
+    return [root, *root.rglob("*")]
+
+
+def write_local(local: Path) -> list[Path]:
+    """Make the machine's own `/usr/local`; returns what was made."""
+    for name in _OWN_LOCAL:
+        (local / name).mkdir(parents=True, exist_ok=True)
+    return [local, *local.rglob("*")]
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if source.is_dir() and not source.is_symlink():
+            shutil.copytree(source, target, symlinks=True, copy_function=shutil.copyfile, dirs_exist_ok=True)
+        elif source.exists() or source.is_symlink():
+            shutil.copyfile(source, target, follow_symlinks=False)
+    except (shutil.Error, PermissionError):
+        # What this user may not read, a machine does not need.
+        return
+
+
+def launcher(name: str, library: str) -> str:
+    """The text of a small program: it runs `programs.main` of `library` under `name`, whatever its file is called."""
+    return (
+        f"#!{PYTHON} -IS\nimport sys\nsys.path.insert(0, {library!r})\nfrom programs.main import main\nmain({name!r})\n"
+    )
+
+
+def write_programs(folder: Path, *, library: str) -> None:
+    """Write the launchers of all small programs to `folder`, and compile the programs once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PROGRAM_NAMES:
+        (folder / name).write_text(launcher(name, library))
+        (folder / name).chmod(0o755)
+    compileall.compile_dir(str(library_source() / "programs"), quiet=2)
+
+
+def library_source() -> Path:
+    """The host's folder that holds the package `programs`."""
+    return Path(__file__).parent
