@@ -1,0 +1,287 @@
+"""From node templates to node instances: how many, contained in what, related to whom (spec 5.1).
+
+Ids come from the caller, who owns randomness. Changing the counts of what exists is another module's work.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from groundplan.model.blueprint import Blueprint, NodeTemplate, Relationship, Scalable
+from groundplan.model.deployment import GroupMembership, NodeInstance, RelationshipInstance
+from groundplan.model.ids import InstanceId, NodeId
+from groundplan.planning.faults import PlanningError
+from groundplan.planning.order import Cycle, in_order
+
+CONTAINED_IN: Final = "cloudify.relationships.contained_in"
+FAMILIES: Final = (
+    CONTAINED_IN,
+    "cloudify.relationships.connected_to",
+    "cloudify.relationships.depends_on",
+    "cloudify.relationships.depends_on_lifecycle_operation",
+)
+"""A relationship type must be one of these or derive from one."""
+
+ALL_TO_ALL: Final = "all_to_all"
+ALL_TO_ONE: Final = "all_to_one"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Placed:
+    """An instance of a node or of a scaling group.
+
+    Attributes:
+        within: for each node and group that it is inside of, itself included, the id of that instance.
+    """
+
+    id: str
+    within: Mapping[str, str]
+
+
+def make_instances(
+    blueprint: Blueprint, counts: Mapping[str, int], name: Callable[[str], str]
+) -> tuple[NodeInstance, ...]:
+    """Return the instances of a new deployment, those of a container before what it contains.
+
+    A node has its count of instances in each instance of its container and of its scaling group; a group, in each
+    instance of the group it is a member of and of the nearest container that its members share.
+
+    Args:
+        counts: instances wanted of a node or scaling group, evaluated; a literal `default_instances` where absent.
+        name: gives an id for an instance of the node or group that it is told, for example `db_x7k2p0`. It is asked
+            again while the id is taken.
+
+    Raises:
+        PlanningError: `unsupported-relationship`, `connection-type`, `all-to-one-in-group`, `instance-count`,
+            `containment-cycle`.
+    """
+    layout = _Layout(blueprint)
+    placed = _place(layout, counts, name)
+    hosts = _hosts(layout, placed)
+    expand = _Expansion(layout, placed)
+    instances = []
+    for node in (item for item in layout.order if item in blueprint.nodes):
+        template = blueprint.nodes[NodeId(node)]
+        for index, item in enumerate(placed[node], 1):
+            instances.append(
+                NodeInstance(
+                    id=InstanceId(item.id),
+                    node=template.name,
+                    index=index,
+                    host=hosts.get(item.id),
+                    relationships=tuple(expand.relationships(template, item)),
+                    scaling_groups=tuple(
+                        GroupMembership(name=group, id=item.within[group]) for group in layout.groups_of(node)
+                    ),
+                )
+            )
+    return tuple(instances)
+
+
+class _Layout:
+    """What is inside of what, among node templates and scaling groups."""
+
+    def __init__(self, blueprint: Blueprint) -> None:
+        self.blueprint = blueprint
+        self.container: dict[str, str] = {
+            name: item.target
+            for name, node in blueprint.nodes.items()
+            for item in node.relationships
+            if item.is_a(CONTAINED_IN)
+        }
+        self.group: dict[str, str] = {
+            member: name for name, group in blueprint.scaling_groups.items() for member in group.members
+        }
+        self._refuse_cycles()
+        anchors = {name: self._shared_container(name) for name in blueprint.scaling_groups}
+        self.parents: dict[str, list[str]] = {
+            name: [parent for parent in (self.container.get(name) or anchors.get(name), self.group.get(name)) if parent]
+            for name in (*blueprint.nodes, *blueprint.scaling_groups)
+        }
+        self.order = self._ordered(self.parents)
+
+    def groups_of(self, name: str) -> Iterator[str]:
+        """Yield the scaling groups of a node or group, the inner before the outer."""
+        while name in self.group:
+            name = self.group[name]
+            yield name
+
+    def scalable(self, name: str) -> Scalable:
+        """Return how many instances a node or group is declared to have."""
+        nodes, groups = self.blueprint.nodes, self.blueprint.scaling_groups
+        return groups[name].instances if name in groups else nodes[NodeId(name)].instances
+
+    def _containers(self, name: str) -> list[str]:
+        """Return the containers of a node, the nearest first; those of a group's members that all share."""
+        if name in self.blueprint.scaling_groups:
+            chains = [self._containers(member) for member in self.blueprint.scaling_groups[name].members]
+            return [item for item in chains[0] if all(item in chain for chain in chains[1:])] if chains else []
+        found = []
+        while name in self.container:
+            name = self.container[name]
+            found.append(name)
+        return found
+
+    def _shared_container(self, group: str) -> str | None:
+        return next(iter(self._containers(group)), None)
+
+    def _refuse_cycles(self) -> None:
+        self._ordered({name: [self.container[name]] if name in self.container else [] for name in self.blueprint.nodes})
+        self._ordered(
+            {name: [self.group[name]] if name in self.group else [] for name in self.blueprint.scaling_groups}
+        )
+
+    def _ordered(self, parents: Mapping[str, Collection[str]]) -> list[str]:
+        try:
+            return in_order(parents)
+        except Cycle as cycle:
+            path = " is inside ".join(map(str, (*cycle.items, cycle.items[0])))
+            raise PlanningError("containment-cycle", f"These contain each other: {path}.") from None
+
+
+def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str]) -> dict[str, list[_Placed]]:
+    taken: set[str] = set()
+    placed: dict[str, list[_Placed]] = {}
+    for entity in layout.order:
+        count = _count(layout, counts, entity)
+        placed[entity] = items = []
+        for surroundings in _surroundings([placed[parent] for parent in layout.parents[entity]]):
+            for _ in range(count):
+                identity = _unique(entity, name, taken)
+                items.append(_Placed(id=identity, within={**surroundings, entity: identity}))
+    return placed
+
+
+def _count(layout: _Layout, counts: Mapping[str, int], entity: str) -> int:
+    count = counts[entity] if entity in counts else layout.scalable(entity).default_instances
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise PlanningError(
+            "instance-count",
+            f"{entity!r} cannot have {count!r} instances: a whole number of 0 or more is needed.",
+            path=entity,
+        )
+    return count
+
+
+def _unique(entity: str, name: Callable[[str], str], taken: set[str]) -> str:
+    identity = name(entity)
+    while identity in taken:
+        identity = name(entity)
+    taken.add(identity)
+    return identity
+
+
+def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, str]]:
+    """Yield what each place is inside of: nothing, a parent instance, or two that agree on what both are inside of."""
+    if not parents:
+        return [{}]
+    if len(parents) == 1:
+        return [item.within for item in parents[0]]
+    left, right = parents
+    if not left or not right:
+        return []
+    shared = [name for name in left[0].within if name in right[0].within]
+    matching = _by_place(right, shared)
+    return [{**one.within, **other.within} for one in left for other in matching[_place_in(one, shared)]]
+
+
+def _by_place(items: Iterable[_Placed], names: Sequence[str]) -> dict[tuple[str, ...], list[_Placed]]:
+    found: dict[tuple[str, ...], list[_Placed]] = defaultdict(list)
+    for item in items:
+        found[_place_in(item, names)].append(item)
+    return found
+
+
+def _place_in(item: _Placed, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(item.within[name] for name in names)
+
+
+def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str, InstanceId]:
+    hosts: dict[str, InstanceId] = {}
+    for entity in layout.order:
+        template = layout.blueprint.nodes.get(NodeId(entity))
+        container = layout.container.get(entity)
+        for item in placed[entity] if template is not None else ():
+            if template is not None and template.is_host:
+                hosts[item.id] = InstanceId(item.id)
+            elif container is not None and item.within[container] in hosts:
+                hosts[item.id] = hosts[item.within[container]]
+    return hosts
+
+
+class _Expansion:
+    """Makes relationship instances of relationships; looks up each relationship's targets once."""
+
+    def __init__(self, layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> None:
+        self._layout = layout
+        self._placed = placed
+        self._targets: dict[tuple[str, int], tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]] = {}
+
+    def relationships(self, template: NodeTemplate, source: _Placed) -> Iterator[RelationshipInstance]:
+        """Yield a source instance's relationships in template order."""
+        for index, item in enumerate(template.relationships):
+            if item.is_a(CONTAINED_IN):
+                targets = [source.within[item.target]]
+            else:
+                if (template.name, index) not in self._targets:
+                    self._targets[template.name, index] = self._find_targets(template, index, item)
+                shared, by_place = self._targets[template.name, index]
+                targets = [found.id for found in by_place.get(_place_in(source, shared), ())]
+            for target in targets:
+                yield RelationshipInstance(
+                    index=index, type=item.type, target_node=item.target, target=InstanceId(target)
+                )
+
+    def _find_targets(
+        self, template: NodeTemplate, index: int, item: Relationship
+    ) -> tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]:
+        """Return the scaling groups that both ends share, and the targets by instance of those groups."""
+        path = f"node_templates.{template.name}.relationships[{index}]"
+        connection = _connection_type(item, path)
+        targets = self._placed[item.target]
+        shared = self._shared_groups(template.name, item.target)
+        if connection == ALL_TO_ONE:
+            if shared:
+                raise PlanningError(
+                    "all-to-one-in-group",
+                    f"{template.name!r} and {item.target!r} are in one scaling group, {shared[0]!r}: "
+                    "all_to_one has no meaning there.",
+                    path=path,
+                    fix=f"use connection_type: {ALL_TO_ALL}.",
+                )
+            targets = [min(targets, key=lambda found: found.id)] if targets else []
+        return shared, _by_place(targets, shared)
+
+    def _shared_groups(self, source: str, target: str) -> list[str]:
+        groups = self._layout.blueprint.scaling_groups
+        of_target = self._surrounding(target)
+        return [name for name in self._surrounding(source) if name in of_target and name in groups]
+
+    def _surrounding(self, name: str) -> dict[str, None]:
+        found: dict[str, None] = {}
+        waiting = [name]
+        while waiting:
+            for parent in self._layout.parents[waiting.pop()]:
+                if parent not in found:
+                    found[parent] = None
+                    waiting.append(parent)
+        return found
+
+
+def _connection_type(item: Relationship, path: str) -> str:
+    if not any(item.is_a(family) for family in FAMILIES):
+        raise PlanningError(
+            "unsupported-relationship",
+            f"Relationship type {item.type!r} derives from none of the standard ones, so its meaning is unknown.",
+            path=path,
+            fix=f"derive it from one of {', '.join(FAMILIES)}.",
+        )
+    connection = item.properties.get("connection_type", ALL_TO_ALL)
+    if connection not in (ALL_TO_ALL, ALL_TO_ONE):
+        raise PlanningError(
+            "connection-type",
+            f"connection_type is {connection!r}; it can be {ALL_TO_ALL} or {ALL_TO_ONE}.",
+            path=f"{path}.properties.connection_type",
+        )
+    return str(connection)

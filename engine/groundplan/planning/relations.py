@@ -1,0 +1,74 @@
+"""Who waits for whom among node instances: the order that relationships give (spec 5.3, 5.4)."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final
+
+from groundplan.model.blueprint import Blueprint
+from groundplan.model.deployment import NodeInstance
+from groundplan.model.ids import InstanceId
+from groundplan.model.values import reveal
+from groundplan.planning.lifecycle import LIFECYCLE
+
+DEPENDS_ON_OPERATION: Final = "cloudify.relationships.depends_on_lifecycle_operation"
+
+
+def waits_for(blueprint: Blueprint, instances: Sequence[NodeInstance]) -> dict[InstanceId, list[InstanceId]]:
+    """Return, for each instance, the instances it is installed after; partial orders are left to `lifecycle_waits`."""
+    known = {instance.id for instance in instances}
+    partial = _partial_orders(blueprint)
+    return {
+        instance.id: list(
+            dict.fromkeys(
+                item.target
+                for item in instance.relationships
+                if item.target in known and (instance.node, item.index) not in partial
+            )
+        )
+        for instance in instances
+    }
+
+
+def inverted(waits: Mapping[InstanceId, Collection[InstanceId]]) -> dict[InstanceId, list[InstanceId]]:
+    """Return the opposite order: what was waited for waits."""
+    followers: dict[InstanceId, list[InstanceId]] = {item: [] for item in waits}
+    for item, needed in waits.items():
+        for other in needed:
+            followers[other].append(item)
+    return followers
+
+
+def lifecycle_waits(
+    blueprint: Blueprint, instances: Sequence[NodeInstance]
+) -> Iterator[tuple[InstanceId, InstanceId, str]]:
+    """Yield (waiting instance, instance waited for, full name of its operation) of the partial orders."""
+    partial = _partial_orders(blueprint)
+    for instance in instances if partial else ():
+        for item in instance.relationships:
+            operation = partial.get((instance.node, item.index))
+            if operation is not None:
+                yield instance.id, item.target, operation
+
+
+def neighbours(
+    instances: Sequence[NodeInstance], chosen: Collection[InstanceId]
+) -> Iterator[tuple[NodeInstance, list[InstanceId]]]:
+    """Yield each instance that is not chosen but relates to chosen ones, with those."""
+    if len(chosen) == len(instances):
+        return
+    for instance in instances:
+        targets = [item.target for item in instance.relationships if item.target in chosen]
+        if targets and instance.id not in chosen:
+            yield instance, targets
+
+
+def _partial_orders(blueprint: Blueprint) -> dict[tuple[str, int], str]:
+    """Return the operation waited for, by source node and place of the relationship in its list.
+
+    Only relationships of the standard type count: another type's property `operation` is its own affair.
+    """
+    return {
+        (name, index): f"{LIFECYCLE}.{str(reveal(relationship.properties.get('operation'))).rpartition('.')[2]}"
+        for name, node in blueprint.nodes.items()
+        for index, relationship in enumerate(node.relationships)
+        if relationship.is_a(DEPENDS_ON_OPERATION)
+    }

@@ -1,0 +1,50 @@
+"""The uninstall workflow (spec 5.4): every instance after what relates to it."""
+
+from collections.abc import Collection, Sequence
+
+from groundplan.model.blueprint import Blueprint
+from groundplan.model.deployment import InstanceState, NodeInstance
+from groundplan.model.graph import TaskGraph
+from groundplan.model.ids import InstanceId
+from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.lifecycle import Steps
+from groundplan.planning.relations import inverted, neighbours, waits_for
+
+
+def uninstall(
+    blueprint: Blueprint,
+    instances: Sequence[NodeInstance],
+    *,
+    ignore_failure: bool = False,
+    selection: Collection[InstanceId] | None = None,
+    first: int = 0,
+) -> TaskGraph:
+    """Plan what brings instances to `deleted`.
+
+    Args:
+        instances: all of the deployment, with the states they are in.
+        ignore_failure: marks every task, so that the workflow goes on after a failure.
+        selection: the instances to uninstall; None for all. An existing instance outside it that relates to one
+            inside unlinks that relationship first.
+        first: number of the first task.
+
+    Raises:
+        PlanningError: `dependency-cycle`.
+    """
+    steps = Steps(blueprint=blueprint, ignore_failure=ignore_failure)
+    builder = GraphBuilder(first)
+    chains: dict[InstanceId, Chain] = {}
+    for instance in instances:
+        chain = builder.chain(steps.uninstall(instance)) if selection is None or instance.id in selection else None
+        if chain is not None:
+            chains[instance.id] = chain
+    order_chains(builder, chains, inverted(waits_for(blueprint, instances)))
+    for neighbour, targets in neighbours(instances, chains):
+        if neighbour.state in (InstanceState.UNINITIALIZED, InstanceState.DELETED):
+            continue
+        link = builder.chain(reversed(steps.relationships(neighbour, "unlink", targets)))
+        if link is None:
+            continue
+        for target in targets:
+            builder.wait(chains[target].heads, link.tails)
+    return builder.finish()
