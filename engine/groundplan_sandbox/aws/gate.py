@@ -1,0 +1,86 @@
+"""The door of the sandbox's AWS: only the sandbox's own key passes, and only with a right signature.
+
+moto checks neither, and offers an unauthenticated control API and instance metadata beside the services; a rehearsal that
+accepts any key proves nothing, so this WSGI layer checks first and refuses in the words of the service that was called.
+"""
+
+import io
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from groundplan_sandbox.aws.refusals import Reason, Refusal, refuse
+from groundplan_sandbox.aws.signature import Request, is_signed_with, read_claim
+from groundplan_sandbox.credentials import Credentials
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_CLOSED = ("/moto-api", "/latest/meta-data", "/latest/api")
+
+
+class Gate:
+    """A WSGI application in front of `application`.
+
+    Requests run one at a time, under `guard`: moto's models are plain dictionaries without locks, and name each other.
+    """
+
+    def __init__(self, application: Application, credentials: Credentials, guard: threading.RLock) -> None:
+        self._application = application
+        self._credentials = credentials
+        self._guard = guard
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith(_CLOSED):
+            return _answer(Refusal(status="404 Not Found", content_type="text/plain", body=b""), start_response)
+        service, reason = self._judge(environ)
+        if reason is not None:
+            return _answer(refuse(service, reason), start_response)
+        with self._guard:
+            return self._application(environ, start_response)
+
+    def _judge(self, environ: Environ) -> tuple[str, Reason | None]:
+        """The service called, and why the caller may not (None: may)."""
+        request = _read(environ)
+        claim = read_claim(request)
+        if claim is None:
+            return _judge_unsigned(request)
+        if claim.access_key_id != self._credentials.access_key_id:
+            return claim.service, Reason.UNKNOWN_KEY
+        if not is_signed_with(self._credentials.secret_access_key, request, claim):
+            return claim.service, Reason.WRONG_SIGNATURE
+        return claim.service, None
+
+
+def _judge_unsigned(request: Request) -> tuple[str, Reason | None]:
+    if b"Version=2016-11-15" in request.body or "Version=2016-11-15" in request.query:
+        return "ec2", Reason.UNSIGNED
+    if b"Action=" in request.body or "Action=" in request.query:
+        return "sts", Reason.UNSIGNED
+    if "authorization" in request.headers or "AWSAccessKeyId=" in request.query:
+        # An older signing scheme: S3's anonymous rules are not for it.
+        return "s3", Reason.WRONG_SIGNATURE
+    # An anonymous request may read a public bucket; moto's S3 applies the bucket's policy.
+    return "s3", None
+
+
+def _read(environ: Environ) -> Request:
+    """The request as it was signed; its body is put back for the application."""
+    headers = {
+        name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
+    }
+    headers["content-type"] = environ.get("CONTENT_TYPE", "")
+    headers["content-length"] = environ.get("CONTENT_LENGTH", "")
+    body = b""
+    # A declared hash stands for the body, so an upload is not read into memory here.
+    if "x-amz-content-sha256" not in headers:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+    path, _, query = str(environ["REQUEST_URI"]).partition("?")
+    return Request(method=environ["REQUEST_METHOD"], path=path, query=query, headers=headers, body=body)
+
+
+def _answer(refusal: Refusal, start_response: StartResponse) -> Iterable[bytes]:
+    start_response(refusal.status, [("Content-Type", refusal.content_type), ("Content-Length", str(len(refusal.body)))])
+    return [refusal.body]

@@ -1,0 +1,102 @@
+"""Starts, empties and stops the sandbox's AWS: one HTTP endpoint on 127.0.0.1 for every service and region.
+
+moto keeps its state in module globals, so a process holds at most one of these at a time.
+"""
+
+import logging
+import os
+import socket
+import threading
+
+from moto.core.base_backend import BackendDict
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from groundplan_sandbox.aws import ec2
+from groundplan_sandbox.aws.addresses import AddressPool
+from groundplan_sandbox.aws.gate import Gate
+from groundplan_sandbox.aws.instances import Instances
+from groundplan_sandbox.credentials import Credentials
+
+PRELOADED = ("sts", "iam", "s3")
+"""Services whose first call would cost the user a second; EC2 is loaded with this module."""
+
+
+class AwsServer:
+    """The endpoint. `instances` is the caller's, who made it with the machines; this stops using it at `stop`."""
+
+    def __init__(self, credentials: Credentials, instances: Instances) -> None:
+        self._credentials = credentials
+        self._instances = instances
+        self._addresses = AddressPool()
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, preferred_port: int | None = None) -> str:
+        """Serve on `preferred_port` if it is free, else on any; gives the URL. Raises OSError."""
+        # moto reads it when the first IAM backend is made: without it no AWS-managed policy can be attached.
+        os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        ec2.install(
+            ec2.World(
+                instances=self._instances,
+                addresses=self._addresses,
+                keypair_name=self._credentials.keypair_name,
+                public_key=self._credentials.public_key,
+            )
+        )
+        dispatcher = DomainDispatcherApplication(create_backend_app)
+        # werkzeug ends the process when it cannot bind; a socket of our own raises instead.
+        listener = _listen(preferred_port)
+        port = listener.getsockname()[1]
+        self._server = make_server(
+            "127.0.0.1",
+            port,
+            Gate(dispatcher, self._credentials, self._instances.guard),
+            threaded=True,
+            request_handler=MotoRequestHandler,
+            fd=listener.detach(),
+        )
+        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+        self._thread.start()
+        threading.Thread(target=_preload, args=(dispatcher,), name="aws-preload", daemon=True).start()
+        return f"http://127.0.0.1:{port}"
+
+    def reset(self) -> None:
+        """Forget everything that was created; credentials and key pair stay."""
+        with self._instances.guard:
+            terminate_machines = self._instances.forget_all()
+            BackendDict.reset()
+            self._addresses.release_all()
+        terminate_machines()
+
+    def stop(self) -> None:
+        """Stop serving and forget everything. The machines are gone when this returns."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+        if self._thread is not None:
+            self._thread.join()
+        self._instances.close()
+        BackendDict.reset()
+        self._addresses.release_all()
+
+
+def _listen(preferred: int | None) -> socket.socket:
+    for port in filter(None, (preferred,)):
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            logging.getLogger(__name__).info("port %s of the last time is taken", port)
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def _preload(dispatcher: DomainDispatcherApplication) -> None:
+    for service in PRELOADED:
+        dispatcher.get_application(
+            {
+                "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential=x/20260101/us-east-1/{service}/aws4_request",
+                "HTTP_HOST": "",
+            }
+        )

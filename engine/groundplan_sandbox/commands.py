@@ -1,0 +1,214 @@
+"""`groundplan sandbox ...`: starts, shows, empties and stops the sandbox of a home, and says so in plain words.
+
+Loaded by every `groundplan --help`, so it imports nothing of the emulated world; `launch` starts that in its own process.
+Exit codes: 0 done, 1 the world failed, 2 the caller must act.
+"""
+
+import importlib.util
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from groundplan_sandbox import launch
+from groundplan_sandbox.binding import Binding, DamagedBindingError, is_running, read_binding
+from groundplan_sandbox.control import ControlError, ask
+from groundplan_sandbox.home import Home, current_home
+
+_NEEDED = ("moto", "asyncssh", "flask", "uvicorn")
+
+
+class WorldFailedError(click.ClickException):
+    """Something outside the command went wrong."""
+
+    exit_code = 1
+
+
+class CallerMustActError(click.ClickException):
+    """Nothing changes until the caller does something."""
+
+    exit_code = 2
+
+
+@contextmanager
+def _plain_words() -> Iterator[None]:
+    """Turn what may go wrong with files and processes into one line and an exit code."""
+    try:
+        yield
+    except launch.LaunchError as error:
+        raise (WorldFailedError if error.exit_code == 1 else CallerMustActError)(str(error)) from error
+    except ControlError as error:
+        raise WorldFailedError(str(error)) from error
+    except DamagedBindingError as error:
+        raise CallerMustActError(str(error)) from error
+    except OSError as error:
+        raise CallerMustActError(f"{error.filename or 'the sandbox'}: {error.strerror or error}") from error
+
+
+@click.group()
+def sandbox() -> None:
+    """An emulated world for rehearsals: AWS and virtual machines on this computer.
+
+    `up` binds the home (GROUNDPLAN_HOME): until `unbind`, nothing run in it reaches a real account. What was created in the
+    sandbox is gone after `down`; its credentials stay.
+    """
+
+
+@sandbox.command()
+@click.option("--foreground", is_flag=True, help="Serve in this terminal until Ctrl-C.")
+@click.option("--unconfined", is_flag=True, help="Let commands on machines see this computer's files and processes.")
+@click.option(
+    "--state-delay",
+    type=click.FloatRange(0, 600),
+    default=0.2,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long emulated resources take, at least, to change state.",
+)
+def up(foreground: bool, unconfined: bool, state_delay: float) -> None:
+    """Start the sandbox and bind this home to it."""
+    home = current_home()
+    _require_libraries()
+    with _plain_words():
+        if foreground:
+            _serve_here(home, confined=not unconfined, delay=state_delay)
+            return
+        began = time.monotonic()
+        status = launch.start(home, delay=state_delay, confined=not unconfined)
+        if status is None:
+            _wait_for_the_other(home)
+            click.echo(f"The sandbox of {home.root} is already up.")
+            return
+    click.echo(f"The sandbox of {home.root} is up ({time.monotonic() - began:.1f} s).")
+    _show(status)
+
+
+@sandbox.command()
+def down() -> None:
+    """Stop the sandbox and everything it started; the home stays bound to it."""
+    home = current_home()
+    with _plain_words():
+        if not is_running(home):
+            click.echo(f"The sandbox of {home.root} is down.")
+            return
+        clean = launch.stop(home, launch.lock_owner(home))
+    if not clean:
+        raise WorldFailedError(f"the sandbox did not stop by itself and was killed; see {home.log}")
+    click.echo(f"The sandbox of {home.root} is down. What was created in it is gone; its credentials stay.")
+
+
+@sandbox.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool) -> None:
+    """Show what runs in the sandbox."""
+    home = current_home()
+    with _plain_words():
+        found = _status(home)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    elif found["running"]:
+        click.echo(f"The sandbox of {home.root} is up.")
+        _show(found)
+    else:
+        click.echo(f"The sandbox of {home.root} is down.")
+
+
+@sandbox.command()
+def reset() -> None:
+    """Delete everything created in the sandbox, without a restart."""
+    home = current_home()
+    with _plain_words():
+        binding = _running_binding(home)
+        answer = ask(binding.control, "reset", timeout=60)
+    click.echo(f"The sandbox is empty; machines ended: {answer['machines_ended']}.")
+
+
+@sandbox.command()
+def secrets() -> None:
+    """Print the sandbox's credentials as JSON for `groundplan secrets import -`."""
+    _require_libraries()
+    credentials = importlib.import_module("groundplan_sandbox.credentials")
+    with _plain_words():
+        try:
+            found = credentials.load_or_create(current_home())
+        except credentials.UnreadableCredentialsError as error:
+            raise CallerMustActError(str(error)) from error
+    click.echo(json.dumps(found.as_secrets(), indent=2))
+
+
+@sandbox.command()
+def unbind() -> None:
+    """Remove the binding: what runs in this home reaches real accounts again."""
+    home = current_home()
+    with _plain_words():
+        if is_running(home):
+            raise CallerMustActError("the sandbox is up; stop it first: groundplan sandbox down")
+        if not home.binding.exists():
+            click.echo(f"{home.root} is not bound to a sandbox.")
+            return
+        home.binding.unlink()
+    click.echo(f"{home.root} is no longer bound to a sandbox.")
+
+
+def _status(home: Home) -> dict[str, Any]:
+    binding = read_binding(home)
+    if binding is None or not is_running(home):
+        return {"running": False, "bound": binding is not None, "home": str(home.root)}
+    return {"bound": True, **ask(binding.control, "status", timeout=10)}
+
+
+def _running_binding(home: Home) -> Binding:
+    binding = read_binding(home)
+    if binding is None or not is_running(home):
+        raise CallerMustActError("the sandbox of this home is down: groundplan sandbox up")
+    return binding
+
+
+def _wait_for_the_other(home: Home) -> None:
+    """Two `up` at once: the loser returns when the winner serves."""
+    deadline = time.monotonic() + launch.START_PATIENCE
+    while is_running(home):
+        binding = read_binding(home) if home.binding.exists() else None
+        if binding is not None and binding.pid == launch.lock_owner(home):
+            return
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.05)
+    raise WorldFailedError(f"another process began to start the sandbox and did not finish; see {home.log}")
+
+
+def _serve_here(home: Home, *, confined: bool, delay: float) -> None:
+    # Loaded here because it costs a second: only this command needs the emulated world in its own process.
+    serve: Callable[..., int] = importlib.import_module("groundplan_sandbox.daemon").serve
+    code = serve(home, delay=delay, confined=confined, report=lambda message: _report_here(home, message))
+    if code:
+        raise SystemExit(code)
+
+
+def _report_here(home: Home, message: dict[str, Any]) -> None:
+    if "ready" in message:
+        click.echo(f"The sandbox of {home.root} is up; Ctrl-C stops it.")
+        _show(message["ready"])
+    elif "already" in message:
+        click.echo(f"The sandbox of {home.root} is already up.")
+    else:
+        click.echo(f"Error: {message['error']}", err=True)
+
+
+def _show(status: dict[str, Any]) -> None:
+    click.echo(f"  process      {status['pid']}, up {status['uptime_seconds']:.0f} s")
+    for service, url in status["services"].items():
+        click.echo(f"  {service:<12} {url}")
+    click.echo(f"  confinement  {status['confinement']}")
+    click.echo(f"  machines     {len(status['machines'])}")
+    for machine in status["machines"]:
+        click.echo(f"    {machine['id']}  {machine['state']:<13} {', '.join(machine['addresses']) or '-'}")
+
+
+def _require_libraries() -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise CallerMustActError(f"the sandbox needs {', '.join(missing)}: pip install 'groundplan[sandbox]'")

@@ -1,0 +1,186 @@
+"""The sandbox's own process: puts the emulated world together, serves it until it is told to stop, takes it down again.
+
+Run as `python -m groundplan_sandbox.daemon` by `launch`, or in the foreground by the command. Nothing of the emulated world
+outlives it but its credentials. The heavy imports of the sandbox happen here and nowhere else.
+"""
+
+import argparse
+import json
+import logging
+import os
+import secrets
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+from urllib.parse import urlsplit
+
+from groundplan_sandbox.aws.instances import Instances
+from groundplan_sandbox.aws.server import AwsServer
+from groundplan_sandbox.binding import (
+    AlreadyRunningError,
+    Binding,
+    Control,
+    DamagedBindingError,
+    Endpoint,
+    SshAddress,
+    SshMap,
+    hold_lock,
+    read_binding,
+    write_binding,
+)
+from groundplan_sandbox.control import ControlServer
+from groundplan_sandbox.credentials import UnreadableCredentialsError, load_or_create
+from groundplan_sandbox.home import Home
+from groundplan_sandbox.machines.confinement import Confinement
+from groundplan_sandbox.machines.host import MachineHost
+
+log = logging.getLogger(__name__)
+
+
+class Sandbox:
+    """A running sandbox of `home`. `delay`: seconds that each state change of an emulated resource takes at least."""
+
+    def __init__(self, home: Home, *, delay: float, confinement: Confinement) -> None:
+        self._home = home
+        self._started = time.time()
+        self._writing = threading.Lock()
+        self._binding: Binding | None = None
+        previous = _previous(home)
+        # Machines of a sandbox that was killed: its cloud is forgotten, so nobody could ever end them.
+        shutil.rmtree(home.machines, ignore_errors=True)
+        self._machines = MachineHost(home.machines, confinement)
+        self._instances = Instances(self._machines, delay=delay, changed=self._publish)
+        self._aws = AwsServer(load_or_create(home), self._instances)
+        self._url = self._aws.start(urlsplit(previous.aws.endpoint_url).port if previous else None)
+        token = secrets.token_urlsafe(24)
+        self._control = ControlServer(token, {"status": self.status, "reset": self.reset})
+        self._binding = Binding(
+            pid=os.getpid(),
+            started=self._started,
+            aws=Endpoint(endpoint_url=self._url),
+            control=Control(port=self._control.port, token=token),
+        )
+        self._publish()
+
+    def status(self) -> dict[str, Any]:
+        """What is there, as JSON; the shape of `groundplan sandbox status --json`."""
+        return {
+            "running": True,
+            "home": str(self._home.root),
+            "pid": os.getpid(),
+            "uptime_seconds": round(time.time() - self._started, 1),
+            "services": {"aws": self._url},
+            "confinement": self._machines.refusal or "on",
+            "machines": self._instances.listing(),
+        }
+
+    def reset(self) -> dict[str, Any]:
+        """Forget every resource and end every machine, without a restart."""
+        machines = len(self._instances.listing())
+        self._aws.reset()
+        return {"machines_ended": machines}
+
+    def close(self) -> None:
+        """Take everything down; sandbox.json stays, with the addresses gone."""
+        self._control.close()
+        self._aws.stop()
+        self._machines.close()
+        shutil.rmtree(self._home.machines, ignore_errors=True)
+
+    def _publish(self) -> None:
+        """Write where SSH answers now, before anybody is told that it does."""
+        with self._writing:
+            if self._binding is None:
+                return
+            hosts = {
+                address: SshAddress(port=host.port, host_key=host.host_key)
+                for address, host in self._instances.hosts().items()
+            }
+            self._binding = Binding(
+                pid=self._binding.pid,
+                started=self._binding.started,
+                aws=self._binding.aws,
+                control=self._binding.control,
+                ssh=SshMap(hosts=hosts),
+            )
+            write_binding(self._home, self._binding)
+
+
+def serve(home: Home, *, delay: float, confined: bool, report: Callable[[dict[str, Any]], None]) -> int:
+    """Serve until SIGINT or SIGTERM; gives the exit code.
+
+    `report` is called once: `{"ready": status}`, `{"already": true}` or `{"error": words, "exit_code": code}`.
+    """
+    orders: SimpleQueue[int] = SimpleQueue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda received, _frame: orders.put(received))
+    try:
+        lock = hold_lock(home)
+    except AlreadyRunningError:
+        report({"already": True})
+        return 0
+    except OSError as error:
+        report({"error": f"{home.folder}: {error.strerror}", "exit_code": 2})
+        return 2
+    try:
+        os.truncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        return _serve_locked(home, delay, confined, report, orders)
+    finally:
+        os.close(lock)
+
+
+def _serve_locked(
+    home: Home, delay: float, confined: bool, report: Callable[[dict[str, Any]], None], orders: "SimpleQueue[int]"
+) -> int:
+    try:
+        sandbox = Sandbox(home, delay=delay, confinement=Confinement.NAMESPACES if confined else Confinement.NONE)
+    except UnreadableCredentialsError as error:
+        report({"error": str(error), "exit_code": 2})
+        return 2
+    except OSError as error:
+        log.exception("the sandbox does not start")
+        report({"error": f"{error.filename or 'the sandbox'}: {error.strerror or error}", "exit_code": 1})
+        return 1
+    report({"ready": sandbox.status()})
+    try:
+        log.info("stopping on signal %s", orders.get())
+    finally:
+        sandbox.close()
+    return 0
+
+
+def _previous(home: Home) -> Binding | None:
+    try:
+        return read_binding(home)
+    except DamagedBindingError as error:
+        log.warning("%s", error)
+        return None
+
+
+def main() -> int:
+    """The background process: its readiness goes to the pipe that `launch` gave it, its log to standard error."""
+    parser = argparse.ArgumentParser(prog="groundplan-sandbox")
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--ready-fd", type=int, required=True)
+    parser.add_argument("--state-delay", type=float, required=True)
+    parser.add_argument("--unconfined", action="store_true")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+    def report(message: dict[str, Any]) -> None:
+        with os.fdopen(options.ready_fd, "w") as pipe:
+            json.dump(message, pipe)
+
+    home = Home(root=options.home)
+    return serve(home, delay=options.state_delay, confined=not options.unconfined, report=report)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

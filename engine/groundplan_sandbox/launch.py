@@ -1,0 +1,116 @@
+"""Starts and stops the sandbox's process, and waits until what was asked is so.
+
+It loads nothing of the emulated world: the process it starts does. `commands` puts its outcomes into words.
+"""
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+from groundplan_sandbox.binding import is_running
+from groundplan_sandbox.home import Home
+
+START_PATIENCE = 30.0
+STOP_PATIENCE = 20.0
+_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "LOGNAME", "PYTHONPATH", "PYTHONWARNINGS")
+"""What the process is given: no credentials, proxies or settings of the caller's."""
+
+
+class LaunchError(Exception):
+    """The process did not get ready. `exit_code`: 1 the world failed, 2 the caller must act."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def start(home: Home, *, delay: float, confined: bool) -> dict[str, Any] | None:
+    """Start the sandbox of `home`; gives its status when it serves, None when one is running. Raises LaunchError, OSError."""
+    home.prepare()
+    read_end, write_end = os.pipe()
+    with open(home.log, "ab") as log, os.fdopen(read_end, "rb", buffering=0) as pipe:
+        os.chmod(home.log, 0o600)
+        try:
+            process = _spawn(home, write_end, log.fileno(), delay=delay, confined=confined)
+        finally:
+            os.close(write_end)
+        message = _read_report(pipe, process, home)
+    if message.get("already"):
+        return None
+    if "error" in message:
+        process.wait()
+        raise LaunchError(message["error"], message["exit_code"])
+    # It outlives us on purpose; without this the interpreter would warn of a child left running.
+    process.returncode = 0
+    status: dict[str, Any] = message["ready"]
+    return status
+
+
+def stop(home: Home, pid: int) -> bool:
+    """Stop the running sandbox of `home`, whose process is `pid`; False when it had to be killed."""
+    _signal(pid, signal.SIGTERM)
+    if _gone(home, STOP_PATIENCE):
+        return True
+    _signal(pid, signal.SIGKILL)
+    _gone(home, STOP_PATIENCE)
+    return False
+
+
+def lock_owner(home: Home) -> int:
+    """The process that holds the lock of `home`. Call it while a sandbox is running. Raises OSError, ValueError."""
+    return int(home.lock.read_text())
+
+
+def _spawn(home: Home, write_end: int, log: int, *, delay: float, confined: bool) -> "subprocess.Popen[bytes]":
+    options = ["--home", str(home.root), "--ready-fd", str(write_end), "--state-delay", str(delay)]
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "groundplan_sandbox.daemon", *options, *([] if confined else ["--unconfined"])],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        cwd="/",
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        | {"GROUNDPLAN_HOME": str(home.root)},
+        pass_fds=[write_end],
+        start_new_session=True,
+    )
+
+
+def _read_report(pipe: Any, process: "subprocess.Popen[bytes]", home: Home) -> dict[str, Any]:
+    deadline = time.monotonic() + START_PATIENCE
+    received = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while (left := deadline - time.monotonic()) > 0:
+            if not selector.select(left):
+                break
+            chunk = pipe.read(1 << 16)
+            received += chunk
+            if not chunk:
+                break
+    if received:
+        report: dict[str, Any] = json.loads(received)
+        return report
+    process.kill()
+    process.wait()
+    raise LaunchError(f"the sandbox did not start within {START_PATIENCE:.0f} s; see {home.log}", 1)
+
+
+def _gone(home: Home, patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    while is_running(home):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
