@@ -1,8 +1,9 @@
 """Fetches and builds the real parts that the tests marked `live` compare the sandbox with.
 
-Go programs are built at a pinned version into a cache outside the checkout and kept until the pin changes; OpenSSH's server comes
-from the system's packages. Standard library only, so that it runs before the project is installed. It starts no server: the fixtures of the
-tests do. A part that cannot be had ends the run with exit code 1 and words that say what to install.
+Go programs are built at a pinned version into a cache outside the checkout and kept until the pin changes; OpenSSH's
+server comes from the system's packages. Standard library only, so that it runs before the project is installed. It
+starts no server: the fixtures of the tests do. A part that cannot be had ends the run with exit code 1 and words that
+say what to install.
 
     python tests/live/build.py            all parts
     python tests/live/build.py minio      one part
@@ -45,7 +46,9 @@ def cache_folder() -> Path:
 
 
 def run_with_progress(label: str, command: list[str], environment: dict[str, str], log: Path) -> None:
-    """Runs a command, its output in `log`, with a line of progress every few seconds; PartMissingError shows the log's end."""
+    """Runs a command, its output in `log`, with a line of progress every few seconds; PartMissingError shows the
+    log's end.
+    """
     started = time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
@@ -115,7 +118,9 @@ class GoProgram:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemPackage:
-    """A program that the system's package manager installs; it is installed here as root on Debian, and asked for elsewhere."""
+    """A program that the system's package manager installs; it is installed here as root on Debian, and asked for
+    elsewhere.
+    """
 
     name: str
     package: str
@@ -127,8 +132,8 @@ class SystemPackage:
     def make(self) -> None:
         if shutil.which("apt-get") is None or os.geteuid() != 0:
             raise PartMissingError(
-                f"{self.name}: {self.program} is not there, and only root on Debian or Ubuntu may install it from here; "
-                f"install the package `{self.package}`"
+                f"{self.name}: {self.program} is not there, and only root on Debian or Ubuntu may install it "
+                f"from here; install the package `{self.package}`"
             )
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         log = cache_folder() / f"{self.name}.log"
