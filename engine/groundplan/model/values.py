@@ -123,6 +123,12 @@ FUNCTIONS: Final = frozenset(
 TYPED_FUNCTIONS: Final = frozenset({"get_input"})
 """Functions that may carry a second key `type` (spec 3.1)."""
 
+FUNCTION_MARK: Final = "$function"
+"""The only key of a mapping by which the engine puts a function into runtime properties: `{"$function": {...}}`.
+
+Everything else there is data, whatever its shape: what a script wrote is never evaluated (spec 7.4).
+"""
+
 
 def from_data(data: Data) -> Value:
     """Make a positionless value of JSON data, recognising intrinsic functions by their shape (spec 3.1)."""
@@ -215,3 +221,12 @@ def _texts(data: Data) -> Iterator[str]:
         yield data
     elif isinstance(data, int | float) and not isinstance(data, bool):
         yield str(data)
+
+
+_SENSITIVE_NAMES: Final = ("password", "secret", "token", "private_key", "kubeconfig", "access_key")
+
+
+def is_sensitive_name(name: str) -> bool:
+    """Whether a name says that what it holds must not be seen: for values that have no origin to tell it."""
+    lowered = name.lower().replace("-", "_")
+    return any(part in lowered for part in _SENSITIVE_NAMES)
