@@ -106,17 +106,17 @@ class Progress:
             ValueError: when a task was not handed out, has ended before, or the outcome is no end (`retry`,
                 `waiting`, `rescheduled`...).
         """
-        fresh, self._fresh = self._fresh, []
         for number, outcome in outcomes:
-            index = self._take(number)
-            self._end(index, outcome, fresh)
+            self._end(self._in_flight_index(number), outcome)
+            self._in_flight -= 1
         ready: list[int] = []
         if not self._cancelled:
             first, status = self._first, self._status
-            for index in fresh:
+            for index in self._fresh:
                 if status[index] == _PENDING:
                     status[index] = _HANDED_OUT
                     ready.append(first + index)
+            self._fresh.clear()
             self._in_flight += len(ready)
         return Advance(ready=ready, standing=self.standing)
 
@@ -149,20 +149,19 @@ class Progress:
 
     def _restore(self, finished: Mapping[int, TaskState]) -> None:
         for number, state in finished.items():
-            self._end(number - self._first, state, self._fresh)
+            self._end(number - self._first, state)
         self._fresh = [index for index in self._fresh if self._status[index] == _PENDING]
 
-    def _take(self, number: int) -> int:
+    def _in_flight_index(self, number: int) -> int:
         index = number - self._first
         if not 0 <= index < len(self._status):
             raise ValueError(f"there is no task {number}")
         if self._status[index] != _HANDED_OUT:
             raise ValueError(f"task {number} is not in flight")
-        self._in_flight -= 1
         return index
 
-    def _end(self, index: int, outcome: Verdict | TaskState, fresh: list[int]) -> None:
-        done = _is_done(outcome) or bool(self._ignores_failure[index])
+    def _end(self, index: int, outcome: Verdict | TaskState) -> None:
+        done = _is_done(outcome) or self._ignores_failure[index]
         self._settled += 1
         if not done:
             self._status[index] = _FAILED
@@ -173,7 +172,7 @@ class Progress:
         for successor in self._successors[index]:
             unmet[successor] -= 1
             if not unmet[successor]:
-                fresh.append(successor)
+                self._fresh.append(successor)
 
 
 def rebuild(graph: TaskGraph, finished: Mapping[int, TaskState]) -> Progress:
