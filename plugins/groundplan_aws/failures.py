@@ -1,0 +1,102 @@
+"""What AWS refuses, in the provider's own words, and whether another attempt can help.
+
+The rules read an error's code and HTTP status as the service sent them; catching vendor exceptions is `client`'s part.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+
+_THROTTLED: Final = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+_PASSING: Final = frozenset(
+    {
+        "DependencyViolation",
+        "IncorrectInstanceState",
+        "IncorrectState",
+        "InsufficientAddressCapacity",
+        "InsufficientInstanceCapacity",
+        "InvalidNetworkInterface.InUse",
+        "RequestExpired",
+        "RequestTimeout",
+        "RequestTimeoutException",
+    }
+)
+"""Client errors (HTTP 4xx) that pass by themselves: something is still being made, taken down or moved."""
+
+THROTTLE_PAUSE: Final = 10.0
+"""Seconds before the next attempt when a throttled answer gives no `Retry-After`; the SDK's own retries came before."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """An error answer of AWS.
+
+    Attributes:
+        call: the API action, `CreateVpc`.
+        code: of the service's error table, `VpcLimitExceeded`.
+        status: HTTP status, 0 when unknown.
+        retry_after: the answer's `Retry-After` in seconds, if it had one.
+    """
+
+    call: str
+    code: str
+    message: str
+    status: int = 0
+    request_id: str = ""
+    retry_after: float | None = None
+
+    @property
+    def absent(self) -> bool:
+        """Whether it says that the thing asked for does not exist."""
+        return "NotFound" in self.code or self.code.startswith("NoSuch")
+
+    def __str__(self) -> str:
+        return f"{self.call}: {self.code}: {self.message}"
+
+
+class RefusedError(NonRecoverableError):
+    """AWS refused, and would refuse the same request again."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal), detail=_detail(refusal))
+        self.refusal = refusal
+
+
+class BusyError(RecoverableError):
+    """AWS refused for a reason that passes."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        pause = THROTTLE_PAUSE if refusal.code in _THROTTLED else None
+        super().__init__(str(refusal), retry_after=refusal.retry_after or pause, detail=_detail(refusal))
+        self.refusal = refusal
+
+
+def judge(refusal: Refusal) -> RefusedError | BusyError:
+    """Return the error that says whether the same request may succeed later.
+
+    Sources: the error codes of the EC2 API reference ("Error codes for the Amazon EC2 API") and botocore's tables of
+    throttling and transient codes.
+    """
+    passing = refusal.code in _THROTTLED or refusal.code in _PASSING or refusal.status >= 500
+    return BusyError(refusal) if passing else RefusedError(refusal)
+
+
+def _detail(refusal: Refusal) -> str:
+    return f"HTTP {refusal.status}, request {refusal.request_id}" if refusal.request_id else ""

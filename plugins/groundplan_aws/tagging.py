@@ -1,0 +1,60 @@
+"""Tags of a resource: the author's, the deployment's, and one by which a lost attempt's work is found again.
+
+The last is put on at creation (`TagSpecifications`), so nothing can be made and stay unknown. AWS's limits on keys and
+values are its own to check.
+"""
+
+from hashlib import sha256
+from typing import Any, Final
+
+from groundplan.sdk.context import OperationContext
+
+OWNER_KEY: Final = "groundplan:instance"
+"""Key of the tag that names the node instance: `DEPLOYMENT/INSTANCE`."""
+
+_LONGEST: Final = 256
+"""Characters of a tag's value (EC2 User Guide, "Tag restrictions")."""
+
+
+def owner(ctx: OperationContext) -> str:
+    """Return the value of the owner tag; a name too long for a tag is shortened to its hash."""
+    name = f"{ctx.deployment.id}/{ctx.instance.id}"
+    return name if len(name) <= _LONGEST else sha256(name.encode()).hexdigest()
+
+
+def token(ctx: OperationContext) -> str:
+    """Return the client token of a create call: the same for all attempts of one execution, 64 characters.
+
+    The execution is in it because AWS answers a known token with the resource of the first call, terminated or not.
+    """
+    return sha256(f"{owner(ctx)}/{ctx.execution_id}".encode()).hexdigest()
+
+
+def tags(ctx: OperationContext) -> list[dict[str, str]]:
+    """Return all tags of the context's node instance as EC2 wants them; the author's win over the deployment's."""
+    wanted = dict(ctx.deployment.resource_tags)
+    wanted |= _pairs(ctx.node.properties.get("Tags"))
+    wanted[OWNER_KEY] = owner(ctx)
+    return [{"Key": key, "Value": value} for key, value in wanted.items()]
+
+
+def specifications(ctx: OperationContext, resource_type: str, given: Any) -> list[dict[str, Any]]:
+    """Return `TagSpecifications` with our tags put on `resource_type`, and what the author specified kept."""
+    kept = [dict(item) for item in given or ()]
+    own = next((item for item in kept if item.get("ResourceType") == resource_type), None)
+    if own is None:
+        return [*kept, {"ResourceType": resource_type, "Tags": tags(ctx)}]
+    ours = {tag["Key"] for tag in tags(ctx)}
+    own["Tags"] = [*(tag for tag in own.get("Tags", ()) if tag.get("Key") not in ours), *tags(ctx)]
+    return kept
+
+
+def _pairs(written: Any) -> dict[str, str]:
+    """Read the property `Tags`: a list of Key/Value, or a dictionary."""
+    if isinstance(written, dict):
+        return {str(key): _text(value) for key, value in written.items()}
+    return {str(tag["Key"]): _text(tag.get("Value", "")) for tag in written or ()}
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,57 @@
+"""Waits until AWS reached a state, looking through botocore's waiters and sleeping by the context's clock.
+
+Looks come quickly at first and slow down to the pace that AWS advises: a rehearsal is quick, an account is not worn.
+"""
+
+from typing import Any, Final
+
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan_aws.client import Progress
+from groundplan_aws.resource import first
+from groundplan_aws.target import Target
+
+_FIRST_PAUSE: Final = 0.1
+_SANDBOX_PAUSE: Final = 1.0
+_GROWTH: Final = 1.6
+_RESERVE: Final = 0.8
+"""The share of the attempt's time that waiting may take; the rest is for recording what came of it."""
+
+
+def wait(target: Target, waiter: str, identifier: str) -> None:
+    """Return when the waiter's state is reached.
+
+    Raises:
+        RecoverableError: it was not reached in time; the next attempt goes on waiting.
+        NonRecoverableError: the resource came to a state from which it cannot be reached.
+    """
+    waiting = target.api.waiter(waiter)
+    slowest = min(waiting.delay, _SANDBOX_PAUSE) if target.ctx.plugin.sandboxed else waiting.delay
+    patience = min(waiting.patience, target.ctx.operation.timeout * _RESERVE)
+    parameters: dict[str, Any] = {target.resource.ids: target.shaped(identifier)}
+    waited, pause = 0.0, _FIRST_PAUSE
+    while (progress := waiting.look(**parameters)) is Progress.PENDING:
+        if waited >= patience:
+            raise RecoverableError(f"{target}: still {_state(target, identifier)} after {waited:.0f} s")
+        target.ctx.sleep(pause)
+        waited += pause
+        pause = min(pause * _GROWTH, slowest)
+    if progress is Progress.FAILED:
+        raise NonRecoverableError(f"{target} is {_state(target, identifier)} and will not come to {waiter}")
+
+
+def wait_until_gone(target: Target, waiter: str, identifier: str) -> None:
+    """Return when the resource is gone, by the waiter or because AWS knows nothing of it any more."""
+    if target.describe(identifier) is None:
+        return
+    wait(target, waiter, identifier)
+
+
+def _state(target: Target, identifier: str) -> str:
+    """The state as AWS tells it, with its reason if it gives one."""
+    description = target.describe(identifier)
+    if description is None:
+        return "absent"
+    resource = target.resource
+    state = first(description, resource.state) if resource.state else "there"
+    reason = first(description, resource.reason) if resource.reason else None
+    return f"{state} ({reason})" if reason else str(state)
