@@ -149,7 +149,7 @@ class Api:
                 self.store.put(kind, each | {"metadata": each["metadata"] | {"ownerReferences": left}})
 
     def _new(self, kind: Kind, namespace: str, body: Object) -> Object:
-        item = _without_nulls(copy.deepcopy(_checked(kind, namespace, None, body)))
+        item: Object = _without_nulls(copy.deepcopy(_checked(kind, namespace, None, body)))
         metadata = item["metadata"]
         if metadata.get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")

@@ -22,7 +22,8 @@ from groundplan_sandbox.kubernetes.api import Api
 from groundplan_sandbox.kubernetes.authentication import Tokens
 from groundplan_sandbox.kubernetes.bootstrap import populate
 from groundplan_sandbox.kubernetes.certificates import Authority, KeyPair
-from groundplan_sandbox.kubernetes.controllers import Controllers
+from groundplan_sandbox.kubernetes.controllers import all_controllers
+from groundplan_sandbox.kubernetes.controllers.queue import WorkQueue
 from groundplan_sandbox.kubernetes.http import Application, CertifiedProtocol
 from groundplan_sandbox.kubernetes.routes import Routes
 from groundplan_sandbox.kubernetes.store import Change, Store
@@ -186,7 +187,7 @@ class _Serving:
         self._closing = asyncio.Event()
         address, port = self._sockets[0].getsockname()[:2]
         api = Api(store=self._store)
-        controllers = Controllers(api, address, self._authority)
+        controllers = WorkQueue(api, all_controllers(api, address, self._authority))
         populate(api, address, port)
         controllers.start()
         forget = self._store.listen(self._plan_save)
@@ -198,7 +199,7 @@ class _Serving:
 
     async def _listen(self, application: Application) -> None:
         config = uvicorn.Config(
-            application,  # type: ignore[arg-type]
+            application,
             http=CertifiedProtocol,
             ws="none",
             lifespan="off",

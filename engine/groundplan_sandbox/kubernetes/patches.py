@@ -120,7 +120,7 @@ def _strategic_map(item: Object, patch: Object, path: Path) -> Object:
         raise bad_request("a strategic merge patch is an object")
     patch = dict(patch)
     if patch.pop("$patch", None) == "replace":
-        return _without_directives(patch)
+        return dict(_without_directives(patch))
     result = dict(item)
     retained = patch.pop("$retainKeys", None)
     if retained is not None:

@@ -1,8 +1,44 @@
 """The controllers: what a cluster does by itself after an object was written.
 
-`queue` runs them; each other module is one controller. They write through `api` like every client does.
+`queue` runs them; each other module is one controller or what several share. They write through `api` like every
+client does. `all_controllers` is the list of them.
 """
 
-from groundplan_sandbox.kubernetes.controllers.queue import Controllers
+from __future__ import annotations
 
-__all__ = ["Controllers"]
+from groundplan_sandbox.kubernetes.api import Api
+from groundplan_sandbox.kubernetes.controllers.claims import ClaimController
+from groundplan_sandbox.kubernetes.controllers.daemon_sets import DaemonSetController
+from groundplan_sandbox.kubernetes.controllers.deployments import DeploymentController
+from groundplan_sandbox.kubernetes.controllers.events import Recorder
+from groundplan_sandbox.kubernetes.controllers.garbage import GarbageCollector
+from groundplan_sandbox.kubernetes.controllers.jobs import JobController
+from groundplan_sandbox.kubernetes.controllers.namespaces import NamespaceController
+from groundplan_sandbox.kubernetes.controllers.pods import PodController
+from groundplan_sandbox.kubernetes.controllers.queue import Controller
+from groundplan_sandbox.kubernetes.controllers.replica_sets import ReplicaSetController
+from groundplan_sandbox.kubernetes.controllers.services import EndpointsController, LoadBalancerController
+from groundplan_sandbox.kubernetes.controllers.stateful_sets import StatefulSetController
+from groundplan_sandbox.kubernetes.kinds import INGRESS, SERVICE
+
+
+def all_controllers(api: Api, address: str, authority: str) -> list[Controller]:
+    """address: the server's, given to load balancers. authority: the cluster's CA certificate, PEM."""
+    recorder = Recorder(api=api)
+    return [
+        NamespaceController(api, authority),
+        GarbageCollector(api),
+        DeploymentController(api, recorder),
+        ReplicaSetController(api, recorder),
+        StatefulSetController(api, recorder),
+        DaemonSetController(api, recorder),
+        JobController(api, recorder),
+        ClaimController(api, recorder),
+        PodController(api, recorder, address),
+        EndpointsController(api),
+        LoadBalancerController(api, SERVICE, address),
+        LoadBalancerController(api, INGRESS, address),
+    ]
+
+
+__all__ = ["all_controllers"]

@@ -100,16 +100,3 @@ class WorkQueue:
 
 def _as_added(kind: Kind, item: Object, revision: int) -> Change:
     return Change(revision=revision, type=ChangeType.ADDED, kind=kind, object=item, previous=None)
-
-
-class Controllers:
-    """Every controller of a cluster. address: what a LoadBalancer service is given. authority: the CA as PEM."""
-
-    def __init__(self, api: Api, address: str, authority: str) -> None:
-        self._queue = WorkQueue(api, [])
-
-    def start(self) -> None:
-        self._queue.start()
-
-    def stop(self) -> None:
-        self._queue.stop()
