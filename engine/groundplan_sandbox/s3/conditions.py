@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
-from groundplan_sandbox.s3.errors import S3Error, no_such_key, not_implemented, precondition_failed
+from groundplan_sandbox.s3.errors import S3Error, no_such_key, precondition_failed
 from groundplan_sandbox.s3.records import ObjectRecord
 
 
@@ -56,11 +56,9 @@ def check_source(record: ObjectRecord, headers: Mapping[str, str], *, prefix: st
 
 
 def check_write(existing: ObjectRecord | None, headers: Mapping[str, str]) -> None:
-    """Conditions of a write: `If-None-Match: *` (only when there is nothing) and `If-Match` (only over this object)."""
+    """Conditions of a write: `If-None-Match` (not over this, or with `*` over any) and `If-Match` (only over this)."""
     none_match, match = headers.get("if-none-match"), headers.get("if-match")
-    if none_match is not None and none_match.strip() != "*":
-        raise not_implemented("If-None-Match of a write with anything but *")
-    if none_match is not None and existing is not None:
+    if none_match is not None and existing is not None and names_etag(none_match, existing.etag):
         raise precondition_failed("If-None-Match")
     if match is not None and existing is None:
         raise no_such_key()
@@ -80,8 +78,6 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
         return None
     if first:
         start, end = int(first), min(int(last), size - 1) if last else size - 1
-        if last and int(last) < int(first):
-            return None
     else:
         start, end = max(size - int(last), 0), size - 1
     if start > end:

@@ -1,7 +1,7 @@
 """Which names a bucket and an object may have.
 
-Rules: "Bucket naming rules" of the Amazon S3 user guide, and MinIO's refusal of `.` and `..` as parts of a key. Keys
-never become file names: catalogue.py stores objects under hashes.
+Rules: "Bucket naming rules" of the Amazon S3 user guide, and MinIO's refusal of `.`, `..` and empty parts of a key.
+Keys never become file names: catalogue.py stores objects under hashes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from groundplan_sandbox.s3.errors import S3Error, bad_request
+from groundplan_sandbox.s3.errors import S3Error, bad_request, forbidden
 
 KEY_BYTES = 1024
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
@@ -18,7 +18,9 @@ RESERVED_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_bucket(name: str) -> None:
-    """Raises S3Error InvalidBucketName."""
+    """Raises S3Error InvalidBucketName, or AllAccessDisabled for the name under which MinIO serves its own paths."""
+    if name == "minio":
+        raise forbidden("AllAccessDisabled", "All access to this resource has been disabled.")
     odd = ".." in name or ".-" in name or "-." in name or is_address(name)
     if odd or not BUCKET.fullmatch(name) or name.startswith(RESERVED_PREFIXES) or name.endswith(RESERVED_SUFFIXES):
         raise invalid_bucket_name()
@@ -40,5 +42,5 @@ def check_key(key: str) -> None:
     """Raises S3Error KeyTooLongError (over 1024 bytes of UTF-8) or XMinioInvalidObjectName."""
     if len(key.encode()) > KEY_BYTES:
         raise bad_request("KeyTooLongError", "Your key is too long")
-    if "\0" in key or not {".", ".."}.isdisjoint(key.split("/")):
+    if "\0" in key or "//" in key or not {".", ".."}.isdisjoint(key.split("/")):
         raise bad_request("XMinioInvalidObjectName", "Object name contains unsupported characters.")

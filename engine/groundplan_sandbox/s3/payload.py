@@ -57,7 +57,10 @@ class Check:
 
 
 class Payload:
-    """The bytes of one request; iterate once, all of it. `checksum` is known afterwards."""
+    """The bytes of one request; iterate once, all of it. `checksum` is known afterwards.
+
+    `announced`: the request has a body at all; `vouched`: the client sent a digest of it beside the signature.
+    """
 
     def __init__(self, request: Request, framed: FramedBody, proof: Proof | None) -> None:
         self._headers = request.headers
@@ -67,6 +70,7 @@ class Payload:
         self._algorithm = announced_algorithm(request)
         self._source = self._decoded(io.BufferedReader(framed, PIECE), proof)
         self.announced = "content-length" in request.headers or "transfer-encoding" in request.headers
+        self.vouched = self._algorithm is not None or "content-md5" in request.headers
         self.checksum: Checksum | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -120,7 +124,7 @@ class Payload:
         if (claimed := self._headers.get("content-md5")) is not None:
             expected = digest_in(claimed, 16, "InvalidDigest", "Content-Md5")
             md5 = hashlib.md5(usedforsecurity=False)
-            self._checks.append(Check(md5, lambda: expected, lambda: bad_digest("Content-Md5")))
+            self._checks.append(Check(md5, lambda: expected, bad_digest))
 
     def _check_checksum(self) -> Digest | None:
         algorithm = self._algorithm
@@ -134,7 +138,7 @@ class Payload:
                 raise bad_request("MalformedTrailerError", f"The announced trailing header {name} is missing.")
             return digest_in(text, len(digest.digest()), "InvalidRequest", name)
 
-        self._checks.append(Check(digest, claimed, lambda: bad_digest(algorithm)))
+        self._checks.append(Check(digest, claimed, checksum_mismatch))
         return digest
 
 
@@ -182,5 +186,10 @@ def sha256_mismatch() -> S3Error:
     )
 
 
-def bad_digest(what: str) -> S3Error:
-    return bad_request("BadDigest", f"The {what} you specified did not match what we received.")
+def bad_digest() -> S3Error:
+    return bad_request("BadDigest", "The Content-Md5 you specified did not match what we received.")
+
+
+def checksum_mismatch() -> S3Error:
+    # MinIO's code; Amazon answers BadDigest.
+    return bad_request("XAmzContentChecksumMismatch", "The provided checksum does not match what was computed.")

@@ -35,7 +35,8 @@ class Request:
 
     @property
     def key(self) -> str:
-        return self.path[1:].partition("/")[2]
+        """The object's key; like MinIO, without leading slashes."""
+        return self.path[1:].partition("/")[2].lstrip("/")
 
     @property
     def query(self) -> dict[str, str]:

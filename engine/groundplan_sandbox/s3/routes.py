@@ -46,7 +46,6 @@ MARKED: dict[tuple[Level, str, str], Route] = {
     (Level.BUCKET, "DELETE", "tagging"): Route(operation=configuration.delete_bucket_tagging),
     (Level.BUCKET, "GET", "acl"): Route(operation=configuration.get_acl),
     (Level.BUCKET, "PUT", "acl"): Route(operation=configuration.put_acl),
-    (Level.BUCKET, "GET", "versioning"): Route(operation=configuration.get_bucket_versioning),
     (Level.BUCKET, "GET", "uploads"): Route(operation=multipart.list_multipart_uploads),
     (Level.BUCKET, "POST", "delete"): Route(operation=buckets.delete_objects),
     (Level.BUCKET, "GET", "list-type"): Route(operation=buckets.list_objects_v2, anonymous=Action.LIST_BUCKET),
@@ -60,6 +59,16 @@ MARKED: dict[tuple[Level, str, str], Route] = {
     (Level.OBJECT, "POST", "uploadId"): Route(operation=multipart.complete_multipart_upload),
     (Level.OBJECT, "DELETE", "uploadId"): Route(operation=multipart.abort_multipart_upload),
     (Level.OBJECT, "GET", "uploadId"): Route(operation=multipart.list_parts),
+    **{
+        (Level.BUCKET, "GET", marker): Route(operation=configuration.nothing_in(document, *children))
+        for marker, document, *children in (
+            ("versioning", "VersioningConfiguration"),
+            ("accelerate", "AccelerateConfiguration"),
+            ("logging", "BucketLoggingStatus"),
+            ("notification", "NotificationConfiguration"),
+            ("requestPayment", "RequestPaymentConfiguration", ("Payer", "BucketOwner")),
+        )
+    },
     **{
         (Level.BUCKET, "GET", marker): Route(operation=configuration.absent(code, message))
         for marker, code, message in (

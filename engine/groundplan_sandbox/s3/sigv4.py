@@ -191,7 +191,7 @@ def check_time(claim: Claim, now: float) -> None:
     try:
         signed = datetime.strptime(claim.date, DATE_FORMAT).replace(tzinfo=UTC).timestamp()
     except ValueError as error:
-        raise access_denied(f"AWS authentication requires a date of the form {DATE_FORMAT}") from error
+        raise bad_request("MalformedDate", f"Invalid date format header, expected {DATE_FORMAT}.") from error
     if not claim.date.startswith(claim.scope.day):
         raise forbidden("SignatureDoesNotMatch", "The date of the credential scope is not the request's date.")
     if claim.expires is None:

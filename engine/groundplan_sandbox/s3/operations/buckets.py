@@ -160,13 +160,15 @@ def token_of(name: str) -> str:
 
 def name_in(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token).decode()
+        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError as error:
         raise invalid_argument("The continuation token provided is incorrect") from error
 
 
 def delete_objects(site: Site, request: Request, payload: Payload) -> Response:
     site.catalogue.bucket(request.bucket)
+    if not payload.vouched:
+        raise bad_request("MissingContentMD5", "Missing required header for this request: Content-Md5.")
     document = parse(payload.read(DOCUMENT), root="Delete")
     keys = [text_in(entry, "Key") or "" for entry in document.findall("Object")]
     if not keys or len(keys) > LARGEST_PAGE:

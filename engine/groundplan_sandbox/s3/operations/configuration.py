@@ -130,9 +130,14 @@ def put_acl(site: Site, request: Request, payload: Payload) -> Response:
     return Response()
 
 
-def get_bucket_versioning(site: Site, request: Request, payload: Payload) -> Response:
-    site.catalogue.bucket(request.bucket)
-    return Response(headers=XML, body=render("VersioningConfiguration", []))
+def nothing_in(document: str, *children: Node) -> Operation:
+    """The answer about a kind of configuration that is there, but empty, on every bucket here."""
+
+    def answer(site: Site, request: Request, payload: Payload) -> Response:
+        site.catalogue.bucket(request.bucket)
+        return Response(headers=XML, body=render(document, children))
+
+    return answer
 
 
 def absent(code: str, message: str) -> Operation:

@@ -7,6 +7,7 @@ guide.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -26,6 +27,7 @@ REFUSED = {
     "x-amz-website-redirect-location": "redirects",
     "x-amz-write-offset-bytes": "appending to objects",
 }
+TAG_TEXT = re.compile(r"[\w +\-=.:/@]*")
 STORAGE_CLASSES = ("STANDARD", "REDUCED_REDUNDANCY")
 
 
@@ -67,7 +69,7 @@ def checked_tags(pairs: list[tuple[str, str]], most: int) -> dict[str, str]:
     if len(pairs) > most:
         raise bad_request("BadRequest", f"Tags cannot be more than {most}")
     for name, value in pairs:
-        if not 1 <= len(name) <= 128 or len(value) > 256:
+        if not TAG_TEXT.fullmatch(name + value) or not 1 <= len(name) <= 128 or len(value) > 256:
             raise bad_request("InvalidTag", "The TagKey or TagValue you have provided is invalid")
     if len(dict(pairs)) != len(pairs):
         raise bad_request("InvalidTag", "Cannot provide multiple Tags with the same key")
