@@ -1,7 +1,7 @@
 """sandbox.json: the file that binds a home to its sandbox, and the lock that tells whether that sandbox lives.
 
-The engine reads the same file by its documented shape and imports nothing from here. While the file is there, nothing of the
-home may reach a real account; that rule is the engine's to keep.
+The engine reads the same file by its documented shape and imports nothing from here. While the file is there, nothing
+of the home may reach a real account; that rule is the engine's to keep.
 """
 
 import errno

@@ -1,7 +1,7 @@
 """`groundplan sandbox ...`: starts, shows, empties and stops the sandbox of a home, and says so in plain words.
 
-Loaded by every `groundplan --help`, so it imports nothing of the emulated world; `launch` starts that in its own process.
-Exit codes: 0 done, 1 the world failed, 2 the caller must act.
+Loaded by every `groundplan --help`, so it imports nothing of the emulated world; `launch` starts that in its own
+process. Exit codes: 0 done, 1 the world failed, 2 the caller must act.
 """
 
 import importlib.util
@@ -52,8 +52,8 @@ def _plain_words() -> Iterator[None]:
 def sandbox() -> None:
     """An emulated world for rehearsals: AWS and virtual machines on this computer.
 
-    `up` binds the home (GROUNDPLAN_HOME): until `unbind`, nothing run in it reaches a real account. What was created in the
-    sandbox is gone after `down`; its credentials stay.
+    `up` binds the home (GROUNDPLAN_HOME): until `unbind`, nothing run in it reaches a real account. What was created
+    in the sandbox is gone after `down`; its credentials stay.
     """
 
 

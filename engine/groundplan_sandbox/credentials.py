@@ -25,7 +25,7 @@ class UnreadableCredentialsError(Exception):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account gives its user. Key texts: OpenSSH one-line public key, PEM private key (RSA 2048, as EC2 makes)."""
+    """What an account gives its user. Keys: OpenSSH one-line public key, PEM private key (RSA 2048, as EC2 makes)."""
 
     access_key_id: str
     secret_access_key: str

@@ -1,7 +1,7 @@
 """The sandbox's own process: puts the emulated world together, serves it until it is told to stop, takes it down again.
 
-Run as `python -m groundplan_sandbox.daemon` by `launch`, or in the foreground by the command. Nothing of the emulated world
-outlives it but its credentials. The heavy imports of the sandbox happen here and nowhere else.
+Run as `python -m groundplan_sandbox.daemon` by `launch`, or in the foreground by the command. Nothing of the emulated
+world outlives it but its credentials. The heavy imports of the sandbox happen here and nowhere else.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
-from groundplan_sandbox.aws.instances import Instances
+from groundplan_sandbox.aws.lifecycle import Instances
 from groundplan_sandbox.aws.server import AwsServer
 from groundplan_sandbox.binding import (
     AlreadyRunningError,
@@ -48,6 +48,7 @@ class Sandbox:
 
     def __init__(self, home: Home, *, delay: float, confinement: Confinement) -> None:
         self._home = home
+        self._confinement = confinement
         self._started = time.time()
         self._writing = threading.Lock()
         self._binding: Binding | None = None
@@ -76,7 +77,7 @@ class Sandbox:
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._started, 1),
             "services": {"aws": self._url},
-            "confinement": self._machines.refusal or "on",
+            "confinement": self._machines.refusal or self._confinement.value,
             "machines": self._instances.listing(),
         }
 
@@ -128,17 +129,17 @@ def serve(home: Home, *, delay: float, confined: bool, report: Callable[[dict[st
     except OSError as error:
         report({"error": f"{home.folder}: {error.strerror}", "exit_code": 2})
         return 2
-    try:
-        os.truncate(lock, 0)
-        os.write(lock, f"{os.getpid()}\n".encode())
-        return _serve_locked(home, delay, confined, report, orders)
-    finally:
-        os.close(lock)
+    os.truncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
+    # The kernel drops the lock when the process has ended, so whoever sees it free knows that nothing of ours runs.
+    return _serve_locked(home, delay, confined, report, orders)
 
 
 def _serve_locked(
     home: Home, delay: float, confined: bool, report: Callable[[dict[str, Any]], None], orders: "SimpleQueue[int]"
 ) -> int:
+    # asyncssh logs the commands of a session, and a blueprint's commands carry its secrets.
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
     try:
         sandbox = Sandbox(home, delay=delay, confinement=Confinement.NAMESPACES if confined else Confinement.NONE)
     except UnreadableCredentialsError as error:

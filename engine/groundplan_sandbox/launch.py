@@ -31,7 +31,7 @@ class LaunchError(Exception):
 
 
 def start(home: Home, *, delay: float, confined: bool) -> dict[str, Any] | None:
-    """Start the sandbox of `home`; gives its status when it serves, None when one is running. Raises LaunchError, OSError."""
+    """Start the sandbox; gives its status when it serves, None when one is running. Raises LaunchError, OSError."""
     home.prepare()
     read_end, write_end = os.pipe()
     with open(home.log, "ab") as log, os.fdopen(read_end, "rb", buffering=0) as pipe:

@@ -1,7 +1,8 @@
 """Public and elastic addresses: each one handed out is a real loopback address that nobody else on this machine holds.
 
-Several sandboxes may run side by side, so an address is claimed by a bound UDP socket for as long as it is allocated: the
-kernel keeps the claim honest and drops it when the process dies. Who serves on the address is the machines' affair.
+Several sandboxes may run side by side, so an address is claimed by a bound UDP socket for as long as it is allocated:
+the kernel keeps the claim honest and drops it when the process dies. Who serves on the address is the machines'
+affair.
 """
 
 import errno
@@ -20,9 +21,10 @@ class NoAddressError(Exception):
 
 
 class AddressPool:
-    """Addresses of `network`, handed out in ascending order; a released one comes back only after all others had their turn.
+    """Addresses of `network`, handed out in ascending order; a released one comes back after all others had their turn.
 
-    A new machine therefore does not inherit the address of the one destroyed before it, nor the host key a client remembers.
+    A new machine therefore does not inherit the address of the one destroyed before it, nor the host key a client
+    remembers.
     """
 
     def __init__(self, network: ipaddress.IPv4Network = NETWORK) -> None:

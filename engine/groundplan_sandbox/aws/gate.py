@@ -1,7 +1,8 @@
 """The door of the sandbox's AWS: only the sandbox's own key passes, and only with a right signature.
 
-moto checks neither, and offers an unauthenticated control API and instance metadata beside the services; a rehearsal that
-accepts any key proves nothing, so this WSGI layer checks first and refuses in the words of the service that was called.
+moto checks neither, and offers an unauthenticated control API and instance metadata beside the services; a rehearsal
+that accepts any key proves nothing, so this WSGI layer checks first and refuses in the words of the service that was
+called.
 """
 
 import io

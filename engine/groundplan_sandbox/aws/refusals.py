@@ -1,7 +1,7 @@
 """The words in which each AWS service refuses a caller it cannot identify: same reason, one dialect per protocol.
 
-EC2, the query services (IAM, STS), S3 and the JSON services each have their own shape, status and code; an SDK shows the
-code to the user, so it must be the real one ("Common Errors" of each service's API reference).
+EC2, the query services (IAM, STS), S3 and the JSON services each have their own shape, status and code; an SDK shows
+the code to the user, so it must be the real one ("Common Errors" of each service's API reference).
 """
 
 import json

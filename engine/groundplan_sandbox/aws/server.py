@@ -4,7 +4,6 @@ moto keeps its state in module globals, so a process holds at most one of these 
 """
 
 import logging
-import os
 import socket
 import threading
 
@@ -12,10 +11,12 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from groundplan_sandbox.aws import ec2
+from groundplan_sandbox.aws import iam
 from groundplan_sandbox.aws.addresses import AddressPool
+from groundplan_sandbox.aws.ec2 import region
+from groundplan_sandbox.aws.ec2.world import World
 from groundplan_sandbox.aws.gate import Gate
-from groundplan_sandbox.aws.instances import Instances
+from groundplan_sandbox.aws.lifecycle import Instances
 from groundplan_sandbox.credentials import Credentials
 
 PRELOADED = ("sts", "iam", "s3")
@@ -34,11 +35,10 @@ class AwsServer:
 
     def start(self, preferred_port: int | None = None) -> str:
         """Serve on `preferred_port` if it is free, else on any; gives the URL. Raises OSError."""
-        # moto reads it when the first IAM backend is made: without it no AWS-managed policy can be attached.
-        os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
-        ec2.install(
-            ec2.World(
+        iam.install()
+        region.install(
+            World(
                 instances=self._instances,
                 addresses=self._addresses,
                 keypair_name=self._credentials.keypair_name,

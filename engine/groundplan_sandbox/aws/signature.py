@@ -1,7 +1,7 @@
 """Signature Version 4, seen from the server: who signed this request, and with the right secret?
 
-Written from "Signature Version 4 signing process" (AWS General Reference). It decides and nothing else; `gate` reads the
-request off the wire and words the refusal.
+Written from "Signature Version 4 signing process" (AWS General Reference). It decides and nothing else; `gate` reads
+the request off the wire and words the refusal.
 """
 
 import hashlib
@@ -96,7 +96,7 @@ def _canonical_request(request: Request, claim: Claim) -> str:
 
 
 def _canonical_path(path: str, service: str) -> str:
-    # S3 keys may hold "//" and "..", so its path is taken as it is; every other service normalises and quotes once more.
+    # S3 keys may hold "//" and "..", so its path is taken as it is; other services normalise and quote it once more.
     if service == "s3":
         return path
     normal = posixpath.normpath(path)

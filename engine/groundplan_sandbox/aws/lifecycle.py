@@ -1,7 +1,8 @@
 """From emulated instance to running machine: each EC2 instance has one, on every public address of its interfaces.
 
-moto changes an instance's state in an instant. Here a change takes as long as the machine takes (and `delay` more), in the
-order pending, running, stopping, stopped, shutting-down, terminated. It decides when; `machines` knows how a machine is made.
+moto changes an instance's state in an instant. Here a change takes as long as the machine takes (and `delay` more),
+in the order pending, running, stopping, stopped, shutting-down, terminated. It decides when; `machines` knows how a
+machine is made.
 """
 
 import logging
@@ -91,7 +92,7 @@ class Instances:
         self._leave(instance, "stopping", "stopped", _stop, then)
 
     def destroy(self, instance: MotoInstance, then: Callable[[], None]) -> None:
-        """Bring an instance to `terminated` for good; `then` is called before anybody sees that state. Returns at once."""
+        """Bring an instance to `terminated`; `then` is called before anybody sees that state. Returns at once."""
         self._leave(instance, "shutting-down", "terminated", _terminate, then)
 
     def reboot(self, instance: MotoInstance) -> None:
