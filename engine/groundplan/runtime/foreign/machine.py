@@ -1,0 +1,152 @@
+"""What one attempt gets of the machine: a folder, files of its blueprint, child processes, a served context.
+
+The one way into this room for `runtime.attempt`. It decides the environment and the confinement of children; how a
+child is run and ended is `process`' work, what it may say to the engine is `commands`'.
+"""
+
+import os
+import pwd
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final, Self
+
+from groundplan.runtime.foreign import programs
+from groundplan.runtime.foreign.confinement import Confinement
+from groundplan.runtime.foreign.process import run_process
+from groundplan.runtime.foreign.proxy import HttpContextProxy
+from groundplan.runtime.foreign.resources import FolderResources
+from groundplan.runtime.foreign.supervisor import Plan
+from groundplan.sdk.context import Completed, ContextProxy, LineSink, OperationContext, Resources
+from groundplan.sdk.errors import NonRecoverableError
+
+_SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PRIVATE_PLACES: Final = ("/root", "/home", "/run", "/var/run", "/media", "/mnt", "/var/spool", "/var/mail")
+
+
+class Machine:
+    """One attempt's share of the machine; leaving the `with` block removes its folder.
+
+    Args:
+        scratch: where the attempt's folder is made; by default the system's temporary folder.
+        resource_folders: where files of the deployment and its blueprint are looked for, in this order (spec 7.1).
+        namespaces: folder of the imported blueprint for each namespace.
+        sandboxed: the home is bound to the sandbox: children run confined.
+        unconfined: they do not even then.
+        hidden: further folders that confined children must not see, for example GROUNDPLAN_HOME.
+    """
+
+    def __init__(
+        self,
+        *,
+        scratch: Path | None = None,
+        resource_folders: Sequence[Path] = (),
+        namespaces: Mapping[str, Path] | None = None,
+        sandboxed: bool = False,
+        unconfined: bool = False,
+        hidden: Sequence[Path] = (),
+    ) -> None:
+        self._scratch = scratch
+        self._resource_folders = tuple(resource_folders)
+        self._namespaces = dict(namespaces or {})
+        self._is_confined = sandboxed and not unconfined
+        self._hidden = tuple(hidden)
+        self._own: Path | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the attempt's folder."""
+        if self._own is not None:
+            shutil.rmtree(self._own, ignore_errors=True)
+            self._own = None
+
+    @property
+    def folder(self) -> Path:
+        """The attempt's folder, made at first use; mode 0700."""
+        if self._own is None:
+            self._own = Path(tempfile.mkdtemp(prefix="groundplan-", dir=self._scratch)).resolve()
+        return self._own
+
+    def resources(self, context: Callable[[], OperationContext]) -> Resources:
+        """Return the files of the deployment and its blueprint; `context` gives what templates see as `ctx`."""
+        return FolderResources(self._resource_folders, context, self._namespaces)
+
+    def serve(self, ctx: OperationContext) -> AbstractContextManager[ContextProxy]:
+        """Return a block in which `ctx` is served to scripts."""
+        return HttpContextProxy(ctx)
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        cancelled: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        on_line: LineSink | None = None,
+    ) -> Completed:
+        """Run a child process (see `OperationContext.run`); it and its process group end when `cancelled` says so.
+
+        Raises:
+            NonRecoverableError: it cannot be started, or the kernel refuses the confinement.
+        """
+        if not command:
+            raise NonRecoverableError("there is no program to run")
+        plan = Plan(
+            command=list(command),
+            environment=self._environment(environment or {}),
+            folder=str(folder or self.folder),
+            confinement=self._confinement() if self._is_confined else None,
+        )
+        return run_process(plan, cancelled=cancelled, stdin=stdin, timeout=timeout, on_line=on_line)
+
+    def _environment(self, declared: Mapping[str, str]) -> dict[str, str]:
+        """Return a child's environment: made here, nothing of the engine's own."""
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return {
+            "HOME": str(self.folder) if self._is_confined else _home(),
+            "LANG": "C.UTF-8",
+            "TMPDIR": str(temporary),
+            "CTX_PYTHON": sys.executable,
+            "PYTHONUNBUFFERED": "1",
+            **declared,
+            "PATH": f"{self._programs()}:{declared.get('PATH', _SEARCH_PATH)}",
+            "PYTHONPATH": ":".join(filter(None, [str(programs.HERE), declared.get("PYTHONPATH")])),
+        }
+
+    def _programs(self) -> Path:
+        """Return the folder on a child's PATH in which `ctx` stands."""
+        folder = self.folder / "bin"
+        if not folder.exists():
+            folder.mkdir()
+            (folder / "ctx").symlink_to(programs.CLIENT)
+        return folder
+
+    def _confinement(self) -> Confinement:
+        interpreter = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable))}
+        shown = {*interpreter, str(programs.HERE), *map(_real, self._resource_folders)}
+        shown.update(map(_real, self._namespaces.values()))
+        hidden = {*_PRIVATE_PLACES, _home(), *map(_real, self._hidden)}
+        return Confinement(hidden=sorted(hidden), shown=sorted(shown), writable=[str(self.folder)])
+
+
+def _home() -> str:
+    """Return the home folder that the system has on record for this user, not what HOME says."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
+def _real(path: Path) -> str:
+    return str(path.resolve())

@@ -1,0 +1,133 @@
+"""The process between the engine and a child: it ends the child's whole group when the engine says so, or dies.
+
+Runs as a program of its own with the standard library only (see `main`); `process` in the engine starts it and reads
+the child's output directly. `confinement` shuts the child in where the plan asks for it.
+"""
+
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Final, NoReturn
+
+from groundplan.runtime.foreign.confinement import Confinement, Refused, die_with_parent, shut_in
+
+_GRACE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What to run; travels as one line of JSON over the lifeline, not in arguments, which others can read.
+
+    Attributes:
+        environment: the whole environment of the child.
+        confinement: None to run it unconfined.
+    """
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: str
+    confinement: Confinement | None
+
+    def to_line(self) -> bytes:
+        """Return the plan as the line that `from_line` reads."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> "Plan":
+        """Read `to_line`'s line."""
+        fields = json.loads(line)
+        shut = fields.pop("confinement")
+        return cls(**fields, confinement=None if shut is None else Confinement(**shut))
+
+
+def main() -> NoReturn:
+    """Supervise one child; the number of the lifeline's descriptor is the only argument.
+
+    Exits as the child did, by its signal too. Trouble before the child runs is told over the lifeline.
+    """
+    lifeline = socket.socket(fileno=int(sys.argv[1]))
+    lifeline.set_inheritable(False)
+    with lifeline.makefile("rb") as lines:
+        plan = Plan.from_line(lines.readline())
+    waking, wake = socket.socketpair()
+    wake.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake.fileno())
+    child = _start(plan, lifeline)
+    status = _watch(child, lifeline, waking)
+    _exit_as(os.waitstatus_to_exitcode(status))
+
+
+def _start(plan: Plan, lifeline: socket.socket) -> int:
+    child = os.fork()
+    if child:
+        return child
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    die_with_parent()
+    try:
+        if plan.confinement is None:
+            _become(plan)
+        shut_in(plan.confinement, lambda: _become(plan))
+    except Refused as error:
+        lifeline.sendall(json.dumps({"refused": str(error)}).encode())
+    except OSError as error:
+        lifeline.sendall(json.dumps({"failed": f"{plan.command[0]}: {error.strerror}"}).encode())
+    os._exit(127)
+
+
+def _become(plan: Plan) -> NoReturn:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.chdir(plan.folder)
+    os.execvpe(plan.command[0], list(plan.command), dict(plan.environment))  # noqa: S606 - no shell is wanted
+
+
+def _watch(child: int, lifeline: socket.socket, waking: socket.socket) -> int:
+    """Wait for the child's end and return its status; the end of the lifeline ends the child and its group."""
+    deadline: float | None = None
+    watched = [waking, lifeline]
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            if deadline is not None:
+                _signal_group(child, signal.SIGKILL)
+            return status
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        ready, _, _ = select.select(watched, [], [], left)
+        if waking in ready:
+            waking.recv(64)
+        if lifeline in ready:
+            watched.remove(lifeline)
+            deadline = time.monotonic() + _GRACE_SECONDS
+            _signal_group(child, signal.SIGTERM)
+        elif deadline is not None and time.monotonic() >= deadline:
+            _signal_group(child, signal.SIGKILL)
+            deadline += _GRACE_SECONDS
+
+
+def _signal_group(child: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child, number)
+
+
+def _exit_as(code: int) -> NoReturn:
+    """Exit with a status, or by the signal that a negative one names."""
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with suppress(OSError, ValueError):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code & 0xFF)
+
+
+if __name__ == "__main__":
+    main()
