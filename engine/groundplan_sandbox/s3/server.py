@@ -43,8 +43,8 @@ class ObjectStore:
     """One server on one data folder. Several may run in a process, on different addresses and folders.
 
     `folder` is the folder given to `minio server`; all is kept in a hidden folder in it. `access_key` and
-    `secret_key` are those of the root user: ValueError when they are shorter than MinIO takes. The folder itself is
-    trusted, what is in it is not (folder.py).
+    `secret_key` are those of the root user: ValueError when they are shorter than MinIO takes. An empty `region` takes
+    every region, as MinIO does without MINIO_SITE_REGION. The folder is trusted, what is in it is not (folder.py).
     """
 
     def __init__(self, folder: Path, access_key: str, secret_key: str, region: str = "us-east-1") -> None:

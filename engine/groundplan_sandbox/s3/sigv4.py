@@ -208,7 +208,7 @@ def check_time(claim: Claim, now: float) -> None:
 def check_scope(claim: Claim, account: Account, *, any_region: bool) -> None:
     if not hmac.compare_digest(claim.scope.access_key.encode(), account.access_key.encode()):
         raise forbidden("InvalidAccessKeyId", "The Access Key Id you provided does not exist in our records.")
-    if not any_region and claim.scope.region != account.region:
+    if account.region and not any_region and claim.scope.region != account.region:
         raise S3Error(
             "AuthorizationHeaderMalformed",
             HTTPStatus.BAD_REQUEST,

@@ -43,7 +43,7 @@ def check_location(document: bytes, region: str) -> None:
     if not document:
         return
     location = text_in(parse(document, root="CreateBucketConfiguration"), "LocationConstraint")
-    if location and location != region:
+    if region and location and location != region:
         raise bad_request("InvalidRegion", f"Region does not match; this server is in {region}.")
 
 
