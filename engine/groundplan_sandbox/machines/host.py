@@ -11,9 +11,12 @@ from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from groundplan_sandbox.cells.confinement import Confinement, ConfinementRefusedError, find_owner, find_refusal
+from groundplan_sandbox.cells.view import CONTROL_SOCKET
 from groundplan_sandbox.machines import layout
-from groundplan_sandbox.machines.confinement import Confinement, ConfinementRefusedError, find_owner, find_refusal
+from groundplan_sandbox.machines.builders import SandboxServers
 from groundplan_sandbox.machines.vm import MachineRecord, Surroundings, VirtualMachine, load_record
+from groundplan_sandbox.postgres.programs import find_programs
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 _T = TypeVar("_T")
@@ -86,9 +89,15 @@ class MachineHost:
         owner = find_owner()
         self.refusal = self.run(find_refusal(self._folder, owner)) if confined else None
         programs = self._folder / "programs"
-        library = layout.LIBRARY if confined else str(layout.library_source())
-        layout.write_programs(programs, library=library)
-        self._around = Surroundings(owner=owner, confined=confined, programs=programs)
+        layout.write_programs(programs, library=layout.LIBRARY, root="", control=CONTROL_SOCKET)
+        self._around = Surroundings(
+            owner=owner, confined=confined, programs=programs, postgres=find_programs(), builders=SandboxServers()
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of the machines lies."""
+        return self._folder
 
     @property
     def machines(self) -> tuple[Machine, ...]:
@@ -142,5 +151,5 @@ class MachineHost:
     async def _make(self, folder: Path, record: MachineRecord) -> Machine:
         vm = VirtualMachine(folder, record, self._around)
         if record.running:
-            await vm.start()
+            await vm.start(resume=True)
         return Machine(self, vm)

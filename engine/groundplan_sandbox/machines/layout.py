@@ -1,25 +1,20 @@
-"""What a machine sees: which folders of the host are bound, what its own `/etc` holds, where the small programs lie.
+"""What a new machine holds of its own: folders, an `/etc` with copies of what programs look up, the small programs.
 
-Only what is named here is visible; the rest of the host (home folders, GROUNDPLAN_HOME, /run, other mounts) is not
-mounted at all. `inside/rootfs.py` does the mounting.
+What it sees of the host beside that is decided in `cells/view.py`; `vm.py` puts both together.
 """
 
 import compileall
 import shutil
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
-from groundplan_sandbox.machines.cell import PYTHON
-from groundplan_sandbox.machines.inside.plan import Bind, CellPlan
-from groundplan_sandbox.machines.programs import PROGRAM_NAMES
+from groundplan_sandbox.cells.cell import PYTHON
+from groundplan_sandbox.machines.programs.launchers import launcher, write_executable
+from groundplan_sandbox.machines.programs.main import PREINSTALLED
 
 PROGRAMS = "/groundplan/bin"
 LIBRARY = "/groundplan/lib"
-CONTROL_SOCKET = "/groundplan/control.sock"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
 _ETC_COPIES = (
     "alternatives", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies", "debian_version",
     "inputrc", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "mime.types", "nsswitch.conf", "os-release",
@@ -35,35 +30,6 @@ _OWN_LOCAL = ("bin", "etc", "lib", "sbin", "share")
 _ACCOUNTS = "root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
 _GROUPS = "root:x:0:\nwheel:x:10:\nnogroup:x:65534:\n"
 _PROFILE = f'export PATH="{PROGRAMS}:{SYSTEM_PATH}"\n'
-
-
-def cell_plan(
-    *,
-    root: Path,
-    hostname: str,
-    confined: bool,
-    uid: int | None,
-    gid: int | None,
-    binds: Iterable[Bind] = (),
-) -> CellPlan:
-    """The plan of a cell that sees the system's programs, this interpreter and `binds`; `root` is its `/`."""
-    system = [Bind(source=path, target=path) for path in (*_SYSTEM, *_interpreter())]
-    control = CONTROL_SOCKET if confined else str(root) + CONTROL_SOCKET
-    return CellPlan(
-        root=str(root),
-        hostname=hostname,
-        confined=confined,
-        uid=uid,
-        gid=gid,
-        binds=(*system, *binds) if confined else (),
-        control_socket=control,
-    )
-
-
-def _interpreter() -> tuple[str, ...]:
-    """This interpreter's installation, at its own path: a shared libpython is found by that path alone."""
-    prefix = sys.base_prefix
-    return () if prefix == "/usr" or prefix.startswith("/usr/") else (prefix,)
 
 
 def write_skeleton(root: Path, *, hostname: str) -> list[Path]:
@@ -102,19 +68,15 @@ def _copy(source: Path, target: Path) -> None:
         return
 
 
-def launcher(name: str, library: str) -> str:
-    """The text of a small program: it runs `programs.main` of `library` under `name`, whatever its file is called."""
-    return (
-        f"#!{PYTHON} -IS\nimport sys\nsys.path.insert(0, {library!r})\nfrom programs.main import main\nmain({name!r})\n"
-    )
-
-
-def write_programs(folder: Path, *, library: str) -> None:
-    """Write the launchers of all small programs to `folder`, and compile the programs once."""
+def write_programs(folder: Path, *, library: str, root: str, control: str) -> None:
+    """Write the launchers of a new machine's small programs to `folder`, and compile the programs once."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in PROGRAM_NAMES:
-        (folder / name).write_text(launcher(name, library))
-        (folder / name).chmod(0o755)
+    for name in PREINSTALLED:
+        text = launcher(name, python=PYTHON, library=library, root=root, control=control)
+        write_executable(folder / name, text)
+    python = folder / "python3"
+    if not python.is_symlink():
+        python.symlink_to(PYTHON)
     compileall.compile_dir(str(library_source() / "programs"), quiet=2)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import asyncssh
 
-from groundplan_sandbox.machines.confinement import Owner
-from groundplan_sandbox.machines.inside.syscalls import open_in_root
+from groundplan_sandbox.cells.confinement import Owner
+from groundplan_sandbox.cells.inside.syscalls import open_in_root
 
 _READ, _WRITE, _APPEND, _CREATE, _TRUNCATE, _EXCLUSIVE = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
 _OPEN_FLAGS = {_APPEND: os.O_APPEND, _CREATE: os.O_CREAT, _TRUNCATE: os.O_TRUNC, _EXCLUSIVE: os.O_EXCL}

@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import asyncssh
 
-from groundplan_sandbox.machines.cell import Cell, CellError, Process, Terminal
+from groundplan_sandbox.cells.cell import Cell, CellError, Process, Terminal
+from groundplan_sandbox.machines.logins import Logins
 from groundplan_sandbox.machines.relay import Ends, Relay, ends_of, join
 from groundplan_sandbox.machines.sftp import FileSpace, MachineFiles
 
@@ -34,7 +35,8 @@ class Guest(Protocol):
     @property
     def authorized_keys(self) -> frozenset[bytes]: ...
     def admits(self, user: str) -> bool: ...
-    def login(self, user: str) -> tuple[str, Mapping[str, str]]: ...
+    @property
+    def logins(self) -> Logins: ...
     def files(self, user: str) -> FileSpace: ...
 
 
@@ -119,8 +121,14 @@ class _Login(asyncssh.SSHServer):  # type: ignore[misc] # read as untyped, see p
     def public_key_auth_supported(self) -> bool:
         return True
 
-    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
-        return self._guest.admits(username) and key.public_data in self._guest.authorized_keys
+    async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        if not self._guest.admits(username) or key.public_data not in self._guest.authorized_keys:
+            return False
+        try:
+            await self._guest.logins.admit(username)
+        except CellError:
+            return False
+        return True
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
@@ -204,23 +212,22 @@ class _Session:
             else:
                 self._session.exit_with_signal(signal.Signals(-code).name.removeprefix("SIG"))
 
-    def _command(self) -> tuple[list[str], str, dict[str, str]]:
-        user = self._session.get_extra_info("username")
-        home, login = self._guest.login(user)
-        shell = login["SHELL"]
+    async def _spawn(self, *, streams: tuple[int, int, int] | None = None, terminal: Terminal | None = None) -> Process:
+        login = self._guest.logins.find(self._session.get_extra_info("username"))
         given = {_text(name): _text(value) for name, value in self._session.env.items()}
-        env = {**given, **login}
+        env = {**given, **login.env}
         if self._session.term_type:
             env["TERM"] = self._session.term_type
-        if self._session.command is None:
-            return [shell, "-l"], home, env
-        return [shell, "-c", self._session.command], home, env
+        command = self._session.command
+        argv = [login.shell, "-l"] if command is None else [login.shell, "-c", command]
+        return await self._guest.cell.spawn(
+            argv, env=env, cwd=login.home, streams=streams, terminal=terminal, user=login.uid, group=login.gid
+        )
 
     async def _start_on_pipes(self) -> Process:
-        argv, home, env = self._command()
         stdin, stdout, stderr = os.pipe(), os.pipe(), os.pipe()
         try:
-            process = await self._guest.cell.spawn(argv, env=env, cwd=home, streams=(stdin[0], stdout[1], stderr[1]))
+            process = await self._spawn(streams=(stdin[0], stdout[1], stderr[1]))
         finally:
             for descriptor in (stdin[0], stdout[1], stderr[1]):
                 os.close(descriptor)
@@ -231,10 +238,8 @@ class _Session:
         return process
 
     async def _start_on_terminal(self) -> Process:
-        argv, home, env = self._command()
         columns, rows, _, _ = self._session.term_size
-        size = Terminal(rows=rows or 24, columns=columns or 80)
-        process = await self._guest.cell.spawn(argv, env=env, cwd=home, terminal=size)
+        process = await self._spawn(terminal=Terminal(rows=rows or 24, columns=columns or 80))
         assert process.master is not None
         self._send_output(process.master, self._session.stdout)
         feeding = asyncio.create_task(self._feed(os.dup(process.master), process))

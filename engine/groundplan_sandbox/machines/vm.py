@@ -8,20 +8,23 @@ import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 import msgspec
 
+from groundplan_sandbox.cells.cell import Cell
+from groundplan_sandbox.cells.confinement import Owner
+from groundplan_sandbox.cells.inside.plan import Bind, CellPlan
+from groundplan_sandbox.cells.view import CONTROL_SOCKET, cell_plan
 from groundplan_sandbox.machines import layout
-from groundplan_sandbox.machines.cell import Cell
-from groundplan_sandbox.machines.confinement import Owner
-from groundplan_sandbox.machines.inside.plan import Bind, CellPlan
-from groundplan_sandbox.machines.inside.syscalls import open_in_root
+from groundplan_sandbox.machines.logins import Logins
+from groundplan_sandbox.machines.services import Builders, Running, Services
 from groundplan_sandbox.machines.sftp import FileSpace
 from groundplan_sandbox.machines.ssh import SecureShell
+from groundplan_sandbox.postgres.programs import PostgresPrograms
 
 
 class MachineRecord(msgspec.Struct, kw_only=True):
@@ -32,6 +35,7 @@ class MachineRecord(msgspec.Struct, kw_only=True):
     user_names: list[str] | None
     addresses: list[str] = []
     running: bool = True
+    services: list[Running] = []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,8 @@ class Surroundings:
     owner: Owner
     confined: bool
     programs: Path
-    binds: tuple[Bind, ...] = ()
+    postgres: PostgresPrograms
+    builders: Builders
 
 
 class VirtualMachine:
@@ -56,11 +61,35 @@ class VirtualMachine:
         keys = (asyncssh.import_public_key(text).public_data for text in record.authorized_keys)
         self._keys = frozenset(keys)
         self._ssh = SecureShell(self, self._host_key)
+        self._services = Services(self, around.builders)
+        self._logins: Logins | None = None
+        self._scratch: Path | None = None
 
     @property
     def cell(self) -> Cell:
         assert self._cell is not None, "the SSH server is up only while the cell is"
         return self._cell
+
+    @property
+    def name(self) -> str:
+        return self.record.name
+
+    @property
+    def owner(self) -> Owner:
+        return self._around.owner
+
+    @property
+    def confined(self) -> bool:
+        return self._around.confined
+
+    @property
+    def postgres(self) -> PostgresPrograms:
+        return self._around.postgres
+
+    @property
+    def logins(self) -> Logins:
+        assert self._logins is not None, "nobody logs in while the cell is down"
+        return self._logins
 
     @property
     def running(self) -> bool:
@@ -88,28 +117,42 @@ class VirtualMachine:
         """Whether this user name may log in with one of the keys."""
         return self.record.user_names is None or user in self.record.user_names
 
-    async def start(self) -> None:
-        """Start the cell and listen on every address. Raises CellError, OSError."""
+    async def start(self, *, resume: bool = False) -> None:
+        """Start the cell and listen on every address. Raises CellError, OSError.
+
+        Enabled units start; with `resume`, what ran when the machine was suspended.
+        """
         if not self.root.exists():
             await asyncio.to_thread(self._make_files)
         self._cell = Cell(self._plan())
         await self._cell.start()
+        self._logins = Logins(self._cell, prefix=self._prefix, path=self.path)
+        await self._services.open()
+        await self._boot(resume=resume)
         for address in self.addresses:
             await self._ssh.listen(address)
         self.record.running = True
         self._save()
 
     async def suspend(self) -> None:
-        """End every process and listener; the files and the record stay as they are."""
+        """End every process and listener; the files stay, and the record says what ran."""
+        self.record.services = self._services.running
+        self._save()
         await self._ssh.close()
+        if self.running:
+            await self._services.close()
         if self._cell is not None:
             await self._cell.stop()
             self._cell = None
+        if self._scratch is not None:
+            await asyncio.to_thread(shutil.rmtree, self._scratch)
+            self._scratch = None
 
     async def stop(self) -> None:
         """Switch the machine off."""
         await self.suspend()
         self.record.running = False
+        self.record.services = []
         self._save()
 
     async def terminate(self) -> None:
@@ -123,6 +166,7 @@ class VirtualMachine:
             return
         if self.running:
             await self._ssh.listen(address)
+            await self._services.add_address(address)
         self.record.addresses.append(address)
         self._save()
 
@@ -131,58 +175,69 @@ class VirtualMachine:
         if address in self.record.addresses:
             self.record.addresses.remove(address)
             self._ssh.forget(address)
+            self._services.remove_address(address)
             self._save()
 
     def ssh_port(self, address: str) -> int:
         return self._ssh.port(address)
 
-    def login(self, user: str) -> tuple[str, Mapping[str, str]]:
-        """The home folder and the environment of a login; a user name that is new gets an account, as by cloud-init."""
-        home = f"{self._prefix}/root" if user == "root" else f"{self._prefix}/home/{user}"
-        self._ensure_account(user)
-        bin_folder = layout.PROGRAMS if self._around.confined else str(self._around.programs)
-        own_local = "" if self._around.confined else f"{self.folder}/local/bin:"
-        path = f"{bin_folder}:{own_local}{layout.SYSTEM_PATH}"
-        env = {"PATH": path, "HOME": home, "USER": user, "LOGNAME": user, "SHELL": _shell(), "LANG": "C.UTF-8"}
-        return home, env
-
     def files(self, user: str) -> FileSpace:
         """Where a file transfer of this user works."""
-        home, _ = self.login(user)
-        return FileSpace(root=self.cell.root, home=home, owner=self._around.owner)
+        return FileSpace(root=self.cell.root, home=self.logins.find(user).home, owner=self.owner)
+
+    async def _boot(self, *, resume: bool) -> None:
+        """Start what `systemctl enable` asked for, as a real machine does, or what ran before."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        try:
+            argv, env = ["systemctl", "resume" if resume else "default"], {"PATH": self.path, "HOME": "/"}
+            booting = await self.cell.spawn(argv, env=env, cwd="/", streams=(nothing, nothing, nothing))
+        finally:
+            os.close(nothing)
+        await booting.wait()
+        if resume:
+            await self._services.resume(self.record.services)
 
     @property
     def _prefix(self) -> str:
-        return "" if self._around.confined else str(self.root)
+        return "" if self.confined else str(self.root)
 
-    def _ensure_account(self, user: str) -> None:
-        # Through `open_in_root`: the machine's scripts own its /etc and may have put a link there.
-        passwd = f"{self._prefix}/etc/passwd".encode()
-        with os.fdopen(open_in_root(self.cell.root, passwd, os.O_RDWR | os.O_NONBLOCK), "r+") as accounts:
-            if any(line.split(":")[0] == user for line in accounts):
-                return
-            accounts.write(f"{user}:x:0:0::/home/{user}:{_shell()}\n")
-        homes = open_in_root(self.cell.root, f"{self._prefix}/home".encode(), os.O_RDONLY | os.O_DIRECTORY)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(user, 0o755, dir_fd=homes)
-            self._around.owner.own_entry(homes, user)
-        os.close(homes)
+    @property
+    def path(self) -> str:
+        """The PATH of the machine's processes, small programs first."""
+        if self.confined:
+            return f"{layout.PROGRAMS}:{layout.SYSTEM_PATH}"
+        return f"{self._programs}:{self.root}/usr/local/bin:{layout.SYSTEM_PATH}"
+
+    @property
+    def _programs(self) -> Path:
+        return self._around.programs if self.confined else self.folder / "programs"
 
     def _plan(self) -> CellPlan:
         binds = (
             Bind(source=str(self.folder / "local"), target="/usr/local", writable=True),
-            Bind(source=str(self._around.programs), target=layout.PROGRAMS),
+            Bind(source=str(self._programs), target=layout.PROGRAMS),
             Bind(source=str(layout.library_source() / "programs"), target=f"{layout.LIBRARY}/programs"),
-            *self._around.binds,
+            *self.postgres.binds,
         )
-        return layout.cell_plan(
+        return cell_plan(
             root=self.root,
-            hostname=self.record.name,
-            confined=self._around.confined,
-            uid=self._around.owner.uid,
-            gid=self._around.owner.gid,
+            hostname=self.name,
+            confined=self.confined,
+            uid=self.owner.uid,
+            gid=self.owner.gid,
             binds=binds,
+            control_socket=self._socket(),
         )
+
+    def _socket(self) -> str:
+        """The control socket's path as the machine names it; unconfined, a short one: sockaddr_un holds 107 bytes."""
+        if self.confined:
+            return CONTROL_SOCKET
+        self._scratch = self._scratch or Path(tempfile.mkdtemp(prefix="groundplan-"))
+        socket = f"{self._scratch}/control"
+        library = str(layout.library_source())
+        layout.write_programs(self._programs, library=library, root=str(self.root), control=socket)
+        return socket
 
     def _make_files(self) -> None:
         made = layout.write_skeleton(self.root, hostname=self.record.name)
@@ -198,10 +253,6 @@ class VirtualMachine:
 def load_record(folder: Path) -> MachineRecord:
     """The record of the machine in this folder. Raises OSError, msgspec.DecodeError."""
     return msgspec.json.decode((folder / "machine.json").read_bytes(), type=MachineRecord)
-
-
-def _shell() -> str:
-    return "/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"
 
 
 def _load_host_key(path: Path) -> asyncssh.SSHKey:

@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncssh
 import paramiko
 import pytest
+
 from groundplan_sandbox.machines.host import Machine, MachineHost
 
 _addresses = itertools.count(1)
@@ -47,7 +48,8 @@ def key() -> asyncssh.SSHKey:
 
 @pytest.fixture(scope="session")
 def public_key(key: asyncssh.SSHKey) -> str:
-    return key.export_public_key().decode()
+    text: str = key.export_public_key().decode()
+    return text
 
 
 def new_address() -> str:

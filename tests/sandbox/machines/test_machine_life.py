@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from groundplan_sandbox.machines.host import Machine, MachineHost
 
 from .conftest import Login, new_address
@@ -55,7 +56,8 @@ def test_terminate_frees_the_name_and_the_port(host: MachineHost, public_key: st
 def test_an_address_comes_and_goes(machine: Machine) -> None:
     more = new_address()
     machine.add_address(more)
-    socket.create_connection((more, machine.ssh_port(more)), timeout=5).close()
+    with socket.create_connection((more, machine.ssh_port(more)), timeout=5) as connection:
+        assert connection.recv(8) == b"SSH-2.0-"
     machine.remove_address(more)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((more, 22), timeout=5)

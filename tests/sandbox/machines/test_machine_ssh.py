@@ -4,6 +4,7 @@ import threading
 
 import paramiko
 import pytest
+
 from groundplan_sandbox.machines.host import Machine
 
 from .conftest import Client, Login

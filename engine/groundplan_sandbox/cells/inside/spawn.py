@@ -34,7 +34,7 @@ def spawn(request: dict[str, Any], descriptors: list[int]) -> tuple[dict[str, An
     """Start `argv` in `cwd` with `env`, in a session of its own.
 
     Three descriptors become its standard streams; with `pty` ({rows, columns}) there are none, and the master of a new
-    terminal is handed back. `user`, when not null, is the user id that the process has.
+    terminal is handed back. `user` and `group`, when not null, are the ids that the process has.
     """
     terminal = request.get("pty")
     master, streams = _open_terminal(terminal) if terminal else (None, descriptors[:3])
@@ -64,7 +64,7 @@ def _become(request: dict[str, Any], streams: list[int], *, controlling: bool) -
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         _reset_signals()
         if request.get("user") is not None:
-            _change_user(request["user"])
+            _change_user(request["user"], request["user"] if request["group"] is None else request["group"])
         os.chdir(request["cwd"])
         os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606 - the request is the command
     except OSError as error:
@@ -82,14 +82,14 @@ def _reset_signals() -> None:
     signal.set_wakeup_fd(-1)
 
 
-def _change_user(user: int) -> None:
+def _change_user(user: int, group: int) -> None:
     if os.path.exists("/proc/self/setgroups") and os.getuid() == 0 and _in_user_namespace():
         own = os.getuid(), os.getgid()
         sys_.unshare(sys_.CLONE_NEWUSER)
-        map_user(own, (user, user))
+        map_user(own, (user, group))
     elif os.getuid() == 0:
         os.setgroups([])
-        os.setresgid(user, user, user)
+        os.setresgid(group, group, group)
         os.setresuid(user, user, user)
 
 

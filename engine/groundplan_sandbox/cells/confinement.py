@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from groundplan_sandbox.machines.cell import Cell, CellError
-from groundplan_sandbox.machines.layout import cell_plan
+from groundplan_sandbox.cells.cell import Cell, CellError
+from groundplan_sandbox.cells.view import cell_plan
 
 _UNPRIVILEGED_USER = "nobody"
 

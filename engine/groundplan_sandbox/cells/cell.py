@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from groundplan_sandbox.machines.inside.init import MAX_DESCRIPTORS, MESSAGE_BYTES
-from groundplan_sandbox.machines.inside.plan import CellPlan, encode_plan
+from groundplan_sandbox.cells.inside.init import MAX_DESCRIPTORS, MESSAGE_BYTES
+from groundplan_sandbox.cells.inside.plan import CellPlan, encode_plan
 
 _ENGINE = Path(__file__).parents[2]
 _BOOT = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from groundplan_sandbox.machines.inside.init import main; main(int(sys.argv[2]))"
+    "from groundplan_sandbox.cells.inside.init import main; main(int(sys.argv[2]))"
 )
 PYTHON = os.path.realpath(sys.executable)
 
@@ -142,13 +142,21 @@ class Cell:
         streams: tuple[int, int, int] | None = None,
         terminal: Terminal | None = None,
         user: int | None = None,
+        group: int | None = None,
     ) -> Process:
         """Start a process with the caller's three `streams` (it keeps them), or in a new terminal.
 
-        `user` is the user id that the process sees as its own.
+        `user` and `group` (else the same number) are the ids that the process sees as its own.
         """
-        pty = {"rows": terminal.rows, "columns": terminal.columns} if terminal else None
-        message = {"op": "spawn", "argv": list(argv), "env": dict(env), "cwd": cwd, "pty": pty, "user": user}
+        message: dict[str, Any] = {
+            "op": "spawn",
+            "argv": list(argv),
+            "env": dict(env),
+            "cwd": cwd,
+            "user": user,
+            "group": group,
+        }
+        message["pty"] = {"rows": terminal.rows, "columns": terminal.columns} if terminal else None
         reply, _ = await self.request(message, list(streams or ()))
         return self._born.pop(reply["pid"])
 

@@ -30,6 +30,9 @@ def build(plan: CellPlan) -> None:
     for bind in plan.binds:
         _bind(plan.root, bind)
     _mount_dev(plan.root)
+    _make_folder(plan.root, "/run")
+    owner = f"uid={plan.uid or 0},gid={plan.gid or 0}"
+    sys_.mount("tmpfs", f"{plan.root}/run", "tmpfs", sys_.MS_NOSUID | sys_.MS_NODEV, f"mode=755,size=64m,{owner}")
     _make_folder(plan.root, "/proc")
     sys_.mount("proc", f"{plan.root}/proc", "proc", sys_.MS_NOSUID | sys_.MS_NODEV | sys_.MS_NOEXEC)
     sys_.pivot_root(plan.root)
