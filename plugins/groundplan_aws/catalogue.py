@@ -1,6 +1,6 @@
 """The table of resources: one row for each node type that AWS makes, finds and removes by an id.
 
-Rules of security groups and routes have no id of their own: `rules` and `routes` do them.
+Rules of security groups and routes have no id by which to find them: `rules` and `routes` do those.
 """
 
 from typing import Final
@@ -58,6 +58,7 @@ INTERNET_GATEWAY: Final = Resource(
     delete="delete_internet_gateway",
     tagged_as="internet-gateway",
     ready="internet_gateway_exists",
+    later=("VpcId",),
 )
 
 ROUTE_TABLE: Final = Resource(
@@ -103,6 +104,7 @@ INTERFACE: Final = Resource(
     state=("Status",),
     healthy=frozenset({"available", "associated", "in-use"}),
     ready="network_interface_available",
+    later=("InstanceId", "DeviceIndex"),
     gifts=(
         Gift(parameter="SubnetId", node_type=SUBNET.node_type),
         Gift(parameter="Groups", node_type=SECURITY_GROUP.node_type),
@@ -119,6 +121,7 @@ ELASTIC_IP: Final = Resource(
     ids="PublicIps",
     delete="release_address",
     delete_field="AllocationId",
+    later=("NetworkInterfaceId", "InstanceId", "PrivateIpAddress", "AllowReassociation"),
     tagged_as="elastic-ip",
     defaults={"Domain": "vpc"},
 )
@@ -132,9 +135,9 @@ KEYPAIR: Final = Resource(
     id_field="KeyName",
     ids="KeyNames",
     delete="delete_key_pair",
-    named=True,
     tagged_as="key-pair",
     ready="key_pair_exists",
+    told_once=("KeyMaterial",),
     complete=completion.keypair,
 )
 

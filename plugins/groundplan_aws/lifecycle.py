@@ -69,10 +69,10 @@ def pull(target: Target) -> Data:
 def check_status(target: Target) -> Data:
     """Return the resource's state; one that is absent or does not do its work is an error."""
     description = existing(target)
-    state = first(description, target.resource.state) if target.resource.state else None
+    state = target.state_of(description)
     if target.resource.healthy and state not in target.resource.healthy:
         raise NonRecoverableError(f"{target} is {state}")
-    return str(state or "present")
+    return state or "present"
 
 
 @on_target
@@ -145,7 +145,9 @@ def settle(target: Target, identifier: str) -> None:
 def note(target: Target, description: Mapping[str, Any]) -> None:
     """Record the id, the description and whatever of it blueprints read by name."""
     target.record["aws_resource_id"] = str(description[target.resource.id_field])
-    target.record["create_response"] = plain(description)
+    told = target.record.get("create_response") or {}
+    kept = {name: told[name] for name in target.resource.told_once if name in told}
+    target.record["create_response"] = {**plain(description), **kept}
     notes.take(target, description)
 
 
@@ -203,7 +205,8 @@ def _make(target: Target) -> Any:
 
 def _parameters(target: Target) -> dict[str, Any]:
     """The create call's parameters: the row's defaults, the author's, and what related nodes give for the rest."""
-    parameters = {**target.resource.defaults, **target.config}
+    given = {name: value for name, value in target.config.items() if name not in target.resource.later}
+    parameters = {**target.resource.defaults, **given}
     if target.resource.complete is not None:
         target.resource.complete(parameters, target)
     for gift in target.resource.gifts:

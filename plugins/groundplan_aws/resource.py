@@ -62,13 +62,14 @@ class Resource:
         ids: parameter of the describe call that takes ids.
         delete_field: field of the resource that the delete call wants; the id unless said otherwise.
         delete_parameter: parameter of the delete call; `delete_field` unless said otherwise.
-        named: the author names it (`id_field` is a parameter of the create call); then the name finds what is lost.
         tagged_as: resource type in the create call's `TagSpecifications`.
         state: where its state stands; empty when it has none.
         healthy: states in which it does its work; empty for any.
         gone: states in which it no longer counts.
         reason: where it says why it failed.
         ready, removed: botocore's waiters after creation and deletion, empty for none.
+        told_once: fields that only the create call's answer has; `create_response` keeps those it was given.
+        later: fields of the configuration that belong to other calls than the create call.
         gifts: parameters from related nodes.
         defaults: parameters that hold unless given.
     """
@@ -86,7 +87,6 @@ class Resource:
     made: Path = ()
     delete_field: str = ""
     delete_parameter: str = ""
-    named: bool = False
     tagged_as: str = ""
     state: Path = ()
     healthy: frozenset[str] = frozenset()
@@ -94,6 +94,8 @@ class Resource:
     reason: Path = ()
     ready: str = ""
     removed: str = ""
+    told_once: tuple[str, ...] = ()
+    later: tuple[str, ...] = ()
     gifts: tuple[Gift, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     complete: Completion | None = None

@@ -109,7 +109,12 @@ class Target(Subject):
 
     def lives(self, description: Mapping[str, Any]) -> bool:
         """Whether a described resource still counts."""
-        return first(description, self.resource.state) not in self.resource.gone
+        return self.state_of(description) not in self.resource.gone
+
+    def state_of(self, description: Mapping[str, Any]) -> str | None:
+        """Return the state that a description tells, or None for a kind of resource that has none."""
+        found = first(description, self.resource.state) if self.resource.state else None
+        return None if found is None else str(found)
 
     def __str__(self) -> str:
         return f"{self.resource.label} {self.id or 'of ' + self.instance_id}"

@@ -52,6 +52,6 @@ def _state(target: Target, identifier: str) -> str:
     if description is None:
         return "absent"
     resource = target.resource
-    state = first(description, resource.state) if resource.state else "there"
+    state = target.state_of(description) or "there"
     reason = first(description, resource.reason) if resource.reason else None
-    return f"{state} ({reason})" if reason else str(state)
+    return f"{state} ({reason})" if reason else state

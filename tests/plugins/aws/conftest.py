@@ -49,16 +49,16 @@ class Bench:
         made.instance.id = f"{name}_1"
         return made
 
-
-def related(other: testing.BenchContext, *, outgoing: bool = True) -> Neighbour:
-    """The node of another context as a neighbour, sharing its runtime properties."""
-    return Neighbour(
-        type="cloudify.relationships.depends_on",
-        type_hierarchy=("cloudify.relationships.depends_on",),
-        node=other.node,
-        instance=other.instance,
-        outgoing=outgoing,
-    )
+    @staticmethod
+    def related(other: testing.BenchContext, *, outgoing: bool = True) -> Neighbour:
+        """The node of another context as a neighbour, sharing its runtime properties."""
+        return Neighbour(
+            type="cloudify.relationships.depends_on",
+            type_hierarchy=("cloudify.relationships.depends_on",),
+            node=other.node,
+            instance=other.instance,
+            outgoing=outgoing,
+        )
 
 
 @pytest.fixture(scope="session")

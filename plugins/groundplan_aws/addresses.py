@@ -1,0 +1,97 @@
+"""Elastic IPs: allocated or taken from the unused ones, associated with an interface or an instance, and let go."""
+
+from typing import Any, Final
+
+from groundplan.model.values import Data
+from groundplan_aws import lifecycle
+from groundplan_aws.catalogue import INSTANCES, INTERFACE
+from groundplan_aws.failures import RefusedError
+from groundplan_aws.resource import dig
+from groundplan_aws.tagging import OWNER_KEY
+from groundplan_aws.target import Target, on_target
+
+_OPTIONS: Final = ("PrivateIpAddress", "AllowReassociation")
+"""Fields of the configuration that go into the association."""
+
+
+@on_target
+def create(target: Target) -> Data:
+    """Allocate an address; with `use_unassociated_addresses` an unused one of the account is taken first."""
+    unused = None if target.untouchable else _unused(target)
+    if target.untouchable:
+        lifecycle.adopt(target)
+    elif unused is not None:
+        target.record["unassociated_address"] = unused["PublicIp"]
+        lifecycle.note(target, unused)
+    else:
+        lifecycle.settle(target, lifecycle.obtain(target)[0])
+    return None
+
+
+@on_target
+def delete(target: Target) -> Data:
+    """Release the address, unless it was there before."""
+    if not target.untouchable and "unassociated_address" not in target.record:
+        lifecycle.remove(target)
+    target.record.clear()
+    return None
+
+
+@on_target
+def attach(target: Target) -> Data:
+    """Associate the address with the related interface or instance; an association that stands is fine."""
+    wanted = _holder(target)
+    if not wanted or (target.untouchable and not target.ctx.node.properties.get("attach_existing_address")):
+        return None
+    address = lifecycle.existing(target)
+    association = address.get("AssociationId")
+    if association is None or not wanted.items() <= address.items():
+        options = {name: target.config[name] for name in _OPTIONS if name in target.config}
+        answer = target.api.call("associate_address", AllocationId=address["AllocationId"], **wanted, **options)
+        association = answer["AssociationId"]
+    target.record["association_id"] = association
+    return None
+
+
+@on_target
+def detach(target: Target) -> Data:
+    """Undo the association that `attach` made, recorded or not."""
+    association = target.record.get("association_id") or _lost_association(target)
+    if association is not None:
+        try:
+            target.api.call("disassociate_address", AssociationId=association)
+        except RefusedError as error:
+            if not error.refusal.absent:
+                raise
+    target.record.pop("association_id", None)
+    return None
+
+
+def _holder(target: Target) -> dict[str, Any]:
+    """Return the parameter that says what shall hold the address: configured, a related interface, or an instance."""
+    for parameter, node_type in (("NetworkInterfaceId", INTERFACE.node_type), ("InstanceId", INSTANCES.node_type)):
+        value = target.given_or_related(parameter, node_type)
+        if value:
+            return {parameter: value}
+    return {}
+
+
+def _lost_association(target: Target) -> Any:
+    """Return the association with the node's own holder, if the address is ours and has it."""
+    wanted = _holder(target)
+    address = None if target.untouchable or target.id is None else target.describe(target.id)
+    if address is None or not wanted or not wanted.items() <= address.items():
+        return None
+    return address.get("AssociationId")
+
+
+def _unused(target: Target) -> dict[str, Any] | None:
+    """Return an address of the account that nobody holds and no node instance of ours made."""
+    if not target.ctx.node.properties.get("use_unassociated_addresses") or target.find_lost() is not None:
+        return None
+    answer = target.api.call("describe_addresses")
+    for address in dig(answer, ("Addresses",)):
+        if "AssociationId" not in address and OWNER_KEY not in dig(address, ("Tags", "Key")):
+            found: dict[str, Any] = address
+            return found
+    return None
