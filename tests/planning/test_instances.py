@@ -101,9 +101,7 @@ def test_members_of_a_scaling_group_multiply_with_it() -> None:
 
 
 def test_within_a_group_only_instances_of_one_group_instance_relate() -> None:
-    plan = blueprint(
-        node("db"), node("web", relationship(TO, "db")), groups={"pair": group("web", "db", instances=2)}
-    )
+    plan = blueprint(node("db"), node("web", relationship(TO, "db")), groups={"pair": group("web", "db", instances=2)})
     made = by_node(plan)
     place = {item.id: item.scaling_groups[0].id for item in (*made["web"], *made["db"])}
     assert [[place[found.target] for found in item.relationships] for item in made["web"]] == [

@@ -133,7 +133,7 @@ def strict_property(here: Here, end: End, path: Sequence[Data]) -> Data:
     node = here.lookup.node(end.node)
     name = path[0]
     if name not in node.properties:
-        raise MissingStep(message=f"Node {end.node!r} has no property {name!r}.")
+        raise MissingStep(f"Node {end.node!r} has no property {name!r}.")
     there = Here(evaluation=here.evaluation, scope=_scope_at(here, end), function=here.function)
     with here.evaluation.following(here, f"property {end.node}{_shown(path)}"):
         return walk_value(there, f"property {name!r} of node {end.node!r}", node.properties[name], path[1:])

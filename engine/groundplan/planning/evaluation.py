@@ -5,13 +5,24 @@ What each function does is in `functions`; `evaluate` is the way in.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from groundplan.model.blueprint import NodeTemplate
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.ids import InstanceId, NodeId
-from groundplan.model.values import FUNCTION_MARK, Call, Data, Map, Sensitive, Seq, Value, from_data
+from groundplan.model.secret import SecretValue
+from groundplan.model.values import (
+    FUNCTION_MARK,
+    Call,
+    Data,
+    Map,
+    Sensitive,
+    Seq,
+    Value,
+    from_data,
+    is_sensitive_name,
+)
 
 LIMIT: Final = 50
 """How deep functions may be nested, in arguments and in results together (spec 3.2)."""
@@ -109,6 +120,10 @@ class Scope:
         """Inputs of a relationship's operation, while no instance exists."""
         return cls(path=path, source=End(node=source), target=End(node=target))
 
+    def at(self, path: str) -> "Scope":
+        """Return the same scope for another path."""
+        return replace(self, path=path)
+
 
 class Lookup(Protocol):
     """What evaluating needs to know about one deployment and the world round it.
@@ -128,8 +143,8 @@ class Lookup(Protocol):
     def instance(self, instance: InstanceId) -> NodeInstance:
         """Return one instance, with its runtime properties."""
 
-    def secret(self, name: str) -> str:
-        """Return the text of a secret. Raises UnknownSecret."""
+    def secret(self, name: str) -> SecretValue:
+        """Return a secret. Raises UnknownSecret."""
 
     def capability(self, deployment: str, name: str) -> Data:
         """Return a capability of another deployment, evaluated there."""
@@ -150,8 +165,16 @@ class Lookup(Protocol):
         """Return the display names of the deployments that depend on this one, by id."""
 
 
-Function = Callable[["Here", Value], Data]
-"""Evaluates one intrinsic function: takes the place and the argument as written."""
+Function = Callable[["Here", Data], Data]
+"""Evaluates one intrinsic function: takes the place and the argument, in which every function is evaluated."""
+
+
+class Unresolved:
+    """Type of `UNRESOLVED`."""
+
+
+UNRESOLVED: Final = Unresolved()
+"""Stands in a trial (`static`) for data that only run time can tell; no other evaluation gives it."""
 
 
 class Evaluation:
@@ -180,13 +203,18 @@ class Evaluation:
             raise here.fault(f"Functions are nested deeper than {LIMIT}.")
         self._depth += 1
         try:
-            return self._functions[call.name](here, call.argument)
+            return self.apply(here, self.value(call.argument, scope))
+        finally:
+            self._depth -= 1
+
+    def apply(self, here: "Here", argument: Data) -> Data:
+        """Give a function its argument."""
+        try:
+            return self._functions[here.function](here, argument)
         except UnknownSecret as unknown:
             raise here.fault(unknown.message, secret=unknown.name) from None
         except LookupFault as fault:
             raise here.fault(fault.message) from None
-        finally:
-            self._depth -= 1
 
     def data(self, data: Data, scope: Scope) -> Data:
         """Return runtime data with the functions that the engine put there evaluated; other data stays as it is."""
@@ -239,7 +267,7 @@ class Here:
         return self.evaluation.lookup
 
     def evaluate(self, value: Value) -> Data:
-        """Evaluate an argument."""
+        """Evaluate what was found on the way to the result."""
         return self.evaluation.value(value, self.scope)
 
     def fault(self, message: str, *, secret: str = "", ambiguous: bool = False) -> EvaluationFault:
@@ -263,4 +291,23 @@ def make_sensitive(data: Data) -> Data:
         return {key: make_sensitive(item) for key, item in data.items()}
     if isinstance(data, list):
         return [make_sensitive(item) for item in data]
-    return data if data is None or isinstance(data, Sensitive) else Sensitive(data)
+    return data if data is None or isinstance(data, Sensitive | Unresolved) else Sensitive(data)
+
+
+def is_unresolved(data: Data) -> bool:
+    """Whether `UNRESOLVED` is anywhere inside."""
+    if isinstance(data, dict):
+        return any(map(is_unresolved, data.values()))
+    if isinstance(data, list):
+        return any(map(is_unresolved, data))
+    return isinstance(data, Unresolved)
+
+
+def make_named_sensitive(data: Data) -> Data:
+    """Wrap the leaves of a document whose own names, or a name above them, say that people must not see them."""
+    if isinstance(data, dict):
+        return {
+            key: make_sensitive(item) if is_sensitive_name(key) else make_named_sensitive(item)
+            for key, item in data.items()
+        }
+    return [make_named_sensitive(item) for item in data] if isinstance(data, list) else data

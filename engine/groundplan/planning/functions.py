@@ -7,39 +7,46 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from groundplan.model.values import Data, Sensitive, Value, from_data, reveal
+from groundplan.model.values import Data, Sensitive, from_data, is_sensitive_name, reveal
 from groundplan.planning.attributes import SCOPES, attribute, named_end, named_instance, strict_property
 from groundplan.planning.conform import EXPECTED, conforms, kind
-from groundplan.planning.evaluation import Function, Here, is_sensitive, make_sensitive
+from groundplan.planning.evaluation import (
+    Function,
+    Here,
+    is_sensitive,
+    is_unresolved,
+    make_named_sensitive,
+    make_sensitive,
+)
 from groundplan.planning.walk import MissingStep, walk_data, walk_value
 
 
-def _get_input(here: Here, argument: Value) -> Data:
+def _get_input(here: Here, argument: Data) -> Data:
     name, *path = _names(here, argument)
     with here.evaluation.following(here, f"input {name!r}" + _steps(path)):
         found = _walked(here, lambda: walk_value(here, f"input {name!r}", here.lookup.input(name), path))
     expected = here.expected_type
-    if expected in EXPECTED and not conforms(expected, reveal(found)):
+    if expected in EXPECTED and not is_unresolved(found) and not conforms(expected, reveal(found)):
         raise here.fault(f"Input {name!r} gives a {kind(reveal(found))} where {EXPECTED[expected]} is expected.")
     return found
 
 
-def _get_property(here: Here, argument: Value) -> Data:
+def _get_property(here: Here, argument: Data) -> Data:
     node, *path = _names(here, argument, least=2)
     return _walked(here, lambda: strict_property(here, named_end(here, node), path))
 
 
-def _get_attribute(here: Here, argument: Value) -> Data:
+def _get_attribute(here: Here, argument: Data) -> Data:
     node, *path = _names(here, argument, least=2)
     return attribute(here, named_instance(here, node), path)
 
 
-def _get_attributes_list(here: Here, argument: Value) -> Data:
+def _get_attributes_list(here: Here, argument: Data) -> Data:
     node, *path = _names(here, argument, least=2)
     return [attribute(here, item, path) for item in here.lookup.instances_of(_plain_node(here, node))]
 
 
-def _get_attributes_dict(here: Here, argument: Value) -> Data:
+def _get_attributes_dict(here: Here, argument: Data) -> Data:
     node, *wanted = _names(here, argument, least=2)
     paths = [item if isinstance(item, list) else [item] for item in wanted]
     return {
@@ -54,27 +61,30 @@ def _plain_node(here: Here, name: Data) -> Data:
     return here.lookup.node(name).name
 
 
-def _get_secret(here: Here, argument: Value) -> Data:
+def _get_secret(here: Here, argument: Data) -> Data:
     name, *path = _names(here, argument)
-    text = here.lookup.secret(name)
+    secret = here.lookup.secret(name)
     if not path:
-        return Sensitive(text)
+        return Sensitive(secret.text)
     try:
-        content = json.loads(text)
+        content = json.loads(secret.text)
     except ValueError:
         raise here.fault(f"Secret {name!r} is not JSON, so {path[0]!r} cannot be looked up in it.") from None
     found = _walked_data(here, f"secret {name!r}", content, path)
     with here.evaluation.following(here, f"secret {name!r}" + _steps(path)):
-        return make_sensitive(here.evaluate(from_data(found)))
+        evaluated = here.evaluate(from_data(found))
+    if secret.is_document and not any(is_sensitive_name(str(step)) for step in path):
+        return make_named_sensitive(evaluated)
+    return make_sensitive(evaluated)
 
 
-def _get_capability(here: Here, argument: Value) -> Data:
+def _get_capability(here: Here, argument: Data) -> Data:
     deployment, name, *path = _names(here, argument, least=2)
     what = f"capability {name!r} of deployment {deployment!r}"
     return _walked_data(here, what, here.lookup.capability(deployment, name), path)
 
 
-def _get_group_capability(here: Here, argument: Value) -> Data:
+def _get_group_capability(here: Here, argument: Data) -> Data:
     group, wanted, *path = _names(here, argument, least=2)
     names = wanted if isinstance(wanted, list) else [wanted]
     plain = [name.removeprefix(BY_DEPLOYMENT) for name in names]
@@ -90,13 +100,13 @@ BY_DEPLOYMENT: Final = "deployment_id:"
 """Before a capability's name in `get_group_capability`: the values are wanted by deployment id."""
 
 
-def _get_environment_capability(here: Here, argument: Value) -> Data:
+def _get_environment_capability(here: Here, argument: Data) -> Data:
     name, *path = _names(here, argument)
     found = here.lookup.environment_capability(name)
     return _walked_data(here, f"capability {name!r} of the environment", found, path)
 
 
-def _get_label(here: Here, argument: Value) -> Data:
+def _get_label(here: Here, argument: Data) -> Data:
     key, *path = _names(here, argument)
     if len(path) > 1:
         raise here.fault("get_label takes a key, or a key and an index.")
@@ -106,15 +116,15 @@ def _get_label(here: Here, argument: Value) -> Data:
     return _walked_data(here, f"label {key!r}", values, path)
 
 
-def _get_sys(here: Here, argument: Value) -> Data:
+def _get_sys(here: Here, argument: Data) -> Data:
     names = _names(here, argument, least=2)
     if len(names) > 2:
         raise here.fault("get_sys takes an entity and one of its properties.")
     return here.lookup.sys(*names)
 
 
-def _get_consumers(here: Here, argument: Value) -> Data:
-    wanted = reveal(here.evaluate(argument))
+def _get_consumers(here: Here, argument: Data) -> Data:
+    wanted = reveal(argument)
     found = here.lookup.consumers()
     if wanted == "ids":
         return list(found)
@@ -125,12 +135,12 @@ def _get_consumers(here: Here, argument: Value) -> Data:
     raise here.fault(f"get_consumers knows ids, names and count, not {wanted!r}.")
 
 
-def _concat(here: Here, argument: Value) -> Data:
+def _concat(here: Here, argument: Data) -> Data:
     items = _items(here, argument)
     return _tainted("".join(str(reveal(item)) for item in items), items)
 
 
-def _merge(here: Here, argument: Value) -> Data:
+def _merge(here: Here, argument: Data) -> Data:
     merged: dict[str, Data] = {}
     for item in _items(here, argument):
         shape = make_sensitive(item.value) if isinstance(item, Sensitive) else item
@@ -140,13 +150,13 @@ def _merge(here: Here, argument: Value) -> Data:
     return merged
 
 
-def _string_find(here: Here, argument: Value) -> Data:
+def _string_find(here: Here, argument: Data) -> Data:
     items = _items(here, argument)
     text, part = _texts(here, items, 2)
     return _tainted(text.find(part), items)
 
 
-def _string_replace(here: Here, argument: Value) -> Data:
+def _string_replace(here: Here, argument: Data) -> Data:
     items = _items(here, argument)
     text, old, new = _texts(here, items[:3], 3)
     count = _whole_number(here, items[3]) if len(items) == 4 else -1
@@ -154,7 +164,7 @@ def _string_replace(here: Here, argument: Value) -> Data:
     return _tainted(text.replace(old, new, count), items)
 
 
-def _string_split(here: Here, argument: Value) -> Data:
+def _string_split(here: Here, argument: Data) -> Data:
     items = _items(here, argument)
     text, separator = _texts(here, items[:2], 2)
     _refuse_more(here, items, 3)
@@ -169,19 +179,17 @@ def _string_split(here: Here, argument: Value) -> Data:
     return _tainted(parts[index], items)
 
 
-def _string_lower(here: Here, argument: Value) -> Data:
-    text = here.evaluate(argument)
-    return _tainted(_texts(here, [text], 1)[0].lower(), text)
+def _string_lower(here: Here, argument: Data) -> Data:
+    return _tainted(_texts(here, [argument], 1)[0].lower(), argument)
 
 
-def _string_upper(here: Here, argument: Value) -> Data:
-    text = here.evaluate(argument)
-    return _tainted(_texts(here, [text], 1)[0].upper(), text)
+def _string_upper(here: Here, argument: Data) -> Data:
+    return _tainted(_texts(here, [argument], 1)[0].upper(), argument)
 
 
-def _names(here: Here, argument: Value, least: int = 1) -> list[Data]:
-    """Evaluate an argument that names things: a name, or a list of a name and steps; secrets serve as names too."""
-    names = reveal(here.evaluate(argument))
+def _names(here: Here, argument: Data, least: int = 1) -> list[Data]:
+    """Return what an argument names: a name, or a name and steps; secrets serve as names too."""
+    names = reveal(argument)
     if least == 1 and isinstance(names, str):
         return [names]
     if not isinstance(names, list) or len(names) < least:
@@ -196,13 +204,10 @@ def _shown(found: Data) -> str:
     return "a list" if isinstance(found, list) else f"a value of kind {kind(found)}"
 
 
-def _items(here: Here, argument: Value) -> Sequence[Data]:
-    items = here.evaluate(argument)
-    if isinstance(items, Sensitive) and isinstance(items.value, list):
-        items = make_sensitive(items.value)
-    if not isinstance(items, list):
-        raise here.fault(f"{here.function} takes a list, not a value of kind {kind(reveal(items))}.")
-    return items
+def _items(here: Here, argument: Data) -> Sequence[Data]:
+    if not isinstance(argument, list):
+        raise here.fault(f"{here.function} takes a list, not a value of kind {kind(reveal(argument))}.")
+    return argument
 
 
 def _texts(here: Here, items: Sequence[Data], count: int) -> list[str]:

@@ -1,18 +1,16 @@
 """Walks a path of keys and indexes into a value or into data, and says in plain words where it ends too early."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
 from groundplan.model.values import Call, Data, Map, Sensitive, Seq, Value
 from groundplan.planning.conform import kind
-from groundplan.planning.evaluation import Here, make_sensitive
+from groundplan.planning.evaluation import Here, Unresolved, make_sensitive
 
 SHOWN_KEYS: Final = 12
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class MissingStep(Exception):
     """A step of a path leads nowhere.
 
@@ -20,7 +18,9 @@ class MissingStep(Exception):
         message: what is missing at which place and what exists there.
     """
 
-    message: str
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 def walk_value(here: Here, what: str, value: Value, path: Sequence[Data]) -> Data:
@@ -57,6 +57,8 @@ def walk_data(what: str, data: Data, path: Sequence[Data], start: int = 0) -> Da
     for place in range(start, len(path)):
         if isinstance(data, Sensitive):
             data, secret = data.value, True
+        if isinstance(data, Unresolved):
+            return data
         if isinstance(data, dict):
             if path[place] not in data:
                 raise _missing(what, path, place, list(data))
@@ -71,9 +73,9 @@ def walk_data(what: str, data: Data, path: Sequence[Data], start: int = 0) -> Da
 def _index(what: str, path: Sequence[Data], place: int, length: int) -> int:
     step = path[place]
     if isinstance(step, bool) or not isinstance(step, int):
-        raise MissingStep(message=f"{_at(what, path, place)} is a list, and {step!r} is no index.")
+        raise MissingStep(f"{_at(what, path, place)} is a list, and {step!r} is no index.")
     if not -length <= step < length:
-        raise MissingStep(message=f"{_at(what, path, place)} has {length} items, so there is no index {step}.")
+        raise MissingStep(f"{_at(what, path, place)} has {length} items, so there is no index {step}.")
     return step
 
 
@@ -83,11 +85,11 @@ def _missing(what: str, path: Sequence[Data], place: int, keys: Sequence[str]) -
     there = f"the keys there are {shown}" if keys else "it is empty"
     near = suggest(step, keys) if isinstance(step, str) else ""
     hint = f"; did you mean {near!r}?" if near else "."
-    return MissingStep(message=f"{_at(what, path, place)} has no key {step!r}; {there}{hint}")
+    return MissingStep(f"{_at(what, path, place)} has no key {step!r}; {there}{hint}")
 
 
 def _no_way_in(what: str, path: Sequence[Data], place: int, found: Data) -> MissingStep:
-    return MissingStep(message=f"{_at(what, path, place)} is of kind {kind(found)}, so {path[place]!r} is not in it.")
+    return MissingStep(f"{_at(what, path, place)} is of kind {kind(found)}, so {path[place]!r} is not in it.")
 
 
 def _at(what: str, path: Sequence[Data], place: int) -> str:
