@@ -58,3 +58,26 @@ def test_an_external_resource_that_is_not_there_is_an_error(bench: Any) -> None:
     ctx = bench.node("Vpc", use_external_resource=True, resource_id="vpc-0123456789abcdef0")
     with pytest.raises(NonRecoverableError, match="VPC vpc-0123456789abcdef0 does not exist"):
         lifecycle.create(ctx)
+
+
+def test_a_wrong_parameter_is_named(bench: Any) -> None:
+    with pytest.raises(NonRecoverableError, match="CidrBlok"):
+        lifecycle.create(bench.node("Vpc", {"CidrBlok": "10.0.0.0/16"}))
+
+
+def test_drift_is_told_by_field(bench: Any, ec2: Any) -> None:
+    ctx = bench.node("Vpc", {"CidrBlock": "10.0.0.0/16"})
+    lifecycle.create(ctx)
+    assert lifecycle.check_drift(ctx) == {}
+    assert lifecycle.check_status(ctx) == "available"
+    planned = bench.node("Vpc", {"CidrBlock": "10.9.0.0/16"})
+    planned.instance.runtime_properties.update(ctx.instance.runtime_properties)
+    assert lifecycle.check_drift(planned) == {"CidrBlock": {"expected": "10.9.0.0/16", "actual": "10.0.0.0/16"}}
+
+
+def test_tags_are_the_authors_and_the_owners(bench: Any, ec2: Any) -> None:
+    ctx = bench.node("Vpc", {"CidrBlock": "10.0.0.0/16"}, Tags=[{"Key": "Name", "Value": "net"}])
+    lifecycle.create(ctx)
+    (found,) = ec2.describe_vpcs(VpcIds=own_vpcs(ec2))["Vpcs"]
+    tags = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+    assert tags == {"Name": "net", "groundplan:instance": "bench/node_1"}

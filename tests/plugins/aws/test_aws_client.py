@@ -1,0 +1,130 @@
+"""Where a client connects and as whom, and what becomes of refusals."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any, ClassVar
+
+import pytest
+
+from groundplan.sdk import testing
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan_aws.client import account_of, connect
+from groundplan_aws.failures import BusyError, Refusal, RefusedError, judge
+
+KEYS = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret-of-test", "region_name": "us-east-1"}
+DOWN = "http://127.0.0.1:1"
+
+
+class Recorder(BaseHTTPRequestHandler):
+    """Answers each request with one refusal, and keeps what it was asked with."""
+
+    seen: ClassVar[list[dict[str, str]]] = []
+    answer: ClassVar[tuple[int, str, dict[str, str]]] = (400, "UnauthorizedOperation", {})
+
+    def do_POST(self) -> None:
+        self.seen.append(dict(self.headers))
+        status, code, headers = self.answer
+        text = f"<Response><Errors><Error><Code>{code}</Code><Message>No.</Message></Error></Errors></Response>"
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(text))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def recorder() -> Iterator[str]:
+    Recorder.seen.clear()
+    server = HTTPServer(("127.0.0.1", 0), Recorder)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def call(endpoint: str, *, sandboxed: bool = True, keys: dict[str, str] = KEYS) -> None:
+    ctx = testing.context(sandboxed=sandboxed, settings={"endpoint_url": endpoint})
+    connect("ec2", account_of(ctx, keys)).call("describe_vpcs")
+
+
+def test_a_bound_home_hears_neither_environment_nor_files(
+    recorder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/config").write_text("[default]\nregion = eu-west-1\nmax_attempts = 9\n[broken")
+    for name, value in {
+        "HOME": str(tmp_path),
+        "AWS_ENDPOINT_URL": DOWN,
+        "AWS_ENDPOINT_URL_EC2": DOWN,
+        "HTTP_PROXY": DOWN,
+        "AWS_ACCESS_KEY_ID": "AKIAELSE",
+        "AWS_PROFILE": "nobody",
+        "AWS_SESSION_TOKEN": "else",
+        "AWS_CA_BUNDLE": "/nowhere",
+        "AWS_USE_FIPS_ENDPOINT": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RefusedError, match="DescribeVpcs: UnauthorizedOperation: No"):
+        call(recorder)
+    (seen,) = Recorder.seen
+    assert "Credential=AKIATEST/" in seen["Authorization"]
+    assert "/us-east-1/ec2/" in seen["Authorization"]
+    assert "X-Amz-Security-Token" not in seen
+
+
+def test_a_free_home_heeds_the_environment(recorder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", recorder)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(RefusedError):
+        call("", sandboxed=False, keys={"region_name": "us-east-1"})
+    assert "Credential=AKIAENVIRONMENT/" in Recorder.seen[0]["Authorization"]
+
+
+def test_a_sandbox_that_is_down_says_how_to_start_it() -> None:
+    with pytest.raises(NonRecoverableError, match="groundplan sandbox up"):
+        call(DOWN)
+
+
+def test_a_bound_home_wants_keys() -> None:
+    with pytest.raises(NonRecoverableError, match="aws_access_key_id"):
+        call(DOWN, keys={})
+
+
+def test_throttling_is_tried_again_when_aws_says(recorder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Recorder, "answer", (503, "RequestLimitExceeded", {"Retry-After": "7"}))
+    keys: dict[str, Any] = {**KEYS, "additional_config": {"retries": {"total_max_attempts": 1}}}
+    with pytest.raises(RecoverableError) as told:
+        call(recorder, keys=keys)
+    assert told.value.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["VpcLimitExceeded", "InvalidParameterValue", "InvalidSubnetID.NotFound", "UnauthorizedOperation", "AuthFailure"],
+)
+def test_what_somebody_must_change_is_not_tried_again(code: str) -> None:
+    assert isinstance(judge(Refusal(call="X", code=code, message="", status=400)), RefusedError)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("DependencyViolation", 400), ("RequestLimitExceeded", 503), ("InternalError", 500)]
+)
+def test_what_passes_is_tried_again(code: str, status: int) -> None:
+    assert isinstance(judge(Refusal(call="X", code=code, message="", status=status)), BusyError)
+
+
+def test_unknown_options_of_the_client_are_named() -> None:
+    with pytest.raises(NonRecoverableError, match="retrys"):
+        call(DOWN, keys={**KEYS, "additional_config": {"retrys": 1}})  # type: ignore[dict-item]
+
+
+def test_clients_are_shared() -> None:
+    ctx = testing.context(sandboxed=True, settings={"endpoint_url": DOWN})
+    assert connect("ec2", account_of(ctx, KEYS)) is connect("ec2", account_of(ctx, dict(KEYS)))
