@@ -16,6 +16,8 @@ from typing import Any, cast
 from groundplan_sandbox.binding import Control
 
 LONGEST_LINE = 1 << 20
+POLL = 0.1
+"""Seconds between looks whether to stop."""
 log = logging.getLogger(__name__)
 
 Order = Callable[[], dict[str, Any]]
@@ -31,7 +33,7 @@ class ControlServer:
     def __init__(self, token: str, orders: Mapping[str, Order]) -> None:
         self._server = _Server(("127.0.0.1", 0), _Conversation)
         self._server.token, self._server.orders = token, orders
-        threading.Thread(target=self._server.serve_forever, name="control", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL,), name="control", daemon=True).start()
 
     @property
     def port(self) -> int:

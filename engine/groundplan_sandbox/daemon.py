@@ -34,10 +34,10 @@ from groundplan_sandbox.binding import (
     read_binding,
     write_binding,
 )
+from groundplan_sandbox.cells.confinement import Confinement
 from groundplan_sandbox.control import ControlServer
 from groundplan_sandbox.credentials import UnreadableCredentialsError, load_or_create
 from groundplan_sandbox.home import Home
-from groundplan_sandbox.machines.confinement import Confinement
 from groundplan_sandbox.machines.host import MachineHost
 
 log = logging.getLogger(__name__)

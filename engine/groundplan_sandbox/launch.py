@@ -97,9 +97,12 @@ def _read_report(pipe: Any, process: "subprocess.Popen[bytes]", home: Home) -> d
     if received:
         report: dict[str, Any] = json.loads(received)
         return report
+    # A closed pipe means that the process has ended, or is about to: it holds the only other end.
+    died = time.monotonic() < deadline
     process.kill()
     process.wait()
-    raise LaunchError(f"the sandbox did not start within {START_PATIENCE:.0f} s; see {home.log}", 1)
+    what = "ended while starting" if died else f"did not start within {START_PATIENCE:.0f} s"
+    raise LaunchError(f"the sandbox {what}; see {home.log}", 1)
 
 
 def _gone(home: Home, patience: float) -> bool:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,8 +50,12 @@ class Bench:
         found: dict[str, Any] = json.loads((self.home / "sandbox.json").read_text())
         return found
 
+    def secrets(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.ok("secrets"))
+        return found
+
     def client(self) -> Any:
-        secrets = json.loads(self.ok("secrets"))
+        secrets = self.secrets()
         return boto3.client(
             "ec2",
             endpoint_url=self.binding()["aws"]["endpoint_url"],
@@ -69,6 +74,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench = Bench(tmp_path / "home")
     yield bench
     bench.run("down")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A running sandbox for tests that leave it running."""
+    bench = Bench(tmp_path_factory.mktemp("shared") / "home")
+    bench.ok("up")
+    yield bench
+    bench.ok("down")
 
 
 @pytest.fixture
@@ -97,17 +111,17 @@ def exists(pid: int) -> bool:
         return False
 
 
-def test_up_binds_the_home_and_a_second_up_changes_nothing(running: Bench) -> None:
-    bound = running.binding()
-    assert (bound["version"], bound["pid"]) == (1, running.status()["pid"])
+def test_up_binds_the_home_and_a_second_up_changes_nothing(shared: Bench) -> None:
+    bound = shared.binding()
+    assert (bound["version"], bound["pid"]) == (1, shared.status()["pid"])
     assert answers(bound["aws"]["endpoint_url"])
-    assert "already up" in running.ok("up")
-    assert running.binding() == bound
+    assert "already up" in shared.ok("up")
+    assert shared.binding() == bound
 
 
-def test_what_holds_secrets_is_readable_by_its_owner_only(running: Bench) -> None:
+def test_what_holds_secrets_is_readable_by_its_owner_only(shared: Bench) -> None:
     private = ["sandbox.json", "sandbox/credentials.json", "sandbox/log"]
-    assert {(running.home / name).stat().st_mode & 0o777 for name in private} == {0o600}
+    assert {(shared.home / name).stat().st_mode & 0o777 for name in private} == {0o600}
 
 
 def test_down_leaves_no_process_and_no_port_and_the_home_stays_bound(running: Bench) -> None:
@@ -192,31 +206,66 @@ def test_in_the_foreground_it_serves_until_interrupted(bench: Bench) -> None:
     assert not bench.status()["running"]
 
 
-def test_an_instance_is_a_host_one_can_log_in_to_at_its_elastic_address(running: Bench) -> None:
-    if (confinement := running.status()["confinement"]) != "namespaces":
-        pytest.skip(f"machines cannot be confined here: {confinement}")
-    ec2, secrets = running.client(), json.loads(running.ok("secrets"))
-    instance, address = _run_instance(ec2, secrets["aws_keypair"])
-    eventually(lambda: _state(ec2, instance) == "running")
-    host = running.binding()["ssh"]["hosts"][address]
-    with paramiko.SSHClient() as ssh:
-        kind, key = host["host_key"].split()[:2]
-        known = paramiko.PKey.from_type_string(kind, base64.b64decode(key))
-        ssh.get_host_keys().add(address if host["port"] == 22 else f"[{address}]:{host['port']}", kind, known)
-        key_file = io.StringIO(secrets["private_key_content"])
-        login = {"username": "centos", "pkey": paramiko.RSAKey.from_private_key(key_file)}
-        ssh.connect(address, port=host["port"], look_for_keys=False, allow_agent=False, **login)
+def test_an_instance_is_a_host_one_can_log_in_to_at_its_elastic_address(shared: Bench) -> None:
+    _need_confinement(shared)
+    instance, address = _run_instance(shared)
+    with _log_in(shared, address) as ssh:
         _, output, _ = ssh.exec_command("hostname")
         assert output.read().decode().strip() == instance
-    assert running.status()["machines"] == [{"id": instance, "state": "running", "addresses": [address]}]
-    running.ok("reset")
+    assert shared.status()["machines"] == [{"id": instance, "state": "running", "addresses": [address]}]
+    port = shared.binding()["ssh"]["hosts"][address]["port"]
+    shared.ok("reset")
+    assert shared.status()["machines"] == []
+    assert shared.binding()["ssh"]["hosts"] == {}
+    assert not answers(f"ssh://{address}:{port}")
+
+
+def test_nothing_outlives_a_killed_sandbox(running: Bench) -> None:
+    _need_confinement(running)
+    _, address = _run_instance(running)
+    with _log_in(running, address) as ssh:
+        ssh.exec_command("nohup sleep 86398 >/dev/null 2>&1 & sleep 86399")
+        eventually(lambda: _runs("sleep\x0086398") and _runs("sleep\x0086399"))
+        os.kill(running.binding()["pid"], signal.SIGKILL)
+        eventually(lambda: not _runs("sleep\x0086398") and not _runs("sleep\x0086399"))
+    running.ok("up")
     assert running.status()["machines"] == []
-    assert running.binding()["ssh"]["hosts"] == {}
-    assert not answers(f"ssh://{address}:{host['port']}")
+    assert not (running.home / "sandbox" / "machines" / "machines").exists()
 
 
-def _run_instance(ec2: Any, key_name: str) -> tuple[str, str]:
+def _need_confinement(bench: Bench) -> None:
+    if (confinement := bench.status()["confinement"]) != "namespaces":
+        pytest.skip(f"machines cannot be confined here: {confinement}")
+
+
+def _runs(command: str) -> bool:
+    lines = (path for path in Path("/proc").glob("[0-9]*/cmdline"))
+    return any(_read(line).startswith(command) for line in lines)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _log_in(bench: Bench, address: str) -> Iterator[paramiko.SSHClient]:
+    """As any user of the home does: the key from `secrets`, port and host key from sandbox.json."""
+    own = paramiko.RSAKey.from_private_key(io.StringIO(bench.secrets()["private_key_content"]))
+    host = bench.binding()["ssh"]["hosts"][address]
+    kind, key = host["host_key"].split()[:2]
+    with paramiko.SSHClient() as ssh:
+        name = address if host["port"] == 22 else f"[{address}]:{host['port']}"
+        ssh.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(key)))
+        ssh.connect(address, host["port"], "centos", pkey=own, look_for_keys=False, allow_agent=False)
+        yield ssh
+
+
+def _run_instance(bench: Bench) -> tuple[str, str]:
     """As a blueprint does: the elastic address is on the interface before the instance exists. Instance id, address."""
+    ec2 = bench.client()
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
     ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
@@ -226,12 +275,14 @@ def _run_instance(ec2: Any, key_name: str) -> tuple[str, str]:
     ec2.associate_address(AllocationId=elastic["AllocationId"], NetworkInterfaceId=interface)
     made = ec2.run_instances(
         ImageId="ami-08d2d8b00f270d03b",
-        KeyName=key_name,
+        KeyName=bench.secrets()["aws_keypair"],
         MinCount=1,
         MaxCount=1,
         NetworkInterfaces=[{"NetworkInterfaceId": interface, "DeviceIndex": 0}],
     )
-    return made["Instances"][0]["InstanceId"], elastic["PublicIp"]
+    instance = str(made["Instances"][0]["InstanceId"])
+    eventually(lambda: _state(ec2, instance) == "running")
+    return instance, elastic["PublicIp"]
 
 
 def _state(ec2: Any, instance: str) -> str:

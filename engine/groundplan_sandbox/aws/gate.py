@@ -6,17 +6,21 @@ called.
 """
 
 import io
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from groundplan_sandbox.aws.refusals import Reason, Refusal, refuse
-from groundplan_sandbox.aws.signature import Request, is_signed_with, read_claim
+from groundplan_sandbox.aws.signature import Request, is_current, is_signed_with, read_claim
 from groundplan_sandbox.credentials import Credentials
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+log = logging.getLogger(__name__)
 
 _CLOSED = ("/moto-api", "/latest/meta-data", "/latest/api")
 
@@ -38,8 +42,13 @@ class Gate:
         service, reason = self._judge(environ)
         if reason is not None:
             return _answer(refuse(service, reason), start_response)
-        with self._guard:
-            return self._application(environ, start_response)
+        try:
+            with self._guard:
+                return self._application(environ, start_response)
+        except Exception as error:
+            # A web server's own error page is no answer that an SDK can read.
+            log.exception("a request to %s failed", service)
+            return _answer(refuse(service, Reason.FAULT, f"{type(error).__name__}: {error}"), start_response)
 
     def _judge(self, environ: Environ) -> tuple[str, Reason | None]:
         """The service called, and why the caller may not (None: may)."""
@@ -51,7 +60,7 @@ class Gate:
             return claim.service, Reason.UNKNOWN_KEY
         if not is_signed_with(self._credentials.secret_access_key, request, claim):
             return claim.service, Reason.WRONG_SIGNATURE
-        return claim.service, None
+        return claim.service, None if is_current(claim, time.time()) else Reason.EXPIRED
 
 
 def _judge_unsigned(request: Request) -> tuple[str, Reason | None]:

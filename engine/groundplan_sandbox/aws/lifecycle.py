@@ -59,7 +59,7 @@ class _Record:
     instance: MotoInstance
     authorized_keys: tuple[str, ...]
     machine: Machine | None = None
-    addresses: set[str] = field(default_factory=set)
+    addresses: dict[str, SshHost] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -115,10 +115,9 @@ class Instances:
     def hosts(self) -> dict[str, SshHost]:
         """SSH hosts by address."""
         return {
-            address: SshHost(port=machine.ssh_port(address), host_key=machine.host_key)
+            address: host
             for record in list(self._records.values())
-            if (machine := record.machine) is not None
-            for address in sorted(record.addresses)
+            for address, host in sorted(record.addresses.items())
         }
 
     def listing(self) -> list[dict[str, Any]]:
@@ -232,19 +231,19 @@ class Instances:
 
     def _readdress(self, record: _Record) -> None:
         wanted = {nic.public_ip for nic in record.instance.nics.values() if nic.public_ip}
-        self._unmap(record, record.addresses - wanted)
-        if record.machine is None:
+        self._unmap(record, set(record.addresses) - wanted)
+        if (machine := record.machine) is None:
             return
-        for address in sorted(wanted - record.addresses):
-            record.machine.add_address(address)
-            record.addresses.add(address)
+        for address in sorted(wanted - set(record.addresses)):
+            machine.add_address(address)
+            record.addresses[address] = SshHost(port=machine.ssh_port(address), host_key=machine.host_key)
             self._changed()
 
     def _unmap(self, record: _Record, addresses: set[str]) -> None:
         for address in sorted(addresses):
             if record.machine is not None:
                 record.machine.remove_address(address)
-            record.addresses.discard(address)
+            del record.addresses[address]
         if addresses:
             self._changed()
 

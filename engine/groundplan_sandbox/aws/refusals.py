@@ -1,21 +1,33 @@
-"""The words in which each AWS service refuses a caller it cannot identify: same reason, one dialect per protocol.
+"""The words in which each AWS service turns a request away: same reason, one dialect per protocol.
 
 EC2, the query services (IAM, STS), S3 and the JSON services each have their own shape, status and code; an SDK shows
-the code to the user, so it must be the real one ("Common Errors" of each service's API reference).
+the code to its user, so it must be the real one ("Common Errors" of each service's API reference).
 """
 
 import json
 from dataclasses import dataclass
 from enum import Enum
 from uuid import uuid4
+from xml.sax.saxutils import escape
 
 
 class Reason(Enum):
-    """Why a request was turned away before any service saw it."""
+    """Why a request gets no answer from its service."""
 
     UNSIGNED = "unsigned"
     UNKNOWN_KEY = "unknown key"
     WRONG_SIGNATURE = "wrong signature"
+    EXPIRED = "expired"
+    FAULT = "a fault of the emulation"
+
+
+class Dialect(Enum):
+    """The protocols, by the shape of their errors."""
+
+    EC2 = "ec2"
+    QUERY = "query"
+    S3 = "s3"
+    JSON = "json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,57 +39,76 @@ class Refusal:
     body: bytes
 
 
-_CODES = {
-    "ec2": dict.fromkeys(Reason, "AuthFailure"),
-    "query": {
-        Reason.UNSIGNED: "MissingAuthenticationToken",
-        Reason.UNKNOWN_KEY: "InvalidClientTokenId",
-        Reason.WRONG_SIGNATURE: "SignatureDoesNotMatch",
-    },
-    "s3": {
-        Reason.UNSIGNED: "AccessDenied",
-        Reason.UNKNOWN_KEY: "InvalidAccessKeyId",
-        Reason.WRONG_SIGNATURE: "SignatureDoesNotMatch",
-    },
-    "json": {
-        Reason.UNSIGNED: "MissingAuthenticationTokenException",
-        Reason.UNKNOWN_KEY: "UnrecognizedClientException",
-        Reason.WRONG_SIGNATURE: "InvalidSignatureException",
-    },
-}
-_MESSAGES = {
-    "AuthFailure": "AWS was not able to validate the provided access credentials",
-    "MissingAuthenticationToken": "Request is missing Authentication Token",
-    "MissingAuthenticationTokenException": "Missing Authentication Token",
-    "InvalidClientTokenId": "The security token included in the request is invalid.",
-    "UnrecognizedClientException": "The security token included in the request is invalid.",
-    "InvalidAccessKeyId": "The AWS Access Key Id you provided does not exist in our records.",
-    "AccessDenied": "Access Denied",
-}
-_WRONG_SECRET = (
-    "The request signature we calculated does not match the signature you provided. "  # noqa: S105 - a sentence, no secret
-    "Check your AWS Secret Access Key and signing method."
-)
-_QUERY_SERVICES = frozenset(
-    {"iam", "sts", "rds", "cloudformation", "sqs", "sns", "autoscaling", "elasticloadbalancing"}
-)
+@dataclass(frozen=True, kw_only=True)
+class _Error:
+    status: str
+    code: str
+    message: str
 
 
-def refuse(service: str, reason: Reason) -> Refusal:
-    """The answer of `service` (its signing name, as `ec2`) to a caller turned away for `reason`."""
-    dialect = service if service in ("ec2", "s3") else "query" if service in _QUERY_SERVICES else "json"
-    code = _CODES[dialect][reason]
-    message = _MESSAGES.get(code, _WRONG_SECRET)
-    if dialect == "json":
-        body = json.dumps({"__type": code, "message": message})
-        return Refusal(status="403 Forbidden", content_type="application/x-amz-json-1.1", body=body.encode())
-    shapes = {
-        "ec2": f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
-        f"<RequestID>{uuid4()}</RequestID></Response>",
-        "query": f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"
-        f"<RequestId>{uuid4()}</RequestId></ErrorResponse>",
-        "s3": f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>{uuid4()}</RequestId></Error>",
-    }
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n{shapes[dialect]}'
-    status = "401 Unauthorized" if dialect == "ec2" else "403 Forbidden"
-    return Refusal(status=status, content_type="text/xml;charset=UTF-8", body=body.encode())
+def _error(status: str, code: str, message: str) -> _Error:
+    return _Error(status=status, code=code, message=message)
+
+
+_UNAUTHORIZED, _FORBIDDEN, _FAULT = "401 Unauthorized", "403 Forbidden", "500 Internal Server Error"
+_BAD_REQUEST, _NO_TOKEN = "400 Bad Request", "Request is missing Authentication Token"
+_NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+_INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a sentence, no secret
+_MISMATCH = "The request signature we calculated does not match the signature you provided. Check your key and method."
+_EXPIRED = "The signature has expired."
+_INTERNAL = "The sandbox failed to carry this out"
+
+_ERRORS = {
+    (Dialect.EC2, Reason.UNSIGNED): _error(_UNAUTHORIZED, "AuthFailure", _NOT_VALIDATED),
+    (Dialect.EC2, Reason.UNKNOWN_KEY): _error(_UNAUTHORIZED, "AuthFailure", _NOT_VALIDATED),
+    (Dialect.EC2, Reason.WRONG_SIGNATURE): _error(_UNAUTHORIZED, "AuthFailure", _NOT_VALIDATED),
+    (Dialect.EC2, Reason.EXPIRED): _error(_BAD_REQUEST, "RequestExpired", "Request has expired."),
+    (Dialect.EC2, Reason.FAULT): _error(_FAULT, "InternalError", _INTERNAL),
+    (Dialect.QUERY, Reason.UNSIGNED): _error(_FORBIDDEN, "MissingAuthenticationToken", _NO_TOKEN),
+    (Dialect.QUERY, Reason.UNKNOWN_KEY): _error(_FORBIDDEN, "InvalidClientTokenId", _INVALID_TOKEN),
+    (Dialect.QUERY, Reason.WRONG_SIGNATURE): _error(_FORBIDDEN, "SignatureDoesNotMatch", _MISMATCH),
+    (Dialect.QUERY, Reason.EXPIRED): _error(_FORBIDDEN, "SignatureDoesNotMatch", _EXPIRED),
+    (Dialect.QUERY, Reason.FAULT): _error(_FAULT, "InternalFailure", _INTERNAL),
+    (Dialect.S3, Reason.UNSIGNED): _error(_FORBIDDEN, "AccessDenied", "Access Denied"),
+    (Dialect.S3, Reason.UNKNOWN_KEY): _error(
+        _FORBIDDEN, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."
+    ),
+    (Dialect.S3, Reason.WRONG_SIGNATURE): _error(_FORBIDDEN, "SignatureDoesNotMatch", _MISMATCH),
+    (Dialect.S3, Reason.EXPIRED): _error(_FORBIDDEN, "AccessDenied", "Request has expired"),
+    (Dialect.S3, Reason.FAULT): _error(_FAULT, "InternalError", _INTERNAL),
+    (Dialect.JSON, Reason.UNSIGNED): _error(_FORBIDDEN, "MissingAuthenticationTokenException", _NO_TOKEN),
+    (Dialect.JSON, Reason.UNKNOWN_KEY): _error(_FORBIDDEN, "UnrecognizedClientException", _INVALID_TOKEN),
+    (Dialect.JSON, Reason.WRONG_SIGNATURE): _error(_FORBIDDEN, "InvalidSignatureException", _MISMATCH),
+    (Dialect.JSON, Reason.EXPIRED): _error(_FORBIDDEN, "InvalidSignatureException", _EXPIRED),
+    (Dialect.JSON, Reason.FAULT): _error(_FAULT, "InternalFailure", _INTERNAL),
+}
+
+_QUERY_SERVICES = frozenset({"iam", "sts", "rds", "cloudformation", "sns", "autoscaling", "elasticloadbalancing"})
+
+
+def refuse(service: str, reason: Reason, detail: str = "") -> Refusal:
+    """What `service` (its signing name, as `ec2`) answers. `detail` is added to the message."""
+    dialect = _dialect(service)
+    error = _ERRORS[dialect, reason]
+    message = f"{error.message}: {detail}" if detail else error.message
+    if dialect is Dialect.JSON:
+        body = json.dumps({"__type": error.code, "message": message})
+        return Refusal(status=error.status, content_type="application/x-amz-json-1.1", body=body.encode())
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{_xml(dialect, error.code, escape(message))}'
+    return Refusal(status=error.status, content_type="text/xml;charset=UTF-8", body=text.encode())
+
+
+def _dialect(service: str) -> Dialect:
+    if service in (Dialect.EC2.value, Dialect.S3.value):
+        return Dialect(service)
+    return Dialect.QUERY if service in _QUERY_SERVICES else Dialect.JSON
+
+
+def _xml(dialect: Dialect, code: str, message: str) -> str:
+    what = f"<Code>{code}</Code><Message>{message}</Message>"
+    if dialect is Dialect.EC2:
+        return f"<Response><Errors><Error>{what}</Error></Errors><RequestID>{uuid4()}</RequestID></Response>"
+    if dialect is Dialect.QUERY:
+        sender = f"<Error><Type>Sender</Type>{what}</Error>"
+        return f"<ErrorResponse>{sender}<RequestId>{uuid4()}</RequestId></ErrorResponse>"
+    return f"<Error>{what}<RequestId>{uuid4()}</RequestId></Error>"

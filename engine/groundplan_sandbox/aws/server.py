@@ -23,6 +23,10 @@ PRELOADED = ("sts", "iam", "s3")
 """Services whose first call would cost the user a second; EC2 is loaded with this module."""
 
 
+POLL = 0.1
+"""Seconds between looks whether to stop."""
+
+
 class AwsServer:
     """The endpoint. `instances` is the caller's, who made it with the machines; this stops using it at `stop`."""
 
@@ -57,7 +61,7 @@ class AwsServer:
             request_handler=MotoRequestHandler,
             fd=listener.detach(),
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, name="aws", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL,), name="aws", daemon=True)
         self._thread.start()
         threading.Thread(target=_preload, args=(dispatcher,), name="aws-preload", daemon=True).start()
         return f"http://127.0.0.1:{port}"

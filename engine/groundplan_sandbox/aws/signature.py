@@ -8,11 +8,15 @@ import hashlib
 import hmac
 import posixpath
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY_BODY = hashlib.sha256(b"").hexdigest()
+TIMESTAMP = "%Y%m%dT%H%M%SZ"
+SKEW = 15 * 60.0
+"""Seconds by which the two clocks may differ, and for which a signature in a header counts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """What a request says about its signature. `timestamp` is ISO 8601 basic, as `20260102T030405Z`."""
+    """What a request says about its signature. `timestamp` as `20260102T030405Z`; `lifetime` in seconds from then."""
 
     access_key_id: str
     date: str
@@ -38,6 +42,7 @@ class Claim:
     signature: str
     timestamp: str
     in_query: bool
+    lifetime: float
 
 
 def read_claim(request: Request) -> Claim | None:
@@ -65,7 +70,17 @@ def read_claim(request: Request) -> Claim | None:
         signature=fields.get("Signature", ""),
         timestamp=timestamp,
         in_query=not header.startswith(ALGORITHM),
+        lifetime=_lifetime(parameters.get("X-Amz-Expires")),
     )
+
+
+def is_current(claim: Claim, now: float) -> bool:
+    """Whether the signature counts at `now` (seconds since the epoch), which it does not long before its timestamp."""
+    try:
+        signed = datetime.strptime(claim.timestamp, TIMESTAMP).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return False
+    return signed - SKEW <= now <= signed + claim.lifetime
 
 
 def is_signed_with(secret: str, request: Request, claim: Claim) -> bool:
@@ -78,6 +93,10 @@ def is_signed_with(secret: str, request: Request, claim: Claim) -> bool:
         key = hmac.digest(key, part.encode(), "sha256")
     expected = hmac.digest(key, text.encode(), "sha256").hex()
     return hmac.compare_digest(expected.encode(), claim.signature.encode())
+
+
+def _lifetime(expires: str | None) -> float:
+    return float(expires) if expires is not None and expires.isdecimal() else SKEW
 
 
 def _canonical_request(request: Request, claim: Claim) -> str:

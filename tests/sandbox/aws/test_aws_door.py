@@ -83,6 +83,17 @@ def test_a_presigned_url_works_until_it_is_changed(aws: Any) -> None:
     assert urllib3.request("GET", url.replace("/k?", "/other?")).status == 403
 
 
+def test_a_presigned_url_expires(aws: Any, eventually: Any) -> None:
+    sts = aws.client("sts")
+    url = sts.generate_presigned_url("get_caller_identity", ExpiresIn=1, HttpMethod="GET")
+    assert urllib3.request("GET", url).status == 200
+    eventually(lambda: urllib3.request("GET", url).status == 403)
+
+
+def test_what_the_emulation_cannot_do_is_said_in_the_service_s_own_form(aws: Any) -> None:
+    assert code_of(lambda: aws.client("ec2").describe_fpga_images()) == "InternalError"
+
+
 @pytest.mark.parametrize("path", ["/moto-api/reset", "/latest/meta-data/iam/security-credentials/"])
 def test_the_emulator_s_own_doors_are_shut(aws: Any, path: str) -> None:
     assert urllib3.request("POST", aws.url + path, retries=False).status == 404
