@@ -32,6 +32,7 @@ _QUIET_SECONDS: Final = 0.2
 _END_SECONDS: Final = 10.0
 _KEPT_BYTES: Final = 8 * 2**20
 _LINE_CHARACTERS: Final = 16 * 2**10
+_TOLD_LINES: Final = 100_000
 
 
 def run_process(
@@ -43,6 +44,8 @@ def run_process(
     on_line: LineSink | None = None,
 ) -> Completed:
     """Run a child to its end and return how it went; of each stream the last 8 MiB are kept.
+
+    Of each stream at most about 100 000 lines are told to `on_line`: splitting more would cost the engine its time.
 
     Raises:
         NonRecoverableError: it cannot be started, or the kernel refuses the confinement.
@@ -126,18 +129,22 @@ class _Stream:
         self._kept = bytearray()
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._open = ""
+        self._lines = 0
 
     def take(self, part: bytes) -> None:
         """Take what was read; nothing at all for the end."""
         self._kept += part
         if len(self._kept) > 2 * _KEPT_BYTES:
             del self._kept[:-_KEPT_BYTES]
-        if self._sink is None:
+        if self._sink is None or self._lines > _TOLD_LINES:
             return
         *lines, self._open = (self._open + self._decoder.decode(part, final=not part)).split("\n")
         for line in lines:
             self._tell(line)
-        if self._open and (not part or len(self._open) > _LINE_CHARACTERS):
+        self._lines += len(lines)
+        if self._lines > _TOLD_LINES:
+            self._sink(self._name, f"... more than {_TOLD_LINES} lines: the rest is not shown")
+        elif self._open and (not part or len(self._open) > _LINE_CHARACTERS):
             self._tell(self._open)
             self._open = ""
 
