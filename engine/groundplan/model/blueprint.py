@@ -13,6 +13,7 @@ from groundplan.model.types import Constraint, DataType, Schema
 from groundplan.model.values import Data, Value, from_data, to_data
 
 UNBOUNDED: Final = -1
+_USUAL: Final = {"required": True, "hidden": False}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +77,7 @@ class Scalable:
 class NodeTemplate:
     """A node template with type, defaults and operations merged in (spec 2).
 
-    `operations` is keyed by full names only; the plan adds the short ones (spec 1.12).
+    `operations` is keyed by full names only; `short_operations` gives the short ones (spec 1.12).
     """
 
     name: NodeId
@@ -257,13 +258,13 @@ def schema_to_plan(schema: Schema) -> dict[str, Any]:
         plan["item_type"] = schema.item_type
     if schema.has_default:
         plan["default"] = to_data(schema.default)
-    if not schema.required:
-        plan["required"] = False
+    if not schema.required or "required" in schema.spelled_out:
+        plan["required"] = schema.required
     for key in ("description", "display_label"):
         if getattr(schema, key) is not None:
             plan[key] = getattr(schema, key)
-    if schema.hidden:
-        plan["hidden"] = True
+    if schema.hidden or "hidden" in schema.spelled_out:
+        plan["hidden"] = schema.hidden
     if schema.display is not None:
         plan["display"] = to_data(schema.display)
     if schema.constraints:
@@ -284,6 +285,7 @@ def schema_from_plan(plan: Mapping[str, Any]) -> Schema:
         display_label=plan.get("display_label"),
         hidden=plan.get("hidden", False),
         display=from_data(plan.get("display")),
+        spelled_out=tuple(key for key, value in _USUAL.items() if plan.get(key) is value),
     )
 
 
@@ -316,8 +318,7 @@ def _operation_from_plan(plan: Mapping[str, Any]) -> Operation:
 
 
 def _operations_to_plan(operations: Operations) -> dict[str, Any]:
-    plan = {name: _operation_to_plan(operation) for name, operation in operations.items()}
-    return plan | {bare: _operation_to_plan(operation) for bare, operation in short_operations(operations)}
+    return {name: _operation_to_plan(operation) for name, operation in operations.items()}
 
 
 def _operations_from_plan(plan: Mapping[str, Any]) -> dict[str, Operation]:

@@ -52,6 +52,8 @@ class Schema:
         default: the default value; meaningful only where `has_default`.
         has_default: whether a default was written (null counts, spec 1.9).
         at: position of the declaration, for the second place of a diagnostic.
+        default_at: position of the default.
+        spelled_out: keys that were written with the value they have anyway; a plan shows them.
     """
 
     type: str | None = None
@@ -65,6 +67,8 @@ class Schema:
     hidden: bool = False
     display: Value = None
     at: int = NOWHERE
+    default_at: int = NOWHERE
+    spelled_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

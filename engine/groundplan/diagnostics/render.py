@@ -1,0 +1,106 @@
+"""The two faces of a report: text with carets for a terminal, and JSON for machines. Both say the same."""
+
+from typing import Any, Final
+
+from groundplan.diagnostics.diagnostic import Diagnostic
+from groundplan.diagnostics.report import Report
+from groundplan.diagnostics.span import Source, Sources, Span
+
+LIMIT: Final = 20
+"""How many faults a terminal shows before it counts the rest."""
+
+
+def render(report: Report, *, limit: int = LIMIT) -> str:
+    """Return the report as text, each fault ending with an empty line; empty without faults."""
+    found = sorted(report.diagnostics, key=lambda one: not one.is_error)
+    blocks = [_block(one, report.sources) for one in found[:limit]]
+    if len(found) > limit:
+        blocks.append(f"... and {len(found) - limit} more; --json shows them all.\n")
+    return "\n".join(blocks)
+
+
+def count(report: Report) -> str:
+    """Return how many faults there are, for example `2 errors, 1 warning`; empty without faults."""
+    errors = len(report.errors)
+    warnings = len(report.diagnostics) - errors
+    parts = [
+        f"{number} {noun}{'s' * (number != 1)}" for number, noun in ((errors, "error"), (warnings, "warning")) if number
+    ]
+    return ", ".join(parts)
+
+
+def to_json(report: Report) -> list[dict[str, Any]]:
+    """Return the report as JSON data, one object a fault.
+
+    Keys: severity, code, summary, label, path, detail, fix, suggestion, places (list of places with `label`), and of
+    each place file, line, column, end_column (from 1, end exclusive; only `file` for a text that must not be shown).
+    """
+    return [_object(one, report.sources) for one in report.diagnostics]
+
+
+def _object(diagnostic: Diagnostic, sources: Sources) -> dict[str, Any]:
+    return {
+        "severity": diagnostic.fault.severity.value,
+        "code": diagnostic.fault.code,
+        "summary": diagnostic.fault.summary,
+        **_place(diagnostic.at, sources),
+        "label": diagnostic.label,
+        "path": diagnostic.path,
+        "places": [{**_place(place.at, sources), "label": place.label} for place in diagnostic.places],
+        "detail": diagnostic.detail,
+        "fix": diagnostic.fix,
+        "suggestion": diagnostic.suggestion,
+    }
+
+
+def _place(at: int, sources: Sources) -> dict[str, Any]:
+    source = sources.source(at)
+    span = sources.span(at)
+    if span is None:
+        return {} if source is None else {"file": source.name}
+    return {"file": span.file, "line": span.line, "column": span.column, "end_column": span.end_column}
+
+
+def _block(diagnostic: Diagnostic, sources: Sources) -> str:
+    marks = [(diagnostic.at, diagnostic.label, "^"), *((place.at, place.label, "-") for place in diagnostic.places)]
+    shown = [(sources.source(at), sources.span(at), label, stroke) for at, label, stroke in marks]
+    numbers = [span.line for _, span, _, _ in shown if span is not None]
+    width = len(str(max(numbers, default=1)))
+    lines = [f"{diagnostic.fault.severity}: {diagnostic.fault.summary}  [{diagnostic.fault.code}]"]
+    for index, (source, span, label, stroke) in enumerate(shown):
+        lines += _snippet(source, span, label, stroke, width=width, arrow=":::" if index else "-->", is_first=not index)
+    if any(span is not None for _, span, _, _ in shown):
+        lines.append(" " * (width + 1) + "|")
+    lines += [" " * (width + 1) + "= " + note for note in _notes(diagnostic)]
+    return "\n".join(lines) + "\n"
+
+
+def _snippet(
+    source: Source | None, span: Span | None, label: str, stroke: str, *, width: int, arrow: str, is_first: bool
+) -> list[str]:
+    if source is None or span is None:
+        where = f"{' ' * width}{arrow} {source.name}" if source is not None else ""
+        return [where, " " * (width + 1) + "= " + label] if where else [" " * (width + 1) + "= " + label]
+    lines = [f"{' ' * width}{arrow} {span.file}:{span.line}:{span.column}"]
+    if is_first:
+        lines.append(" " * (width + 1) + "|")
+        if span.line > 1:
+            lines.append(_numbered(span.line - 1, source, width))
+    lines.append(_numbered(span.line, source, width))
+    blank = "".join(" " if character != "\t" else "\t" for character in source.line(span.line)[: span.column - 1])
+    lines.append(f"{' ' * (width + 1)}| {blank}{stroke * (span.end_column - span.column)} {label}".rstrip())
+    return lines
+
+
+def _numbered(number: int, source: Source, width: int) -> str:
+    return f"{number:>{width}} | {source.line(number)}".rstrip()
+
+
+def _notes(diagnostic: Diagnostic) -> list[str]:
+    notes = [f"in {diagnostic.path}"] if diagnostic.path else []
+    notes += diagnostic.detail.splitlines()
+    if diagnostic.suggestion:
+        notes.append(f"did you mean {diagnostic.suggestion!r}?")
+    if diagnostic.fix:
+        notes.append(f"fix: {diagnostic.fix}")
+    return notes

@@ -1,0 +1,71 @@
+"""Plugin properties that an import sets: `{plugin:NAME: {property: value}}` (spec 1.4, since 1_5)."""
+
+from collections.abc import Mapping
+
+from groundplan.diagnostics.suggest import suggest
+from groundplan.dsl import faults
+from groundplan.dsl.reader import as_map, describe
+from groundplan.dsl.shape import Reading
+from groundplan.model.values import Call, Field, Map, Seq, Value
+
+_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    "string": (str, int),
+    "integer": (int,),
+    "float": (int, float),
+    "boolean": (bool,),
+    "list": (Seq,),
+}
+
+
+def with_values(sections: dict[str, Field], given: Field, reading: Reading) -> dict[str, Field]:
+    """Return the sections of a plugin's file with the given values set on every plugin that declares properties."""
+    values = as_map(given.value)
+    section = sections.get("plugins")
+    plugins = as_map(section.value) if section is not None else None
+    if values is None or section is None or plugins is None:
+        return sections
+    known: dict[str, Field] = {}
+    entries = dict(plugins.entries)
+    for name, field in plugins.entries.items():
+        plugin = as_map(field.value)
+        declared = as_map(plugin.get("properties")) if plugin is not None else None
+        if plugin is not None and declared is not None:
+            known.update(declared.entries)
+            filled = Map(_filled(declared.entries, values.entries, reading), declared.at)
+            inner = {**plugin.entries, "properties": Field(filled, declared.at, declared.at)}
+            entries[name] = Field(Map(inner, plugin.at), field.at, field.key_at)
+    for name, field in values.entries.items():
+        if name not in known:
+            reading.report.tell(
+                faults.PLUGIN_PROPERTY,
+                field.key_at,
+                f"the plugin has no property {name}",
+                path="imports",
+                suggestion=suggest(name, known),
+            )
+    return {**sections, "plugins": Field(Map(entries, plugins.at), section.at, section.key_at)}
+
+
+def _filled(declared: dict[str, Field], values: dict[str, Field], reading: Reading) -> dict[str, Field]:
+    filled = dict(declared)
+    for name in declared.keys() & values.keys():
+        schema = as_map(declared[name].value)
+        if schema is None:
+            continue
+        _check(name, values[name], schema.get("type"), reading)
+        filled[name] = Field(
+            Map({**schema.entries, "value": values[name]}, schema.at), declared[name].at, declared[name].key_at
+        )
+    return filled
+
+
+def _check(name: str, given: Field, type_name: Value, reading: Reading) -> None:
+    accepted = _ACCEPTED.get(type_name) if isinstance(type_name, str) else None
+    value = given.value
+    if accepted is None or isinstance(value, Call):
+        return
+    is_right = isinstance(value, accepted) and (bool in accepted or not isinstance(value, bool))
+    if not is_right:
+        reading.report.tell(
+            faults.PLUGIN_PROPERTY, given.at, f"expected {type_name}, found {describe(value)}", path=f"imports.{name}"
+        )

@@ -1,0 +1,193 @@
+"""What the functions of a blueprint refer to: inputs, templates, properties, and scopes (spec 3.1 to 3.3, 3.6).
+
+The shape of each call is checked in `functions`, cycles are found in `cycles`. References whose names are themselves
+functions are left for `planning.evaluate`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from groundplan.diagnostics.suggest import suggest
+from groundplan.dsl import cycles, faults, functions
+from groundplan.dsl.merging import Merged
+from groundplan.dsl.operations import may_hold_calls
+from groundplan.dsl.paths import inside, missing
+from groundplan.dsl.shape import Reading
+from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Operations, Relationship
+from groundplan.model.values import Call, Field, Map, Seq, Value, calls, to_data
+
+_KEYWORDS: Final = frozenset({"SELF", "SOURCE", "TARGET"})
+_NAMES_A_NODE: Final = frozenset({"get_property", "get_attribute", "get_attributes_list", "get_attributes_dict"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a value stands: what the keywords mean there.
+
+    Attributes:
+        keywords: node template by keyword; None where the keyword is known but its template is not.
+        is_open: whether keywords that are not there may be used (the default of an input, read from many places).
+    """
+
+    keywords: Mapping[str, NodeTemplate | None] = field(default_factory=dict)
+    is_open: bool = False
+
+
+NOWHERE_SPECIAL: Final = Scope()
+
+
+class References:
+    """Checks the functions of one blueprint."""
+
+    def __init__(self, blueprint: Blueprint, merged: Merged, reading: Reading) -> None:
+        self._blueprint = blueprint
+        self._nodes: Mapping[str, NodeTemplate] = {str(name): node for name, node in blueprint.nodes.items()}
+        self._merged = merged
+        self._known_nodes = merged.section("node_templates").keys()
+        self._known_inputs = merged.section("inputs").keys()
+        self._reading = reading
+        self._secrets: dict[str, None] = {}
+        self._parent_capabilities: list[Value] = []
+        self._with_calls: dict[int, tuple[tuple[str, Operation], ...]] = {}
+
+    def checked(self) -> Blueprint:
+        """Tell every fault among the functions; return the blueprint with what it requires."""
+        for node in self._blueprint.nodes.values():
+            self._node(node)
+        for section in ("outputs", "capabilities", "labels", "resource_tags"):
+            for name, found in self._merged.section(section).items():
+                self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
+        for section in ("deployment_settings", "policies"):
+            for name, found in self._merged.section(section).items():
+                self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
+        required, capabilities = tuple(self._secrets), tuple(to_data(each) for each in self._parent_capabilities)
+        for name, schema in self._blueprint.inputs.items():
+            self._value(schema.default, Scope(is_open=True), f"inputs.{name}.default")
+        cycles.check(self._blueprint, self._reading)
+        return replace(self._blueprint, required_secrets=required, required_parent_capabilities=capabilities)
+
+    def _node(self, node: NodeTemplate) -> None:
+        scope = Scope({"SELF": node})
+        path = f"node_templates.{node.name}"
+        for name, value in node.properties.items():
+            if may_hold_calls(value):
+                self._value(value, scope, f"{path}.properties.{name}")
+        self._operations(node.operations, scope, f"{path}.interfaces")
+        for value in (
+            node.instances.default_instances,
+            node.instances.min_instances,
+            node.instances.max_instances,
+        ):
+            if isinstance(value, Call):
+                self._value(value, scope, f"{path}.capabilities.scalable")
+        for index, relationship in enumerate(node.relationships):
+            self._relationship(node, relationship, f"{path}.relationships.{index}")
+
+    def _relationship(self, node: NodeTemplate, relationship: Relationship, path: str) -> None:
+        keywords = {"SOURCE": node, "TARGET": self._nodes.get(relationship.target)}
+        for name, value in relationship.properties.items():
+            if may_hold_calls(value):
+                self._value(value, Scope({**keywords, "SELF": node}), f"{path}.properties.{name}")
+        self._operations(relationship.source_operations, Scope(keywords), f"{path}.source_interfaces")
+        self._operations(relationship.target_operations, Scope(keywords), f"{path}.target_interfaces")
+
+    def _operations(self, operations: Operations, scope: Scope, path: str) -> None:
+        found = self._with_calls.get(id(operations))
+        if found is None:
+            found = tuple(each for each in operations.items() if _has_calls(each[1]))
+            self._with_calls[id(operations)] = found
+        for name, operation in found:
+            for key, value in operation.inputs.items():
+                self._value(value, scope, f"{path}.{name}.inputs.{key}")
+
+    def _value(self, value: Value, scope: Scope, path: str) -> None:
+        for call in calls(value):
+            if functions.check(call, path, self._reading):
+                self._call(call, scope, path)
+
+    def _call(self, call: Call, scope: Scope, path: str) -> None:
+        if call.name == "get_input":
+            self._input(call, path)
+        elif call.name in _NAMES_A_NODE:
+            self._named_node(call, scope, path)
+        elif call.name == "get_secret":
+            for secret in _first_text(call):
+                self._secrets.setdefault(str(secret.value))
+        elif call.name == "get_environment_capability" and call.argument not in self._parent_capabilities:
+            self._parent_capabilities.append(call.argument)
+
+    def _input(self, call: Call, path: str) -> None:
+        for name in _first_text(call):
+            if name.value not in self._known_inputs:
+                self._reading.report.tell(
+                    faults.INPUT_UNKNOWN,
+                    name.at,
+                    f"there is no input {name.value}",
+                    path=path,
+                    suggestion=suggest(str(name.value), self._known_inputs),
+                )
+
+    def _named_node(self, call: Call, scope: Scope, path: str) -> None:
+        for name in _first_text(call):
+            if name.value in _KEYWORDS:
+                node = self._keyword(name, scope, path)
+            else:
+                node = self._nodes.get(str(name.value))
+                if name.value not in self._known_nodes:
+                    self._tell_unknown_node(name, path)
+            if node is not None and call.name == "get_property":
+                self._property(call, node, path)
+
+    def _keyword(self, name: Field, scope: Scope, path: str) -> NodeTemplate | None:
+        if name.value not in scope.keywords and not scope.is_open:
+            allowed = ", ".join(scope.keywords)
+            words = f"only {allowed}" if allowed else "expected the name of a node template"
+            self._reading.report.tell(
+                faults.FUNCTION_SCOPE, name.at, f"{name.value} means nothing here, {words}", path=path
+            )
+            return None
+        return scope.keywords.get(str(name.value))
+
+    def _tell_unknown_node(self, name: Field, path: str) -> None:
+        self._reading.report.tell(
+            faults.NODE_UNKNOWN,
+            name.at,
+            f"there is no node template {name.value}",
+            path=path,
+            suggestion=suggest(str(name.value), self._known_nodes),
+        )
+
+    def _property(self, call: Call, node: NodeTemplate, path: str) -> None:
+        if not isinstance(call.argument, Seq):
+            return
+        steps = call.argument.items[1:]
+        value: Value = Map({name: Field(each) for name, each in node.properties.items()})
+        shown = f"{node.name}"
+        for step in steps:
+            if isinstance(step.value, Call) or isinstance(value, Call):
+                return
+            why = missing(value, step.value)
+            if why:
+                self._reading.report.tell(
+                    faults.REFERENCE_MISSING,
+                    step.at,
+                    f"{shown} {why}",
+                    path=path,
+                    suggestion=suggest(str(step.value), value.entries) if isinstance(value, Map) else "",
+                )
+                return
+            value = inside(value, step.value)
+            shown = f"{shown}.{step.value}"
+
+
+def _has_calls(operation: Operation) -> bool:
+    return any(may_hold_calls(value) for value in operation.inputs.values())
+
+
+def _first_text(call: Call) -> Iterator[Field]:
+    """Yield the literal name that a call begins with, if there is one."""
+    if isinstance(call.argument, str):
+        yield Field(call.argument, call.argument_at if call.argument_at >= 0 else call.at)
+    elif isinstance(call.argument, Seq) and call.argument.items and isinstance(call.argument.items[0].value, str):
+        yield call.argument.items[0]

@@ -1,0 +1,139 @@
+"""The sections `node_types` and `relationships` (spec 1.9, 1.10): types with all that they inherit.
+
+What hangs on a type alone is worked out once and shared by all templates of it: `Template.operations` *are* the
+type's, until a template overrides one. Operations of types that no template uses stay unresolved (spec 1.9).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from groundplan.dsl import inheritance
+from groundplan.dsl.conformance import ACCEPTED, Conformance
+from groundplan.dsl.operations import Interfaces, OperationBuilder, read_interfaces
+from groundplan.dsl.sections import schemas
+from groundplan.dsl.shape import Reading, element, text_of
+from groundplan.dsl.versions import NODE_TYPE, PROPERTY, RELATIONSHIP_TYPE
+from groundplan.model.blueprint import Operations
+from groundplan.model.types import DataType, Schema
+from groundplan.model.values import Field, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Type:
+    """A node type or a relationship type.
+
+    Attributes:
+        hierarchy: ancestors first, itself last.
+        interfaces: by kind: `interfaces`, or `source_interfaces` and `target_interfaces`.
+        incomplete: properties whose default lacks a field that its data type requires.
+        exact: accepted Python types of the properties that a look at the type settles.
+    """
+
+    name: str
+    hierarchy: tuple[str, ...]
+    properties: Mapping[str, Schema]
+    interfaces: Mapping[str, Interfaces]
+    at: int
+    defaults: dict[str, Value] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
+    exact: Mapping[str, frozenset[type]] = field(default_factory=dict)
+    operations: dict[str, Operations] = field(default_factory=dict)
+    """Filled by `resolved`, by kind."""
+
+    def is_a(self, ancestor: str) -> bool:
+        """Whether it is, or derives from, `ancestor`."""
+        return ancestor in self.hierarchy
+
+    def resolved(self, kind: str, builder: OperationBuilder, section: str) -> Operations:
+        """Return its operations of one kind, resolved at the first call."""
+        if kind not in self.operations:
+            self.operations[kind] = builder.build_all(self.interfaces[kind], f"{section}.{self.name}.{kind}")
+        return self.operations[kind]
+
+
+def read_node_types(fields: dict[str, Field], data_types: Mapping[str, DataType], reading: Reading) -> dict[str, Type]:
+    """Return the node types by name."""
+    return _read(fields, data_types, reading, "node_types", ("interfaces",))
+
+
+def read_relationships(
+    fields: dict[str, Field], data_types: Mapping[str, DataType], reading: Reading
+) -> dict[str, Type]:
+    """Return the relationship types by name."""
+    return _read(fields, data_types, reading, "relationships", ("source_interfaces", "target_interfaces"))
+
+
+def _read(
+    fields: dict[str, Field],
+    data_types: Mapping[str, DataType],
+    reading: Reading,
+    section: str,
+    kinds: tuple[str, ...],
+) -> dict[str, Type]:
+    names = frozenset(data_types)
+    conformance = Conformance(data_types, reading)
+    expected = NODE_TYPE if section == "node_types" else RELATIONSHIP_TYPE
+    entries = {name: element(found, expected, f"{section}.{name}", reading) or {} for name, found in fields.items()}
+
+    def build(name: str, parent: Type | None) -> Type:
+        path = f"{section}.{name}"
+        own = schemas.read(entries[name].get("properties"), PROPERTY, f"{path}.properties", reading, names)
+        properties = inheritance.overlaid(parent.properties, own, names) if parent is not None else own
+        interfaces = {
+            kind: {
+                **(parent.interfaces[kind] if parent is not None else {}),
+                **read_interfaces(entries[name].get(kind), f"{path}.{kind}", reading, names),
+            }
+            for kind in kinds
+        }
+        defaults = _defaults(properties, own, parent, conformance, path)
+        return Type(
+            name=name,
+            hierarchy=(*(parent.hierarchy if parent is not None else ()), name),
+            properties=properties,
+            interfaces=interfaces,
+            at=fields[name].key_at,
+            defaults=defaults,
+            incomplete=frozenset(
+                key for key, value in defaults.items() if not conformance.is_whole(value, properties[key])
+            ),
+            required=frozenset(
+                key
+                for key, schema in properties.items()
+                if schema.required and not schema.has_default and conformance.implied(schema) is None
+            ),
+            exact={
+                key: ACCEPTED[schema.type]
+                for key, schema in properties.items()
+                if schema.type is not None and schema.type in ACCEPTED and schema.type != "regex"
+            },
+        )
+
+    parents = {
+        name: given.get("derived_from") if text_of(given, "derived_from") is not None else None
+        for name, given in entries.items()
+    }
+    return inheritance.resolve(parents, build, section, reading)
+
+
+def _defaults(
+    properties: Mapping[str, Schema],
+    own: Mapping[str, Schema],
+    parent: Type | None,
+    conformance: Conformance,
+    path: str,
+) -> dict[str, Value]:
+    """Return the values that properties have when a template gives none."""
+    defaults: dict[str, Value] = {}
+    for name, schema in properties.items():
+        if parent is not None and name not in own:
+            if name in parent.defaults:
+                defaults[name] = parent.defaults[name]
+        elif schema.has_default:
+            defaults[name] = conformance.default(schema, f"{path}.properties.{name}.default")
+        else:
+            implied = conformance.implied(schema)
+            if implied is not None and (schema.required or implied.entries):
+                defaults[name] = implied
+    return defaults
