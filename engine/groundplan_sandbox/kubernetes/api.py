@@ -22,7 +22,7 @@ from groundplan_sandbox.kubernetes.apply import (
     read_ownership,
     with_ownership,
 )
-from groundplan_sandbox.kubernetes.defaults import apply_defaults
+from groundplan_sandbox.kubernetes.defaults import apply_defaults, first_status
 from groundplan_sandbox.kubernetes.kinds import NAMESPACE, POD, Kind, Object
 from groundplan_sandbox.kubernetes.metadata import is_deleting, owners_of, random_suffix, timestamp
 from groundplan_sandbox.kubernetes.status import (
@@ -91,7 +91,7 @@ class Api:
         self._complete(kind, item, None)
         manager = Manager(name=options.manager, subresource=options.subresource)
         owned = with_ownership(item, own_update(None, item, manager, {}, timestamp()))
-        return owned if options.dry_run else self.store.put(kind, owned)
+        return self._put(kind, owned, options)
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Object, options: Options) -> Object:
         """Raises ApiError 404, 409 Conflict when `body` carries another resourceVersion, 422."""
@@ -146,7 +146,7 @@ class Api:
         for kind, each in self.store.everything():
             left = [reference for reference in owners_of(each) if reference["uid"] != uid]
             if len(left) != len(owners_of(each)):
-                self.store.put(kind, each | {"metadata": each["metadata"] | {"ownerReferences": left}})
+                self.store.put(kind, _tidy(each | {"metadata": each["metadata"] | {"ownerReferences": left}}))
 
     def _new(self, kind: Kind, namespace: str, body: Object) -> Object:
         item: Object = _without_nulls(copy.deepcopy(_checked(kind, namespace, None, body)))
@@ -162,7 +162,7 @@ class Api:
         if kind.generation:
             metadata["generation"] = 1
         if kind.has_status:
-            item.pop("status", None)
+            item["status"] = first_status(kind)
         return item
 
     def _require_namespace(self, kind: Kind, item: Object) -> None:
@@ -208,11 +208,14 @@ class Api:
         return item
 
     def _keep(self, kind: Kind, old: Object, item: Object, options: Options) -> Object:
-        if options.dry_run:
-            return item
         freed = is_deleting(item) and old["metadata"].get("finalizers") and not item["metadata"].get("finalizers")
-        stored = self.store.put(kind, item)
-        if freed and kind is not NAMESPACE and not item["metadata"].get("deletionGracePeriodSeconds"):
+        stored = self._put(kind, item, options)
+        if (
+            freed
+            and not options.dry_run
+            and kind is not NAMESPACE
+            and not item["metadata"].get("deletionGracePeriodSeconds")
+        ):
             return self.store.remove(kind, stored)
         return stored
 
@@ -238,7 +241,11 @@ class Api:
         bare: Object = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
         applied = apply_configuration(bare, config, manager, force=True, now=timestamp())
         owned = with_ownership(item, applied.ownership)
-        return owned if options.dry_run else self.store.put(kind, owned)
+        return self._put(kind, owned, options)
+
+    def _put(self, kind: Kind, item: Object, options: Options) -> Object:
+        tidy = _tidy(item)
+        return tidy if options.dry_run else self.store.put(kind, tidy)
 
 
 def _checked(kind: Kind, namespace: str, name: str | None, body: Any) -> Object:
@@ -256,6 +263,11 @@ def _checked(kind: Kind, namespace: str, name: str | None, body: Any) -> Object:
     if not kind.namespaced:
         metadata.pop("namespace", None)
     return {"apiVersion": kind.api_version, "kind": kind.kind, **body, "metadata": metadata}
+
+
+def _tidy(item: Object) -> Object:
+    """Metadata without empty lists and maps, which the API never shows."""
+    return item | {"metadata": {key: value for key, value in item["metadata"].items() if value not in ([], {})}}
 
 
 def _without_nulls(value: Any) -> Any:

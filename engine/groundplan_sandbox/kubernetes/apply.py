@@ -110,7 +110,7 @@ def apply_configuration(live: Object, config: Object, manager: Manager, *, force
     merged = _drop(merged, before - wanted, [share.fields for share in others.values()])
     touched = changed(leaves(live), leaves(merged)) & wanted
     if not force:
-        _refuse_conflicts(touched, others, live["apiVersion"])
+        _refuse_conflicts(touched - _handed_over(live, manager), others, live["apiVersion"])
     result = {each: _Share(fields=share.fields - touched, time=share.time) for each, share in others.items()}
     after = leaves(merged)
     for each, share in result.items():
@@ -118,6 +118,21 @@ def apply_configuration(live: Object, config: Object, manager: Manager, *, force
     same = before == wanted and not touched
     result[manager] = _Share(fields=wanted, time=ownership[manager].time if same else now)
     return Applied(object=merged, ownership=result)
+
+
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def _handed_over(live: Object, manager: Manager) -> FieldSet:
+    """What `kubectl apply` set before its user turned to server-side apply: kubectl does not conflict with itself."""
+    text = (live["metadata"].get("annotations") or {}).get(_LAST_APPLIED)
+    if manager.name != "kubectl" or text is None:
+        return frozenset()
+    try:
+        return frozenset(leaves(json.loads(text)))
+    except (ValueError, AttributeError):
+        # The annotation is free text of the user's: what cannot be read hands nothing over.
+        return frozenset()
 
 
 def _refuse_conflicts(touched: FieldSet, others: Ownership, api_version: str) -> None:
@@ -190,12 +205,11 @@ def _merge_list(live: list[Any], config: list[Any], path: Path) -> list[Any]:
 
 
 def _drop(item: Object, paths: Iterable[Path], owned_by_others: list[FieldSet]) -> Object:
-    doomed = [path for path in paths if not any(covers(owned, path) for owned in owned_by_others)]
-    if not doomed:
-        return item
-    result = copy.deepcopy(item)
-    for path in sorted(doomed, key=len, reverse=True):
-        _remove(result, path, ())
+    doomed = {path for path in paths if not any(covers(owned, path) for owned in owned_by_others)}
+    result = copy.deepcopy(item) if doomed else item
+    for path in doomed:
+        if not any(path[:length] in doomed for length in range(1, len(path))):
+            _remove(result, path, ())
     return result
 
 

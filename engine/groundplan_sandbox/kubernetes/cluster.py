@@ -134,6 +134,15 @@ def _tls(pair: KeyPair, authority: Path) -> ssl.SSLContext:
     return context
 
 
+async def _hang_up(server: uvicorn.Server) -> None:
+    """Let answers under way end, then drop connections: a client that idles would not answer the TLS farewell."""
+    if server.server_state.tasks:
+        await asyncio.wait(server.server_state.tasks, timeout=1)
+    for connection in list(server.server_state.connections):
+        if isinstance(connection, CertifiedProtocol):
+            connection.transport.abort()
+
+
 class _Serving:
     """One run of a cluster: the thread, from bind to save."""
 
@@ -216,6 +225,7 @@ class _Serving:
         await server.startup(sockets=self._sockets)
         self._started.set()
         await self._closing.wait()
+        await _hang_up(server)
         await server.shutdown(sockets=self._sockets)
 
     def _plan_save(self, _change: Change) -> None:

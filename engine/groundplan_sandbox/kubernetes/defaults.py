@@ -12,6 +12,20 @@ from typing import Any
 
 from groundplan_sandbox.kubernetes.kinds import Kind, Object
 
+_STATUS_AT_FIRST: dict[str, Object] = {
+    "ReplicaSet": {"replicas": 0},
+    "StatefulSet": {"replicas": 0},
+    "DaemonSet": dict.fromkeys(
+        ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"), 0
+    ),
+    "Ingress": {"loadBalancer": {}},
+}
+
+
+def first_status(kind: Kind) -> Object:
+    """The status of a new object: empty, save for the counts that the kind always has."""
+    return dict(_STATUS_AT_FIRST.get(kind.kind, {}))
+
 
 def apply_defaults(kind: Kind, item: Object) -> None:
     """Add defaults to `item` in place. Shapes that are wrong are left alone for `validation` to refuse."""

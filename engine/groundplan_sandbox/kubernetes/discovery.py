@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from functools import cache
 
+from groundplan_sandbox.kubernetes import wire
 from groundplan_sandbox.kubernetes.kinds import KINDS, REVIEWS, Kind, Object, group_versions
 
+# Asked for with "@" in place of the second ".v", which is no media type: the real server answers so too.
+OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 GIT_VERSION = "v1.33.5"
 VERBS = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 _SUBRESOURCE_KINDS = {
@@ -177,3 +180,12 @@ def _operation(kind: Kind, action: str) -> Object:
     ]
     found: Object = {"x-kubernetes-action": action, "x-kubernetes-group-version-kind": kind.gvk}
     return found | {"parameters": parameters, "responses": {"200": {"description": "OK"}}}
+
+
+def openapi_v2() -> bytes:
+    """An OpenAPI v2 document without definitions, as protobuf (gnostic's openapi.v2.Document).
+
+    kubectl asks for it before it applies a List; finding no schema there, it leaves validation to the server.
+    """
+    info = wire.write_bytes(1, "Kubernetes API of the Groundplan sandbox") + wire.write_bytes(2, GIT_VERSION)
+    return wire.write_bytes(1, "2.0") + wire.write_bytes(2, info)

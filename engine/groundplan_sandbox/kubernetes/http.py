@@ -50,7 +50,7 @@ class Application:
         writer = _Writer(send)
         try:
             if scope["path"] in HEALTH_PATHS:
-                await writer.reply(Reply(body="ok", media_type="text/plain"))
+                await writer.reply(Reply(body=b"ok", media_type="text/plain"))
                 return
             request = await self._read(scope, receive)
             answer = self._routes.answer(request)
@@ -114,7 +114,7 @@ class _Writer:
         if self._started:
             await self._write(b"", more=False)
             return
-        body = reply.body.encode() if reply.media_type == "text/plain" else _encode(reply.body)
+        body = _encode(reply.body)
         await self._start(reply.code, reply.media_type, (b"content-length", str(len(body)).encode()))
         await self._write(body, more=False)
 
@@ -143,4 +143,6 @@ async def _disconnected(receive: ASGIReceiveCallable) -> None:
 
 
 def _encode(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"

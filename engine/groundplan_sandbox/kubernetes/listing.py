@@ -63,13 +63,21 @@ def _read_token(token: str) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class WatchRequest:
-    """revision: "" or "0" begins with the state now, as does `initial_events`; else changes after that revision."""
+    """revision: "" or "0" begins with the state now, as does `initial_events`; else changes after that revision.
+
+    Raises ApiError 400 when made with a revision or selectors that cannot be read.
+    """
 
     scope: Scope
     revision: str = ""
     bookmarks: bool = False
     initial_events: bool = False
     timeout: float = 1800.0
+
+    def __post_init__(self) -> None:
+        self.scope.predicate()
+        if self.revision and not self.revision.isdigit():
+            raise bad_request(f"invalid resource version {self.revision!r}")
 
 
 async def watch(store: Store, request: WatchRequest, closing: asyncio.Event) -> AsyncIterator[Object]:
@@ -104,8 +112,6 @@ def _beginning(store: Store, request: WatchRequest, matches: Matches) -> list[Ob
     if request.revision in ("", "0") or request.initial_events:
         items = store.select(request.scope.kind, request.scope.namespace)
         return [{"type": "ADDED", "object": item} for item in items if matches(item)]
-    if not request.revision.isdigit():
-        raise bad_request(f"invalid resource version {request.revision!r}")
     changes = [each for each in store.changes_since(int(request.revision)) if each.kind is request.scope.kind]
     return [event for event in (_event(change, matches) for change in changes) if event]
 

@@ -22,7 +22,6 @@ from groundplan_sandbox.kubernetes.status import (
     bad_request,
     method_not_allowed,
     no_such_path,
-    not_acceptable,
     unsupported_media_type,
 )
 from groundplan_sandbox.kubernetes.store import name_of
@@ -34,7 +33,7 @@ _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryL
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """One JSON body (or text, for health checks)."""
+    """One body: a JSON value, or bytes that go out as they are."""
 
     body: Any
     code: int = 200
@@ -87,8 +86,7 @@ class Routes:
             case ["openapi", "v3"]:
                 return Reply(body=discovery.openapi_paths())
             case ["openapi", "v2"]:
-                # Clients ask for protobuf here and fall back on v3 or on their built-in types when refused.
-                raise not_acceptable(["application/json at /openapi/v3"])
+                return Reply(body=discovery.openapi_v2(), media_type=discovery.OPENAPI_V2)
             case ["openapi", "v3", *rest]:
                 found = discovery.openapi_document("/".join(rest))
             case ["api", version]:
@@ -129,10 +127,8 @@ class Routes:
         return Reply(body=present_list(presentation_of(request.accept), target.kind, items, metadata))
 
     def _watch(self, request: Request, target: Target) -> Stream:
-        scope = self._scope(request, target)
-        scope.predicate()
         wanted = WatchRequest(
-            scope=scope,
+            scope=self._scope(request, target),
             revision=request.query.get("resourceVersion", ""),
             bookmarks=request.flag("allowWatchBookmarks"),
             initial_events=request.flag("sendInitialEvents"),

@@ -55,7 +55,7 @@ class JobController:
 
     def _report(self, job: Object, active: list[Object], done: int) -> None:
         before = job.get("status") or {}
-        status = {"active": len(active), "ready": count_ready(active), "succeeded": done}
+        status: Object = {"active": len(active), "ready": count_ready(active), "succeeded": done}
         status |= {"startTime": before.get("startTime", timestamp()), "conditions": before.get("conditions") or []}
         if done >= job["spec"]["completions"]:
             reached = {"status": "True", "reason": "CompletionsReached", "message": "Reached expected number of pods"}

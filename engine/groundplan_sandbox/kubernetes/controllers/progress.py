@@ -68,7 +68,7 @@ def _has_moved(deployment: Object, status: Object, now: Object) -> bool:
 
 
 def _is_late(deployment: Object, now: Object) -> bool:
-    return age_in_seconds(now["lastUpdateTime"]) >= deployment["spec"]["progressDeadlineSeconds"]
+    return age_in_seconds(now["lastUpdateTime"]) >= float(deployment["spec"]["progressDeadlineSeconds"])
 
 
 def _with_progress(conditions: list[Object], deployment: Object, fresh: Object, status: Object) -> list[Object]:
@@ -84,5 +84,5 @@ def seconds_to_deadline(deployment: Object) -> float | None:
     now = condition_of(deployment, "Progressing")
     if now is None or now["reason"] in (_COMPLETE, _EXCEEDED):
         return None
-    left = deployment["spec"]["progressDeadlineSeconds"] - age_in_seconds(now["lastUpdateTime"])
+    left = float(deployment["spec"]["progressDeadlineSeconds"]) - age_in_seconds(now["lastUpdateTime"])
     return max(0.0, left) + 0.05

@@ -1,0 +1,115 @@
+"""Contract: server-side apply: ownership, conflicts, force, removal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from kubernetes import client
+
+
+@pytest.fixture
+def apply(dynamic_client, namespace):
+    def run(body, manager, *, force=False, **options):
+        resource = dynamic_client.resources.get(api_version=body["apiVersion"], kind=body["kind"])
+        applied = resource.server_side_apply(
+            body=body, namespace=namespace, field_manager=manager, force_conflicts=force, **options
+        )
+        return applied.to_dict()
+
+    return run
+
+
+def config_map(**data):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data}
+
+
+def owners(item, manager):
+    return [entry for entry in item["metadata"]["managedFields"] if entry["manager"] == manager]
+
+
+def test_apply_creates_and_repeats_without_a_change(apply):
+    first, second = apply(config_map(k="1"), "one"), apply(config_map(k="1"), "one")
+    assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
+    [entry] = owners(second, "one")
+    assert (entry["operation"], entry["fieldsV1"]) == ("Apply", {"f:data": {"f:k": {}}})
+
+
+def test_two_managers_conflict_on_one_field(apply):
+    apply(config_map(k="1"), "one")
+    with pytest.raises(client.ApiException) as caught:
+        apply(config_map(k="2"), "two")
+    status = json.loads(caught.value.body)
+    assert (status["code"], status["reason"]) == (409, "Conflict")
+    [cause] = status["details"]["causes"]
+    assert (cause["reason"], cause["field"]) == ("FieldManagerConflict", ".data.k")
+    assert '"one"' in cause["message"]
+
+
+def test_force_takes_the_field_over(apply):
+    apply(config_map(k="1"), "one")
+    taken = apply(config_map(k="2"), "two", force=True)
+    assert taken["data"] == {"k": "2"}
+    assert not owners(taken, "one")
+
+
+def test_two_managers_share_a_field_of_one_value(apply):
+    apply(config_map(k="1"), "one")
+    shared = apply(config_map(k="1", other="x"), "two")
+    assert owners(shared, "one")[0]["fieldsV1"] == {"f:data": {"f:k": {}}}
+    left = apply(config_map(other="x"), "two")
+    assert left["data"] == {"k": "1", "other": "x"}
+
+
+def test_a_field_dropped_by_its_only_owner_goes(apply):
+    apply(config_map(k="1", other="x"), "one")
+    assert apply(config_map(k="1"), "one")["data"] == {"k": "1"}
+
+
+def test_fields_of_others_stay(apply, core, namespace):
+    apply(config_map(k="1"), "one")
+    core.patch_namespaced_config_map("a", namespace, {"data": {"added": "y"}}, field_manager="editor")
+    assert apply(config_map(k="2"), "one")["data"] == {"k": "2", "added": "y"}
+
+
+def test_an_update_is_an_owner_too(apply, core, namespace):
+    apply(config_map(k="1"), "one")
+    core.patch_namespaced_config_map("a", namespace, {"data": {"k": "9"}}, field_manager="editor")
+    with pytest.raises(client.ApiException) as caught:
+        apply(config_map(k="1"), "one")
+    assert 'conflict with "editor" using v1' in json.loads(caught.value.body)["message"]
+
+
+def test_lists_merge_by_their_keys(apply, deployment):
+    apply(deployment(), "one")
+    sidecar = deployment(container={"name": "side", "image": "envoy", "ports": []})
+    del sidecar["spec"]["replicas"]
+    both = apply(sidecar, "two")
+    assert [each["name"] for each in both["spec"]["template"]["spec"]["containers"]] == ["web", "side"]
+    bare = deployment()
+    bare["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": "1"}]
+    changed = apply(bare, "one")
+    web, side = changed["spec"]["template"]["spec"]["containers"]
+    assert (web["env"], side["image"]) == ([{"name": "A", "value": "1"}], "envoy")
+    without = apply(deployment(), "one")
+    assert "env" not in without["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_scaling_by_hand_conflicts_with_the_applied_count(apply, apps, namespace, deployment):
+    apply(deployment(replicas=1), "one")
+    apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 3}}, field_manager="operator")
+    with pytest.raises(client.ApiException) as caught:
+        apply(deployment(replicas=2), "one")
+    assert ".spec.replicas" in json.loads(caught.value.body)["message"]
+
+
+def test_apply_needs_a_manager(apply):
+    with pytest.raises(client.ApiException) as caught:
+        apply(config_map(k="1"), "")
+    assert caught.value.status == 400
+
+
+def test_a_dry_run_of_apply_leaves_nothing(apply, core, namespace):
+    assert apply(config_map(k="1"), "one", dry_run="All")["data"] == {"k": "1"}
+    with pytest.raises(client.ApiException, match="404"):
+        core.read_namespaced_config_map("a", namespace)
