@@ -1,0 +1,1 @@
+"""A plugin for databases and roles on a PostgreSQL server."""
