@@ -296,7 +296,7 @@ class OperationBuilder:
                 inputs[name] = given.value
             elif schema.has_default:
                 inputs[name] = self._conformance.default(schema, f"{path}.inputs.{name}")
-            else:
+            elif schema.required:
                 self._missing_input(name, schema, written, path)
         for name, given in written.values.items():
             inputs.setdefault(name, given.value)
