@@ -6,6 +6,7 @@ process. Exit codes: 0 done, 1 the world failed, 2 the caller must act.
 
 import importlib.util
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -129,7 +130,6 @@ def reset() -> None:
 @sandbox.command()
 def secrets() -> None:
     """Print the sandbox's credentials as JSON for `groundplan secrets import -`."""
-    _require_libraries()
     credentials = importlib.import_module("groundplan_sandbox.credentials")
     with _plain_words():
         try:
@@ -181,6 +181,9 @@ def _wait_for_the_other(home: Home) -> None:
 
 
 def _serve_here(home: Home, *, confined: bool, delay: float) -> None:
+    surroundings = launch.environment(home)
+    os.environ.clear()
+    os.environ.update(surroundings)
     # Loaded here because it costs a second: only this command needs the emulated world in its own process.
     serve: Callable[..., int] = importlib.import_module("groundplan_sandbox.daemon").serve
     code = serve(home, delay=delay, confined=confined, report=lambda message: _report_here(home, message))
@@ -203,6 +206,9 @@ def _show(status: dict[str, Any]) -> None:
     for service, url in status["services"].items():
         click.echo(f"  {service:<12} {url}")
     click.echo(f"  confinement  {status['confinement']}")
+    if status["refusal"]:
+        click.echo(f"  No machine will start, for this system cannot confine it: {status['refusal']}")
+        click.echo("  With --unconfined, commands on machines run as plain processes of this user.")
     click.echo(f"  machines     {len(status['machines'])}")
     for machine in status["machines"]:
         click.echo(f"    {machine['id']}  {machine['state']:<13} {', '.join(machine['addresses']) or '-'}")

@@ -77,7 +77,8 @@ class Sandbox:
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._started, 1),
             "services": {"aws": self._url},
-            "confinement": self._machines.refusal or self._confinement.value,
+            "confinement": self._confinement.value,
+            "refusal": self._machines.refusal,
             "machines": self._instances.listing(),
         }
 
@@ -147,8 +148,10 @@ def _serve_locked(
         return 2
     except OSError as error:
         log.exception("the sandbox does not start")
-        report({"error": f"{error.filename or 'the sandbox'}: {error.strerror or error}", "exit_code": 1})
-        return 1
+        # A file of the home is the caller's to mend; a port or a process is not.
+        code = 2 if str(error.filename or "").startswith(str(home.root)) else 1
+        report({"error": f"{error.filename or 'the sandbox'}: {error.strerror or error}", "exit_code": code})
+        return code
     report({"ready": sandbox.status()})
     try:
         log.info("stopping on signal %s", orders.get())

@@ -61,7 +61,11 @@ def current_home() -> Home:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Put `content` at `path`, mode 0600, so that a reader sees the old file or the new one. Raises OSError."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        # The temporary name means nothing to whoever reads the message.
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

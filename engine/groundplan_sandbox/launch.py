@@ -18,8 +18,8 @@ from groundplan_sandbox.home import Home
 
 START_PATIENCE = 30.0
 STOP_PATIENCE = 20.0
-_ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "LOGNAME", "PYTHONPATH", "PYTHONWARNINGS")
-"""What the process is given: no credentials, proxies or settings of the caller's."""
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "LOGNAME", "PYTHONPATH", "PYTHONWARNINGS")
+_AWS_FILES = ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")
 
 
 class LaunchError(Exception):
@@ -62,6 +62,12 @@ def stop(home: Home, pid: int) -> bool:
     return False
 
 
+def environment(home: Home) -> dict[str, str]:
+    """What the sandbox's process is given: none of the caller's credentials, proxies and settings, nor ~/.aws."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return kept | dict.fromkeys(_AWS_FILES, os.devnull) | {"GROUNDPLAN_HOME": str(home.root)}
+
+
 def lock_owner(home: Home) -> int:
     """The process that holds the lock of `home`. Call it while a sandbox is running. Raises OSError, ValueError."""
     return int(home.lock.read_text())
@@ -75,8 +81,7 @@ def _spawn(home: Home, write_end: int, log: int, *, delay: float, confined: bool
         stdout=log,
         stderr=log,
         cwd="/",
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        | {"GROUNDPLAN_HOME": str(home.root)},
+        env=environment(home),
         pass_fds=[write_end],
         start_new_session=True,
     )
