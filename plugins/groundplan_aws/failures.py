@@ -28,6 +28,7 @@ _THROTTLED: Final = frozenset(
 _PASSING: Final = frozenset(
     {
         "DependencyViolation",
+        "Gateway.NotAttached",
         "IncorrectInstanceState",
         "IncorrectState",
         "InsufficientAddressCapacity",

@@ -2,7 +2,7 @@
 
 from groundplan.model.values import Data
 from groundplan_aws.catalogue import VPC
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import BusyError, RefusedError
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.resource import dig
 from groundplan_aws.target import Target, on_target
@@ -28,7 +28,7 @@ def detach(target: Target) -> Data:
         return None
     try:
         target.api.call("detach_internet_gateway", InternetGatewayId=target.id, VpcId=vpc)
-    except RefusedError as error:
+    except (RefusedError, BusyError) as error:
         if not error.refusal.absent and error.refusal.code != "Gateway.NotAttached":
             raise
     target.record.pop("vpc_id", None)

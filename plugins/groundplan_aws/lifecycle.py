@@ -198,7 +198,8 @@ def _make(target: Target) -> Any:
         parameters["TagSpecifications"] = specifications(target.ctx, resource.tagged_as, given)
     token_parameter = target.api.token_parameter(resource.create)
     if token_parameter:
-        parameters.setdefault(token_parameter, token(target.ctx))
+        gone = [str(found[resource.id_field]) for found in target.owned()]
+        parameters.setdefault(token_parameter, token(target.ctx, gone))
     target.ctx.logger.info(f"creating {resource.label} ({OWNER_KEY} = {owner(target.ctx)})")
     return first(target.api.call(resource.create, **parameters), resource.made)
 

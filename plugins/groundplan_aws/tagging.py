@@ -4,6 +4,7 @@ The last is put on at creation (`TagSpecifications`), so nothing can be made and
 values are its own to check.
 """
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final
 
@@ -22,12 +23,13 @@ def owner(ctx: OperationContext) -> str:
     return name if len(name) <= _LONGEST else sha256(name.encode()).hexdigest()
 
 
-def token(ctx: OperationContext) -> str:
-    """Return the client token of a create call: the same for all attempts of one execution, 64 characters.
+def token(ctx: OperationContext, predecessors: Iterable[str]) -> str:
+    """Return the client token of a create call, 64 characters: the same for all attempts to make one resource.
 
-    The execution is in it because AWS answers a known token with the resource of the first call, terminated or not.
+    AWS answers a known token with the resource of the first call, terminated or not. So the execution is in it, and the
+    ids of the resources that this instance had before and that are gone.
     """
-    return sha256(f"{owner(ctx)}/{ctx.execution_id}".encode()).hexdigest()
+    return sha256("/".join([owner(ctx), ctx.execution_id, *sorted(predecessors)]).encode()).hexdigest()
 
 
 def tags(ctx: OperationContext) -> list[dict[str, str]]:

@@ -99,13 +99,17 @@ class Target(Subject):
         wants_list = self.api.parameters(method).get(parameter) == "list"
         return [value] if wants_list and not isinstance(value, list) else value
 
-    def find_lost(self) -> dict[str, Any] | None:
-        """Return what an attempt made whose record was lost: it carries this instance's owner tag."""
+    def owned(self) -> list[dict[str, Any]]:
+        """Return all that carries this instance's owner tag, living or gone, recorded or lost."""
         known = self.api.parameters(self.resource.describe)
         parameter = "Filters" if "Filters" in known else "Filter"
         wanted = [{"Name": f"tag:{OWNER_KEY}", "Values": [owner(self.ctx)]}]
         answer = self.api.call(self.resource.describe, **{parameter: wanted})
-        return next((found for found in dig(answer, self.resource.listed) if self.lives(found)), None)
+        return dig(answer, self.resource.listed)
+
+    def find_lost(self) -> dict[str, Any] | None:
+        """Return what an attempt made whose record was lost: it carries this instance's owner tag."""
+        return next((found for found in self.owned() if self.lives(found)), None)
 
     def lives(self, description: Mapping[str, Any]) -> bool:
         """Whether a described resource still counts."""

@@ -1,31 +1,36 @@
-"""An AWS for the tests: moto's server in this process, emptied before each test, and a bench for the plugin's nodes."""
+"""An AWS for the tests: the sandbox's, in a process of its own, emptied before each test; and a bench for nodes."""
 
-import logging
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
-from moto.core.base_backend import BackendDict
-from moto.server import ThreadedMotoServer
 
 from groundplan.sdk import testing
 from groundplan.sdk.context import Neighbour
 
-KEYS = {
-    "aws_access_key_id": "AKIATESTTESTTESTTEST",
-    "aws_secret_access_key": "test-secret-access-key",
-    "region_name": "us-east-1",
-}
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """The emulated account. `empty`: forget everything that was created in it."""
+
+    endpoint: str
+    client_config: dict[str, str]
+    keypair: str
+    empty: Callable[[], None]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bench:
-    """Makes contexts of nodes that live in the test's account."""
+    """Makes contexts of nodes that live in the account."""
 
-    endpoint: str
+    account: Account
 
     def node(
         self,
@@ -36,12 +41,12 @@ class Bench:
         name: str = "node",
         **properties: Any,
     ) -> testing.BenchContext:
-        """A node of type `cloudify.nodes.aws.ec2.KIND`, its deployment's home bound to the test's account."""
-        given = {"client_config": KEYS, "resource_config": config or {}, **properties}
+        """A node of type `cloudify.nodes.aws.ec2.KIND` in a home that is bound to the sandbox."""
+        given = {"client_config": self.account.client_config, "resource_config": config or {}, **properties}
         made = testing.context(
             node_type=f"cloudify.nodes.aws.ec2.{kind}",
             properties=given,
-            settings={"endpoint_url": self.endpoint},
+            settings={"endpoint_url": self.account.endpoint},
             sandboxed=True,
             neighbours=neighbours,
             sleep=time.sleep,
@@ -62,22 +67,40 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def account() -> Iterator[Account]:
+    program = [sys.executable, str(Path(__file__).with_name("account.py"))]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+
+        def empty() -> None:
+            print("empty", file=process.stdin, flush=True)
+            assert process.stdout.readline() == "emptied\n"
+
+        keys = {name: told["secrets"][name] for name in ("aws_access_key_id", "aws_secret_access_key")}
+        yield Account(
+            endpoint=told["endpoint"],
+            client_config={**keys, "region_name": "us-west-1"},
+            keypair=told["secrets"]["aws_keypair"],
+            empty=empty,
+        )
+        process.stdin.close()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def _owner(account: Account) -> Any:
+    return boto3.client("ec2", endpoint_url=account.endpoint, **account.client_config)
 
 
 @pytest.fixture
-def bench(endpoint: str) -> Bench:
-    BackendDict.reset()
-    return Bench(endpoint=endpoint)
+def bench(account: Account) -> Bench:
+    account.empty()
+    return Bench(account=account)
 
 
 @pytest.fixture
-def ec2(bench: Bench) -> Any:
+def ec2(bench: Bench, _owner: Any) -> Any:
     """A client of the account, to look at it as its owner would."""
-    return boto3.client("ec2", endpoint_url=bench.endpoint, **KEYS)
+    return _owner

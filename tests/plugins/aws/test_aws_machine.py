@@ -9,6 +9,8 @@ from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.testing import BenchContext, run_twice
 from groundplan_aws import addresses, instances, interfaces, keypairs, lifecycle
 
+IMAGE = "ami-08d2d8b00f270d03b"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
@@ -22,20 +24,17 @@ class Machine:
 @pytest.fixture
 def subnet(ec2: Any) -> str:
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
     return str(ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"])
 
 
 @pytest.fixture
-def image(ec2: Any) -> str:
-    return str(ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"])
-
-
-@pytest.fixture
-def machine(bench: Any, subnet: str, image: str) -> Machine:
+def machine(bench: Any, subnet: str) -> Machine:
     tags = [{"Key": "Name", "Value": "machine"}]
     nic = bench.node("Interface", {"kwargs": {"SubnetId": subnet}}, name="nic", Tags=tags)
     address = bench.node("ElasticIP", {"Domain": "vpc"}, neighbours=[bench.related(nic)], name="ip", Tags=tags)
-    config = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
+    config = {"ImageId": IMAGE, "InstanceType": "t3.micro", "kwargs": {"KeyName": bench.account.keypair}}
     neighbours = [bench.related(address), bench.related(nic)]
     instance = bench.node("Instances", config, neighbours=neighbours, name="vm", Tags=tags)
     return Machine(nic=nic, address=address, instance=instance)
@@ -106,9 +105,9 @@ def test_an_interface_joins_a_running_instance(bench: Any, machine: Machine, sub
     assert lifecycle.check_status(second) == "available"
 
 
-def test_more_than_one_instance_in_a_node_is_refused(bench: Any, image: str) -> None:
+def test_more_than_one_instance_in_a_node_is_refused(bench: Any) -> None:
     with pytest.raises(NonRecoverableError, match="scaling"):
-        instances.create(bench.node("Instances", {"ImageId": image, "MaxCount": 2}))
+        instances.create(bench.node("Instances", {"ImageId": IMAGE, "MaxCount": 2}))
 
 
 def test_an_unused_address_is_taken_and_not_released(bench: Any, ec2: Any) -> None:
@@ -135,6 +134,7 @@ def test_a_key_whose_private_half_was_lost_is_made_again(bench: Any, ec2: Any) -
     first, second = run_twice(keypairs.create, ctx)
     assert first["create_response"]["KeyMaterial"] != second["create_response"]["KeyMaterial"]
     assert second["create_response"]["KeyMaterial"] in ctx.masked
-    assert [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]] == ["key_1"]
+    before = [bench.account.keypair]
+    assert [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]] == [*before, "key_1"]
     run_twice(lifecycle.delete, ctx)
-    assert ec2.describe_key_pairs()["KeyPairs"] == []
+    assert [pair["KeyName"] for pair in ec2.describe_key_pairs()["KeyPairs"]] == before

@@ -68,11 +68,13 @@ def test_attributes_of_a_subnet_are_set_by_an_operation_of_its_own(subnet: Bench
 
 
 def test_a_gateway_is_attached_and_detached(vpc: BenchContext, gateway: BenchContext, ec2: Any) -> None:
-    (found,) = ec2.describe_internet_gateways(InternetGatewayIds=[id_of(gateway)])["InternetGateways"]
-    assert [attachment["VpcId"] for attachment in found["Attachments"]] == [id_of(vpc)]
+    there = [{"Name": "attachment.vpc-id", "Values": [id_of(vpc)]}]
+    (found,) = ec2.describe_internet_gateways(Filters=there)["InternetGateways"]
+    assert found["InternetGatewayId"] == id_of(gateway)
     run_twice(gateways.detach, gateway)
     run_twice(lifecycle.delete, gateway)
-    assert ec2.describe_internet_gateways()["InternetGateways"] == []
+    left = ec2.describe_internet_gateways()["InternetGateways"]
+    assert found["InternetGatewayId"] not in [gateway["InternetGatewayId"] for gateway in left]
 
 
 def test_an_external_gateway_stays_attached(bench: Any, vpc: BenchContext, gateway: BenchContext, ec2: Any) -> None:
@@ -134,6 +136,7 @@ def test_rules_that_stand_in_part_are_completed(bench: Any, vpc: BenchContext, e
     assert {found["IpProtocol"] for found in ingress(ec2, group)} == {"tcp", "-1"}
 
 
+@pytest.mark.usefixtures("gateway")
 def test_a_nat_gateway_takes_the_related_subnet_and_address(bench: Any, subnet: BenchContext, ec2: Any) -> None:
     address = bench.node("ElasticIP", {"kwargs": {"Domain": "vpc"}}, name="address")
     addresses.create(address)
