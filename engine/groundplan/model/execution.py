@@ -47,6 +47,8 @@ class TaskState(StrEnum):
     FAILED = "failed"
     IGNORED = "ignored"
     """It failed and the workflow goes on."""
+    INTERRUPTED = "interrupted"
+    """The engine died while it ran, and it is not known to be safe to repeat."""
 
 
 class Verdict(StrEnum):

@@ -193,6 +193,16 @@ class ContextProxy(Protocol):
     @property
     def answer(self) -> "ScriptAnswer": ...
 
+    def replay(self, said: str) -> bool:
+        """Carry out again what a script said to an attempt that was lost: property writes and its answer.
+
+        Args:
+            said: what the `ctx` program kept in the file that CTX_JOURNAL names.
+
+        Returns:
+            False when some of what the script said never reached the engine; then nothing was carried out.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScriptAnswer:

@@ -33,19 +33,22 @@ class Traits:
     Attributes:
         repeatable: calling it again after it ended, or was cut off, does no harm: it finds what it made. An operation
             that is not repeatable and was in flight when the engine died is not run again unasked.
+        finds_lost_attempt: though not repeatable, it finds out by `ctx.operation.lost_attempt` what became of an
+            attempt that was cut off, and goes on from there.
     """
 
     repeatable: bool = True
+    finds_lost_attempt: bool = False
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-def operation(*, repeatable: bool = True) -> Callable[[_F], _F]:
+def operation(*, repeatable: bool = True, finds_lost_attempt: bool = False) -> Callable[[_F], _F]:
     """Mark a function as an operation with its traits; without the mark it counts as not repeatable."""
 
     def mark(function: _F) -> _F:
-        setattr(function, _TRAITS, Traits(repeatable=repeatable))
+        setattr(function, _TRAITS, Traits(repeatable=repeatable, finds_lost_attempt=finds_lost_attempt))
         return function
 
     return mark

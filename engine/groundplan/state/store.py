@@ -15,6 +15,7 @@ from groundplan.model.execution import Event, Execution, ExecutionStatus, Lease,
 from groundplan.model.graph import Task, TaskGraph
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
+from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data
 
 
@@ -55,11 +56,16 @@ class StoredBlueprint:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredSecret:
-    """A secret without its value."""
+    """A secret without its value.
+
+    Attributes:
+        is_document: see `model.secret.SecretValue`.
+    """
 
     name: str
     created_at: datetime
     updated_at: datetime
+    is_document: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,6 +74,7 @@ class TaskRecord:
 
     Attributes:
         attempts: begun so far.
+        earlier: those of them that were begun before the last resume, and count for no limit any more.
         due_at: when a rescheduled task is tried again.
         waits_for: the execution whose end finishes a waiting task.
         error: message of the last failure, or empty.
@@ -77,6 +84,7 @@ class TaskRecord:
     waits: tuple[int, ...]
     state: TaskState = TaskState.PENDING
     attempts: int = 0
+    earlier: int = 0
     due_at: datetime | None = None
     waits_for: ExecutionId | None = None
     error: str = ""
@@ -152,6 +160,7 @@ class Snapshot(Protocol):
     def deployment(self, id: DeploymentId) -> Deployment | None: ...
     def deployments(self) -> Sequence[Deployment]: ...
     def instances(self, deployment: DeploymentId) -> Sequence[NodeInstance]: ...
+    def instance(self, deployment: DeploymentId, id: InstanceId) -> NodeInstance | None: ...
     def dependencies(
         self, *, source: DeploymentId | None = None, target: DeploymentId | None = None
     ) -> Sequence[Dependency]: ...
@@ -161,6 +170,7 @@ class Snapshot(Protocol):
     ) -> Sequence[Execution]: ...
     def lease(self, execution: ExecutionId) -> Lease | None: ...
     def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]: ...
+    def task(self, execution: ExecutionId, number: int) -> TaskRecord | None: ...
     def events(
         self,
         *,
@@ -171,7 +181,7 @@ class Snapshot(Protocol):
     ) -> Sequence[tuple[int, Event]]:
         """Return events with their sequence numbers, oldest first."""
 
-    def secret(self, name: str) -> str | None: ...
+    def secret(self, name: str) -> SecretValue | None: ...
     def secrets(self) -> Sequence[StoredSecret]: ...
     def manifests(self) -> Mapping[str, tuple[str, PluginManifest]]:
         """Return each plugin's name -> (fingerprint of its plugin.yaml, manifest)."""
@@ -203,7 +213,7 @@ class Transaction(Snapshot, Protocol):
 
     def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int) -> None: ...
     def reset_tasks(self, execution: ExecutionId, numbers: Sequence[int]) -> None:
-        """Put tasks back to pending with no attempts, for a resume (spec 5.8)."""
+        """Put tasks back to pending; their attempts so far count for no limit any more (spec 5.8)."""
 
     def acquire(self, execution: ExecutionId, driver: str, now: datetime) -> Lease:
         """Take the lease with the next fencing number; whoever held it before is refused from then on."""
@@ -225,7 +235,7 @@ class Transaction(Snapshot, Protocol):
 
     def append_event(self, event: Event) -> None: ...
     def put_instance(self, deployment: DeploymentId, id: InstanceId, change: InstanceChange) -> None: ...
-    def put_secret(self, name: str, text: str, now: datetime) -> None: ...
+    def put_secret(self, name: str, value: SecretValue, now: datetime) -> None: ...
     def delete_secret(self, name: str) -> None: ...
     def put_manifest(self, fingerprint: str, manifest: PluginManifest) -> None: ...
     def remember(self, deployment: DeploymentId, key: str, value: str | None) -> None:

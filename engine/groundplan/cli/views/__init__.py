@@ -1,0 +1,1 @@
+"""How results look: tables, records for machines, and progress while long work runs."""

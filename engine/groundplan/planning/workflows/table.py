@@ -4,8 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from groundplan.model.blueprint import Blueprint
+from groundplan.model.execution import Execution
 from groundplan.model.graph import TaskGraph
 from groundplan.model.values import Data, reveal
+from groundplan.planning.faults import PlanningError
 from groundplan.planning.selection import select
 from groundplan.planning.stages import Facts, Stages, Workflow
 from groundplan.planning.workflows.install import install
@@ -56,3 +59,24 @@ WORKFLOWS: Final[Mapping[str, Workflow]] = {
     "cloudify.plugins.workflows.uninstall": _workflow(_uninstall),
     "cloudify.plugins.workflows.reinstall": _workflow(_uninstall, _install),
 }
+
+
+def workflow_stages(blueprint: Blueprint, execution: Execution) -> Stages:
+    """Return the stages of an execution's workflow.
+
+    Raises:
+        PlanningError: `unknown-workflow`, or `unsupported-workflow` for one that is not built in.
+    """
+    declared = blueprint.workflows.get(execution.workflow)
+    if declared is None:
+        known = ", ".join(sorted(blueprint.workflows)) or "none"
+        raise PlanningError("unknown-workflow", f"There is no workflow {execution.workflow!r}; there are: {known}.")
+    workflow = WORKFLOWS.get(declared.operation)
+    if workflow is None:
+        raise PlanningError(
+            "unsupported-workflow",
+            f"Workflow {execution.workflow!r} is mapped to {declared.operation!r}, which is not built in; "
+            "workflows of plugins and scripts are not supported yet.",
+            path=f"workflows.{execution.workflow}",
+        )
+    return workflow(execution.parameters)

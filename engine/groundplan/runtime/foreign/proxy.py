@@ -22,6 +22,7 @@ from typing import Any, Final, Self
 from groundplan.model.values import Data
 from groundplan.runtime.foreign import programs
 from groundplan.runtime.foreign.commands import ContextCommands, Reply, ReplyType
+from groundplan.runtime.foreign.journal import Form, read_journal
 from groundplan.sdk.context import OperationContext, ScriptAnswer
 
 _LOOPBACK: Final = "127.0.0.1"
@@ -69,6 +70,12 @@ class HttpContextProxy:
     @property
     def answer(self) -> ScriptAnswer:
         return self._commands.answer
+
+    def replay(self, said: str) -> bool:
+        calls = read_journal(said)
+        for call in calls or ():
+            self._commands.run(call)
+        return calls is not None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -155,26 +162,15 @@ def _answer_json(commands: ContextCommands, body: bytes) -> _Answer:
 
 
 def _answer_form(commands: ContextCommands, body: bytes) -> _Answer:
-    """Answer a form: `a` an argument, `p` the prefix of JSON arguments, `j` asks for JSON."""
     try:
-        fields = urllib.parse.parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict")
-        arguments = [_argument(text, fields.get("p", ["@"])[0]) for text in fields.get("a", [])]
+        form = Form.from_text(body.decode("ascii"))
     except ValueError as error:
         return _text(HTTPStatus.BAD_REQUEST, f"an argument cannot be read: {error}")
-    reply = commands.run(arguments)
+    reply = commands.run(form.arguments)
     if reply.type is ReplyType.FILE:
         return _file(reply)
-    wants_json = reply.type is ReplyType.RESULT and "j" in fields
+    wants_json = reply.type is ReplyType.RESULT and form.wants_json
     return _text(_STATUS[reply.type], json.dumps(reply.payload) if wants_json else _shown(reply.payload))
-
-
-def _argument(text: str, prefix: str) -> Data:
-    if not prefix or not text.startswith(prefix):
-        return text
-    try:
-        return json.loads(text[len(prefix) :])
-    except ValueError as error:
-        raise ValueError(f"{text} is not JSON behind {prefix}: {error}") from None
 
 
 def _shown(payload: Data) -> str:

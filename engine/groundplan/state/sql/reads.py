@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Table, select
 
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
 from groundplan.model.execution import Event, Execution, Lease
-from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
+from groundplan.model.secret import SecretValue
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import from_json, open_data, to_moment
@@ -51,6 +52,10 @@ class SqlSnapshot:
         query = select(table).where(table.c.deployment_id == deployment).order_by(table.c.ordinal)
         return [rows.instance(row, self._seal) for row in self._connection.execute(query)]
 
+    def instance(self, deployment: DeploymentId, id: InstanceId) -> NodeInstance | None:
+        row = self._one(schema.node_instances, deployment_id=deployment, id=id)
+        return None if row is None else rows.instance(row, self._seal)
+
     def dependencies(
         self, *, source: DeploymentId | None = None, target: DeploymentId | None = None
     ) -> Sequence[Dependency]:
@@ -88,6 +93,10 @@ class SqlSnapshot:
         query = select(table).where(table.c.execution_id == execution).order_by(table.c.number)
         return [rows.task(row) for row in self._connection.execute(query)]
 
+    def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:
+        row = self._one(schema.tasks, execution_id=execution, number=number)
+        return None if row is None else rows.task(row)
+
     def events(
         self,
         *,
@@ -104,19 +113,23 @@ class SqlSnapshot:
             query = query.where(table.c.deployment_id == deployment)
         return [(row.id, rows.event(row)) for row in self._connection.execute(query)]
 
-    def secret(self, name: str) -> str | None:
+    def secret(self, name: str) -> SecretValue | None:
         row = self._one(schema.secrets, name=name)
         if row is None:
             return None
-        text: str = open_data(self._seal, row.sealed_value, f"secrets/{name}")
-        return text
+        text = open_data(self._seal, row.sealed_value, f"secrets/{name}")
+        return SecretValue(text=text, is_document=row.is_document)
 
     def secrets(self) -> Sequence[StoredSecret]:
         table = schema.secrets
-        query = select(table.c.name, table.c.created_at, table.c.updated_at).order_by(table.c.name)
         return [
-            StoredSecret(name=row.name, created_at=to_moment(row.created_at), updated_at=to_moment(row.updated_at))
-            for row in self._connection.execute(query)
+            StoredSecret(
+                name=row.name,
+                created_at=to_moment(row.created_at),
+                updated_at=to_moment(row.updated_at),
+                is_document=row.is_document,
+            )
+            for row in self._connection.execute(select(table).order_by(table.c.name))
         ]
 
     def manifests(self) -> Mapping[str, tuple[str, PluginManifest]]:
@@ -130,7 +143,7 @@ class SqlSnapshot:
             row.key: open_data(self._seal, row.sealed_value, remembered_owner(deployment, row.key)) for row in found
         }
 
-    def _one(self, table: Table, **keys: str) -> Any:
+    def _one(self, table: Table, **keys: str | int) -> Any:
         query = select(table).where(*(table.c[name] == value for name, value in keys.items()))
         return self._connection.execute(query).one_or_none()
 

@@ -129,6 +129,7 @@ def task(row: Row[Any]) -> TaskRecord:
         waits=tuple(from_json(row.waits)),
         state=TaskState(row.state),
         attempts=row.attempts,
+        earlier=row.earlier,
         due_at=to_moment_or_none(row.due_at),
         waits_for=None if row.waits_for is None else ExecutionId(row.waits_for),
         error=row.error,

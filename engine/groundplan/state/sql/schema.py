@@ -102,6 +102,7 @@ tasks: Final = Table(
     Column("waits", Text, nullable=False),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("earlier", Integer, nullable=False),
     Column("due_at", Float),
     Column("waits_for", String),
     Column("error", Text, nullable=False),
@@ -143,6 +144,7 @@ secrets: Final = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("sealed_value", LargeBinary, nullable=False),
+    Column("is_document", Boolean, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
 )

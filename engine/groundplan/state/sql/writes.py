@@ -14,6 +14,7 @@ from groundplan.model.execution import Execution, ExecutionStatus, TaskState
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
+from groundplan.model.secret import SecretValue
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
 from groundplan.state.sql.journal import Journal
@@ -129,6 +130,7 @@ class SqlTransaction(Journal):
                         "waits": to_json(list(waits)),
                         "state": TaskState.PENDING,
                         "attempts": 0,
+                        "earlier": 0,
                         "error": "",
                     }
                     for task, waits in zip(graph.tasks, graph.waits, strict=True)
@@ -141,23 +143,22 @@ class SqlTransaction(Journal):
             self._connection.execute(
                 update(table)
                 .where(table.c.execution_id == execution, table.c.number == number)
-                .values(state=TaskState.PENDING, attempts=0, due_at=None, waits_for=None)
+                .values(state=TaskState.PENDING, earlier=table.c.attempts, due_at=None, waits_for=None)
             )
 
     def put_instance(self, deployment: DeploymentId, id: InstanceId, change: InstanceChange) -> None:
         self._change_instance(deployment, id, change)
 
-    def put_secret(self, name: str, text: str, now: datetime) -> None:
-        sealed = seal_data(self._seal, text, f"secrets/{name}")
+    def put_secret(self, name: str, value: SecretValue, now: datetime) -> None:
         table = schema.secrets
-        changed = self._connection.execute(
-            update(table).where(table.c.name == name).values(sealed_value=sealed, updated_at=to_seconds(now))
-        )
+        values = {
+            "sealed_value": seal_data(self._seal, value.text, f"secrets/{name}"),
+            "is_document": value.is_document,
+            "updated_at": to_seconds(now),
+        }
+        changed = self._connection.execute(update(table).where(table.c.name == name).values(**values))
         if not changed.rowcount:
-            seconds = to_seconds(now)
-            self._connection.execute(
-                insert(table).values(name=name, sealed_value=sealed, created_at=seconds, updated_at=seconds)
-            )
+            self._connection.execute(insert(table).values(name=name, created_at=to_seconds(now), **values))
 
     def delete_secret(self, name: str) -> None:
         self._connection.execute(delete(schema.secrets).where(schema.secrets.c.name == name))

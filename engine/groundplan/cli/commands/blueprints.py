@@ -1,0 +1,182 @@
+"""`groundplan blueprints`: check, plan, upload and read blueprints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from groundplan.cli.options import as_json, engine, print_json, print_table
+from groundplan.cli.views import records
+from groundplan.diagnostics.render import render, to_json
+from groundplan.diagnostics.trouble import UsageError
+from groundplan.model.blueprint import to_plan
+from groundplan.model.ids import BlueprintId
+from groundplan.service import blueprints as use_case
+from groundplan.service.assembly import Engine, now
+
+_FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+_LOCAL = click.option(
+    "--allow-local-files", is_flag=True, help="Let imports lead out of the blueprint's folder: for your own blueprints."
+)
+
+
+@click.group()
+def blueprints() -> None:
+    """Check, upload and read blueprints."""
+
+
+def _read(opened: Engine, files: Sequence[Path], allow_local_files: bool) -> list[use_case.Compiled]:
+    return [use_case.read(file, opened.fetch, allow_local_files=allow_local_files) for file in files]
+
+
+@blueprints.command()
+@_FILES
+@_LOCAL
+@as_json
+def validate(files: tuple[Path, ...], allow_local_files: bool, as_json: bool) -> None:
+    """Read blueprints and show every fault, at its place; stores nothing."""
+    with engine(quiet=as_json) as opened:
+        found = _read(opened, files, allow_local_files)
+    if as_json:
+        print_json([{"file": str(item.file), "diagnostics": to_json(item.report)} for item in found])
+    else:
+        for item in found:
+            if item.report.diagnostics:
+                click.echo(render(item.report), err=True)
+            if item.blueprint is not None:
+                click.echo(f"{item.file}: valid")
+    if any(item.blueprint is None for item in found):
+        raise click.exceptions.Exit(2)
+
+
+@blueprints.command()
+@_FILES
+@_LOCAL
+@as_json
+def plan(files: tuple[Path, ...], allow_local_files: bool, as_json: bool) -> None:
+    """Show what blueprints are once read: types and operations merged, functions as written."""
+    with engine(quiet=as_json) as opened:
+        found = _read(opened, files, allow_local_files)
+    if as_json:
+        print_json([_plan_record(item) for item in found])
+    else:
+        for item in found:
+            _show_plan(item)
+    if any(item.blueprint is None for item in found):
+        raise click.exceptions.Exit(2)
+
+
+def _plan_record(item: use_case.Compiled) -> dict[str, object]:
+    record: dict[str, object] = {"file": str(item.file)}
+    if item.blueprint is not None:
+        record["plan"] = to_plan(item.blueprint)
+    if item.blueprint is None or item.report.diagnostics:
+        record["diagnostics"] = to_json(item.report)
+    return record
+
+
+def _show_plan(item: use_case.Compiled) -> None:
+    if item.report.diagnostics:
+        click.echo(render(item.report), err=True)
+    if item.blueprint is None:
+        return
+    click.echo(f"{item.file}: {len(item.blueprint.nodes)} node templates, {len(item.blueprint.inputs)} inputs")
+    rows = [
+        (
+            node.name,
+            node.type,
+            ", ".join(f"{link.type.rpartition('.')[2]} {link.target}" for link in node.relationships),
+            ", ".join(name.rpartition(".")[2] for name, run in node.operations.items() if not run.is_nop),
+        )
+        for node in item.blueprint.nodes.values()
+    ]
+    print_table(["node", "type", "relationships", "operations"], rows, empty="No node templates.")
+
+
+@blueprints.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--all", "folder", type=click.Path(path_type=Path), help="Upload every blueprint in a folder tree.")
+@click.option("-b", "--blueprint-id", help="The id; default: metadata.id in the file, else the folder's name.")
+@click.option(
+    "-n", "--blueprint-filename", default=use_case.DEFAULT_MAIN, help="The main file, where PATH is a folder."
+)
+@click.option("--replace", is_flag=True, help="Put other content in the place of what the id has.")
+def upload(
+    path: Path | None, folder: Path | None, blueprint_id: str | None, blueprint_filename: str, replace: bool
+) -> None:
+    """Upload the blueprint at PATH (a YAML file, a folder, or an archive), with the folder that it lies in."""
+    if (path is None) == (folder is None):
+        raise UsageError("Name a blueprint, or a folder by --all.")
+    if folder is not None and blueprint_id is not None:
+        raise UsageError("-b names one blueprint, --all uploads several.")
+    with engine() as opened:
+        files = use_case.find_files(folder) if folder is not None else [_main_file(path, blueprint_filename)]
+        chosen = None if blueprint_id is None else BlueprintId(blueprint_id)
+        for file in files:
+            done = use_case.upload(opened.store, opened.home, opened.fetch, file, now(), id=chosen, replace=replace)
+            if done.report.diagnostics:
+                click.echo(render(done.report), err=True)
+            click.echo(f"Blueprint {done.blueprint.id} {done.change} ({file})")
+
+
+def _main_file(path: Path | None, name: str) -> Path:
+    if path is None:
+        raise UsageError("Name a blueprint.")
+    return path / name if path.is_dir() else path
+
+
+@blueprints.command(name="list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the uploaded blueprints."""
+    with engine(quiet=as_json) as opened:
+        found = use_case.listing(opened.store)
+    if as_json:
+        print_json([records.blueprint(item) for item in found])
+        return
+    rows = [
+        (item.id, (item.description or "").strip()[:60], item.main_file, records.moment(item.updated_at))
+        for item in found
+    ]
+    print_table(["id", "description", "main file", "updated"], rows, empty="No blueprints yet.")
+
+
+@blueprints.command()
+@click.argument("blueprint_id")
+@as_json
+def get(blueprint_id: str, as_json: bool) -> None:
+    """Show an uploaded blueprint."""
+    with engine(quiet=as_json) as opened:
+        found, plan_ = use_case.plan(opened.store, BlueprintId(blueprint_id))
+    if as_json:
+        print_json({**records.blueprint(found), "plan": plan_})
+        return
+    for key, value in records.blueprint(found).items():
+        click.echo(f"{key + ':':18}{value if value is not None else ''}")
+    click.echo(f"{'nodes:':18}{', '.join(plan_['nodes'])}")
+
+
+@blueprints.command()
+@click.argument("blueprint_id")
+@as_json
+def inputs(blueprint_id: str, as_json: bool) -> None:
+    """Show the inputs that a blueprint takes."""
+    with engine(quiet=as_json) as opened:
+        _, plan_ = use_case.plan(opened.store, BlueprintId(blueprint_id))
+    if as_json:
+        print_json(plan_["inputs"])
+        return
+    rows = [
+        (name, item.get("type", "-"), item.get("default", "-"), (item.get("description") or "-").strip())
+        for name, item in plan_["inputs"].items()
+    ]
+    print_table(["name", "type", "default", "description"], rows, empty="It takes no inputs.")
+
+
+@blueprints.command()
+@click.argument("blueprint_id")
+def delete(blueprint_id: str) -> None:
+    """Forget a blueprint that no deployment uses."""
+    with engine() as opened:
+        use_case.delete(opened.store, BlueprintId(blueprint_id))
+        click.echo(f"Blueprint {blueprint_id} deleted")

@@ -1,0 +1,155 @@
+"""`groundplan deployments`: environments made from blueprints."""
+
+from collections.abc import Mapping
+
+import click
+
+from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table, reveal_option
+from groundplan.cli.views import records
+from groundplan.diagnostics.trouble import UsageError
+from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.model.values import Data, conceal, reveal
+from groundplan.service import deployments as use_case
+from groundplan.service.assembly import now
+from groundplan.service.given import read_given
+
+
+@click.group()
+def deployments() -> None:
+    """Make, read and delete deployments."""
+
+
+@deployments.command()
+@click.argument("deployment_id", required=False)
+@click.option("-b", "--blueprint-id", required=True, help="The uploaded blueprint.")
+@given_inputs
+@click.option("--labels", multiple=True, metavar="K:V,K:V", help="Labels. Repeatable.")
+@click.option("-n", "--display-name", default="", help="A name for people.")
+def create(
+    deployment_id: str | None, blueprint_id: str, inputs: tuple[str, ...], labels: tuple[str, ...], display_name: str
+) -> None:
+    """Make a deployment; its id is the blueprint's unless DEPLOYMENT_ID is given. Nothing runs yet."""
+    new = use_case.NewDeployment(
+        id=DeploymentId(deployment_id or blueprint_id),
+        blueprint=BlueprintId(blueprint_id),
+        inputs=read_given(inputs),
+        labels=_labels(labels),
+        display_name=display_name,
+    )
+    with engine() as opened:
+        made = use_case.create(opened.store, opened.library, new, now())
+        click.echo(f"Deployment {made.id} created. Install it: groundplan executions start install -d {made.id}")
+
+
+def _labels(texts: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    labels: dict[str, tuple[str, ...]] = {}
+    for pair in (part for text in texts for part in text.split(",") if part.strip()):
+        key, colon, value = pair.partition(":")
+        if not colon:
+            raise UsageError(f"{pair!r} is not a label.", fix="Write key:value.")
+        labels[key.strip()] = (*labels.get(key.strip(), ()), value.strip())
+    return labels
+
+
+@deployments.command(name="list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List deployments with how they stand."""
+    with engine(quiet=as_json) as opened:
+        found = use_case.listing(opened.store)
+    if as_json:
+        print_json([records.deployment(item) for item in found])
+        return
+    rows = [
+        (
+            item.deployment.id,
+            item.deployment.blueprint,
+            item.installation,
+            "" if item.latest is None else f"{item.latest.workflow} {records.shown_status(item.latest.status)}",
+            "" if item.deployment.owner is None else item.deployment.owner.deployment,
+        )
+        for item in found
+    ]
+    print_table(
+        ["id", "blueprint", "installation", "latest execution", "component of"], rows, empty="No deployments yet."
+    )
+
+
+@deployments.command()
+@click.argument("deployment_id")
+@as_json
+def get(deployment_id: str, as_json: bool) -> None:
+    """Show how a deployment stands."""
+    with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
+        found = use_case.status(snapshot, DeploymentId(deployment_id))
+    record = records.deployment(found)
+    if as_json:
+        print_json(record)
+        return
+    for key, value in record.items():
+        click.echo(f"{key + ':':26}{value if value not in (None, [], {}) else '-'}")
+
+
+@deployments.command()
+@click.argument("deployment_id")
+@reveal_option
+@as_json
+def inputs(deployment_id: str, reveal: bool, as_json: bool) -> None:
+    """Show the inputs that a deployment was made with."""
+    with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
+        found = dict(use_case.existing(snapshot, DeploymentId(deployment_id)).inputs)
+    shown = _shown(found, revealed=reveal)
+    if as_json:
+        print_json(shown)
+        return
+    for name, value in shown.items():
+        click.echo(f'- "{name}":\n    Value: {value}')
+
+
+@deployments.command()
+@click.argument("deployment_id")
+@reveal_option
+@as_json
+def outputs(deployment_id: str, reveal: bool, as_json: bool) -> None:
+    """Show a deployment's outputs, as they are now."""
+    with engine(quiet=as_json) as opened:
+        found = use_case.outputs(opened.store, opened.library, DeploymentId(deployment_id))
+    _show_values(found, revealed=reveal, as_json=as_json)
+
+
+@deployments.command()
+@click.argument("deployment_id")
+@reveal_option
+@as_json
+def capabilities(deployment_id: str, reveal: bool, as_json: bool) -> None:
+    """Show a deployment's capabilities, as they are now."""
+    with engine(quiet=as_json) as opened:
+        found = use_case.capabilities(opened.store, opened.library, DeploymentId(deployment_id))
+    _show_values(found, revealed=reveal, as_json=as_json)
+
+
+def _show_values(found: Mapping[str, tuple[Data, str | None]], *, revealed: bool, as_json: bool) -> None:
+    record = records.values(found, revealed=revealed)
+    if as_json:
+        print_json(record)
+        return
+    for name, item in record.items():
+        click.echo(f'- "{name}":')
+        if item["description"]:
+            click.echo(f"    Description: {item['description'].strip()}")
+        click.echo(f"    Value: {item['value']}")
+
+
+def _shown(data: Mapping[str, Data], *, revealed: bool) -> dict[str, Data]:
+    shown: dict[str, Data] = reveal(dict(data)) if revealed else conceal(dict(data))
+    return shown
+
+
+@deployments.command()
+@click.argument("deployment_id")
+@click.option("-f", "--force", is_flag=True, help="Although it is installed or others need it.")
+def delete(deployment_id: str, force: bool) -> None:
+    """Forget a deployment that is uninstalled and that nothing needs."""
+    with engine() as opened:
+        use_case.delete(opened.store, opened.home, DeploymentId(deployment_id), force=force)
+        click.echo(f"Deployment {deployment_id} deleted")

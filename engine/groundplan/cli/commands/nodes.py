@@ -1,0 +1,67 @@
+"""`groundplan nodes` and `groundplan node-instances`: what a deployment is made of."""
+
+import click
+
+from groundplan.cli.options import as_json, engine, print_json, print_table, reveal_option
+from groundplan.cli.views import records
+from groundplan.model.ids import DeploymentId
+from groundplan.service import deployments as use_case
+
+_DEPLOYMENT = click.option("-d", "--deployment-id", required=True, help="The deployment.")
+
+
+@click.group()
+def nodes() -> None:
+    """Read the node templates of deployments."""
+
+
+@nodes.command(name="list")
+@_DEPLOYMENT
+@as_json
+def list_nodes(deployment_id: str, as_json: bool) -> None:
+    """List the nodes of a deployment."""
+    with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
+        deployment = use_case.existing(snapshot, DeploymentId(deployment_id))
+        world = opened.library.world(snapshot, deployment)
+        found = [
+            {
+                "id": node.name,
+                "deployment_id": deployment.id,
+                "blueprint_id": deployment.blueprint,
+                "type": node.type,
+                "number_of_instances": len(world.instances_of(node.name)),
+                "relationships": [f"{link.type} {link.target}" for link in node.relationships],
+            }
+            for node in world.blueprint.nodes.values()
+        ]
+    if as_json:
+        print_json(found)
+        return
+    rows = [(item["id"], item["type"], item["number_of_instances"]) for item in found]
+    print_table(["id", "type", "instances"], rows, empty="It has no nodes.")
+
+
+@click.group(name="node-instances")
+def node_instances() -> None:
+    """Read the node instances of deployments."""
+
+
+@node_instances.command(name="list")
+@_DEPLOYMENT
+@click.option("-n", "--node-name", help="Only those of one node.")
+@reveal_option
+@as_json
+def list_instances(deployment_id: str, node_name: str | None, reveal: bool, as_json: bool) -> None:
+    """List the node instances of a deployment."""
+    with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
+        use_case.existing(snapshot, DeploymentId(deployment_id))
+        found = [
+            item
+            for item in snapshot.instances(DeploymentId(deployment_id))
+            if node_name is None or item.node == node_name
+        ]
+    if as_json:
+        print_json([records.instance(deployment_id, item, revealed=reveal) for item in found])
+        return
+    rows = [(item.id, item.node, item.state, item.host or "") for item in found]
+    print_table(["id", "node", "state", "host"], rows, empty="No node instances.")

@@ -1,0 +1,104 @@
+"""`groundplan secrets`: what blueprints read by `get_secret`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from groundplan.cli.options import as_json, engine, print_json, print_table
+from groundplan.cli.views import records
+from groundplan.diagnostics.trouble import UsageError
+from groundplan.service import secrets as use_case
+from groundplan.service.assembly import now
+
+
+@click.group()
+def secrets() -> None:
+    """Keep secrets, sealed at rest."""
+
+
+def _text(string: str | None, file: str | None) -> str:
+    if (string is None) == (file is None):
+        raise UsageError("Give the value by -s TEXT or by -f FILE.", fix="-f - reads standard input.")
+    if string is not None:
+        return string
+    return _read(str(file))
+
+
+def _read(file: str) -> str:
+    return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+
+
+@secrets.command()
+@click.argument("name")
+@click.option("-s", "--secret-string", help="The value. It shows in the process list: prefer -f.")
+@click.option("-f", "--secret-file", help="A file that holds the value; - is standard input.")
+@click.option("-u", "--update-if-exists", is_flag=True, help="Change the secret if it is there already.")
+def create(name: str, secret_string: str | None, secret_file: str | None, update_if_exists: bool) -> None:
+    """Keep a secret under NAME."""
+    text = _text(secret_string, secret_file)
+    with engine() as opened:
+        use_case.create(opened.store, name, text, now(), update=update_if_exists)
+        click.echo(f"Secret {name} created")
+
+
+@secrets.command(name="import")
+@click.argument("file")
+@click.option("--override-collisions", is_flag=True, help="Give secrets that have another value the new one.")
+def import_(file: str, override_collisions: bool) -> None:
+    """Take secrets from FILE: a JSON object name -> value, or `cfy secrets export`'s array; - is standard input."""
+    document = _read(file)
+    with engine() as opened:
+        done = use_case.import_(opened.store, document, now(), override=override_collisions)
+    for words, names in (("created", done.created), ("updated", done.updated), ("unchanged", done.unchanged)):
+        if names:
+            click.echo(f"{len(names)} {words}: {', '.join(names)}")
+
+
+@secrets.command(name="list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the names of secrets."""
+    with engine(quiet=as_json) as opened:
+        found = use_case.listing(opened.store)
+    if as_json:
+        print_json([records.secret(item) for item in found])
+        return
+    rows = [(item.name, records.moment(item.created_at), records.moment(item.updated_at)) for item in found]
+    print_table(["key", "created_at", "updated_at"], rows, empty="No secrets yet.")
+
+
+@secrets.command()
+@click.argument("name")
+@click.option("--reveal", is_flag=True, help="Show the value.")
+@as_json
+def get(name: str, reveal: bool, as_json: bool) -> None:
+    """Show a secret; its value only with --reveal."""
+    with engine(quiet=as_json) as opened:
+        found = use_case.get(opened.store, name)
+    value = found.text if reveal else "******"
+    if as_json:
+        print_json({"key": name, "value": value})
+    else:
+        click.echo(f"{name}: {value}")
+
+
+@secrets.command()
+@click.argument("name")
+@click.option("-s", "--secret-string", help="The value. It shows in the process list: prefer -f.")
+@click.option("-f", "--secret-file", help="A file that holds the value; - is standard input.")
+def update(name: str, secret_string: str | None, secret_file: str | None) -> None:
+    """Give a secret another value."""
+    text = _text(secret_string, secret_file)
+    with engine() as opened:
+        use_case.change(opened.store, name, text, now())
+        click.echo(f"Secret {name} updated")
+
+
+@secrets.command()
+@click.argument("name")
+def delete(name: str) -> None:
+    """Forget a secret."""
+    with engine() as opened:
+        use_case.delete(opened.store, name)
+        click.echo(f"Secret {name} deleted")

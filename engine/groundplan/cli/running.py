@@ -1,0 +1,83 @@
+"""Drives an execution in the foreground for the commands that run workflows: progress, Ctrl-C, the closing words."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from types import FrameType
+from typing import Any, TypeVar
+
+import click
+
+from groundplan.cli.options import print_json
+from groundplan.cli.views import records
+from groundplan.cli.views.progress import Progress, progress
+from groundplan.model.execution import Execution, ExecutionStatus
+from groundplan.runtime.local import LocalDriver
+from groundplan.runtime.policy import Policy
+from groundplan.service.assembly import Engine
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def retries_option(function: F) -> F:
+    """Add `--task-retries`."""
+    return click.option(
+        "--task-retries",
+        type=click.IntRange(min=-1),
+        envvar="GROUNDPLAN_TASK_RETRIES",
+        help="Attempts after the first, where a blueprint says nothing; -1 without end. Default: 5.",
+    )(function)
+
+
+def drive(engine: Engine, execution: Execution, *, task_retries: int | None, as_json: bool) -> None:
+    """Drive an execution to its end and leave with the exit code that it means."""
+    policy = Policy() if task_retries is None else replace(Policy(), retries=task_retries)
+    with progress(execution, quiet=as_json) as view:
+        driver = engine.driver(policy, view)
+        with _interruptible(driver, view):
+            ended = driver.run(execution.id)
+    if as_json:
+        print_json(records.execution(ended))
+    else:
+        _close(ended)
+    if ended.status is not ExecutionStatus.TERMINATED:
+        raise click.exceptions.Exit(1)
+
+
+def _close(ended: Execution) -> None:
+    took = ""
+    if ended.started_at is not None and ended.ended_at is not None:
+        took = f" in {(ended.ended_at - ended.created_at).total_seconds():.1f} s"
+    if ended.status is ExecutionStatus.TERMINATED:
+        click.echo(f"Finished: {ended.workflow} of {ended.deployment}{took} (execution {ended.id})")
+        return
+    words = "was cancelled" if ended.status is ExecutionStatus.CANCELLED else "failed"
+    click.echo(f"{ended.workflow} of {ended.deployment} {words}{took} (execution {ended.id})", err=True)
+    if ended.error:
+        click.echo(ended.error, err=True)
+    click.echo(f"  = see what happened: groundplan events list {ended.id}", err=True)
+    click.echo(f"  = go on from there:  groundplan executions resume {ended.id}", err=True)
+
+
+@contextmanager
+def _interruptible(driver: LocalDriver, view: Progress) -> Iterator[None]:
+    """Cancel at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
+    asked = 0
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            view.say("Cancelling: running operations finish first; Ctrl-C again gives them up.")
+            driver.request_cancel()
+        else:
+            view.say("Giving up the operations in flight.")
+            driver.abandon()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,157 @@
+"""Progress of an execution: a live tree of deployments and node instances on a terminal, lines of events elsewhere."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import click
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+from rich.tree import Tree
+
+from groundplan.cli.views.lines import line
+from groundplan.model.execution import Event, EventType, Execution
+from groundplan.state.store import Batch
+
+_HIDDEN: Final = frozenset({EventType.SENDING_TASK})
+_MARKS: Final = {"started": ("●", "green"), "deleted": ("○", "dim"), "uninitialized": ("·", "dim")}
+_LOG_LINES: Final = 4
+
+
+class Progress(Protocol):
+    """Shows what was committed."""
+
+    def committed(self, batch: Batch) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+class Quiet:
+    """Shows nothing: the output is for machines."""
+
+    def committed(self, batch: Batch) -> None:
+        """Drop it."""
+
+    def say(self, text: str) -> None:
+        """Tell people on standard error."""
+        click.echo(text, err=True)
+
+
+class Lines:
+    """One line an event."""
+
+    def committed(self, batch: Batch) -> None:
+        """Print the events of a batch."""
+        for event in batch.events:
+            if event.type not in _HIDDEN and event.level != "debug":
+                click.echo(line(event))
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        click.echo(text)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Instance:
+    state: str = ""
+    doing: str = ""
+    trouble: str = ""
+    since: float = field(default_factory=time.monotonic)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Deployment:
+    workflow: str = ""
+    began: float = field(default_factory=time.monotonic)
+    took: float | None = None
+    failed: bool = False
+    instances: dict[str, _Instance] = field(default_factory=dict)
+
+
+class TreeView:
+    """A live tree; the last lines of the log stand below it."""
+
+    def __init__(self, execution: Execution) -> None:
+        self._title = f"{execution.workflow} {execution.deployment}"
+        self._began = time.monotonic()
+        self._deployments: dict[str, _Deployment] = {}
+        self._log: list[str] = []
+
+    def committed(self, batch: Batch) -> None:
+        """Take in a batch."""
+        shown = self._deployments.setdefault(batch.deployment, _Deployment())
+        for event in batch.events:
+            self._take(shown, event)
+        for id_, change in batch.instances.items():
+            if change.state is not None:
+                self._instance(shown, id_).state = str(change.state)
+        if batch.end is not None:
+            shown.took = time.monotonic() - shown.began
+            shown.failed = bool(batch.end.error)
+
+    def say(self, text: str) -> None:
+        """Show a line below the tree."""
+        self._log.append(text)
+
+    def _take(self, shown: _Deployment, event: Event) -> None:
+        if event.instance is None:
+            return
+        instance = self._instance(shown, event.instance)
+        if event.type is EventType.TASK_STARTED:
+            instance.doing, instance.since = event.operation.rpartition(".")[2], time.monotonic()
+        elif event.type is EventType.TASK_SUCCEEDED:
+            instance.doing = instance.trouble = ""
+        elif event.type in (EventType.TASK_FAILED, EventType.TASK_RESCHEDULED):
+            instance.doing, instance.trouble = "", event.message
+        elif event.level in ("info", "warning", "error"):
+            self._log.append(f"{event.instance}: {event.message}")
+
+    @staticmethod
+    def _instance(shown: _Deployment, id_: str) -> _Instance:
+        return shown.instances.setdefault(id_, _Instance())
+
+    def __rich__(self) -> Group:
+        """Return the picture as it is now."""
+        tree = Tree(Text(f"{self._title}  {time.monotonic() - self._began:.0f} s", style="bold"))
+        for id_, shown in self._deployments.items():
+            branch = tree.add(_deployment_line(id_, shown))
+            if shown.took is not None and not shown.failed:
+                continue
+            for instance_id, instance in shown.instances.items():
+                branch.add(_instance_line(instance_id, instance))
+        return Group(tree, *(Text(text, style="dim", overflow="ellipsis") for text in self._log[-_LOG_LINES:]))
+
+
+@contextmanager
+def progress(execution: Execution, *, quiet: bool) -> Iterator[Progress]:
+    """Show an execution's progress while the block runs, in the way that fits where it is shown."""
+    console = Console()
+    if quiet:
+        yield Quiet()
+    elif not console.is_terminal:
+        yield Lines()
+    else:
+        view = TreeView(execution)
+        with Live(view, console=console, refresh_per_second=8, vertical_overflow="crop"):
+            yield view
+
+
+def _deployment_line(id_: str, shown: _Deployment) -> Text:
+    started = sum(instance.state == "started" for instance in shown.instances.values())
+    took = shown.took if shown.took is not None else time.monotonic() - shown.began
+    mark, style = ("✗", "red") if shown.failed else ("✓", "green") if shown.took is not None else ("…", "cyan")
+    return Text.assemble(
+        (f"{mark} ", style), (id_, "bold"), (f"  {started}/{len(shown.instances)} started  {took:.0f} s", "dim")
+    )
+
+
+def _instance_line(id_: str, instance: _Instance) -> Text:
+    mark, style = _MARKS.get(instance.state, ("◐", "cyan"))
+    text = Text.assemble((f"{mark} ", style), id_, (f"  {instance.state}", "dim"))
+    if instance.doing:
+        text.append(f"  {instance.doing} {time.monotonic() - instance.since:.0f} s", style="cyan")
+    if instance.trouble:
+        text.append(f"  {instance.trouble}", style="yellow")
+    return text

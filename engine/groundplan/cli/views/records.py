@@ -1,0 +1,113 @@
+"""Nouns as JSON records, for `--json`; the key names are those that `cfy` prints where it has them."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from groundplan.model.deployment import NodeInstance
+from groundplan.model.execution import Event, Execution, ExecutionStatus
+from groundplan.model.values import Data, conceal, reveal
+from groundplan.service.deployments import DeploymentStatus
+from groundplan.state.store import StoredBlueprint, StoredSecret
+
+
+def blueprint(item: StoredBlueprint) -> dict[str, Any]:
+    """Return the record of a blueprint."""
+    return {
+        "id": item.id,
+        "description": item.description,
+        "main_file_name": item.main_file,
+        "created_at": moment(item.created_at),
+        "updated_at": moment(item.updated_at),
+        "digest": item.digest,
+    }
+
+
+def deployment(item: DeploymentStatus) -> dict[str, Any]:
+    """Return the record of a deployment."""
+    found = item.deployment
+    return {
+        "id": found.id,
+        "display_name": found.display_name,
+        "blueprint_id": found.blueprint,
+        "created_at": moment(found.created_at),
+        "labels": {key: list(values) for key, values in found.labels.items()},
+        "installation_status": item.installation,
+        "latest_execution_status": None if item.latest is None else shown_status(item.latest.status),
+        "owner": None if found.owner is None else {"deployment": found.owner.deployment, "node": found.owner.instance},
+        "dependents": [
+            {"deployment": user.source, "kind": str(user.kind), "node": user.node} for user in item.dependents
+        ],
+    }
+
+
+def execution(item: Execution) -> dict[str, Any]:
+    """Return the record of an execution."""
+    return {
+        "id": item.id,
+        "workflow_id": item.workflow,
+        "status": str(item.status),
+        "status_display": shown_status(item.status),
+        "deployment_id": item.deployment,
+        "created_at": moment(item.created_at),
+        "started_at": moment(item.started_at),
+        "ended_at": moment(item.ended_at),
+        "error": item.error,
+        "is_dry_run": item.is_dry_run,
+        "parent_execution": None if item.parent is None else item.parent.execution,
+        "parameters": conceal(dict(item.parameters)),
+    }
+
+
+def event(number: int, item: Event) -> dict[str, Any]:
+    """Return the record of an event."""
+    return {
+        "number": number,
+        "timestamp": moment(item.at),
+        "type": "log" if item.level else "event",
+        "event_type": str(item.type),
+        "level": item.level,
+        "message": item.message,
+        "execution_id": item.execution,
+        "deployment_id": item.deployment,
+        "node_instance_id": item.instance,
+        "target_id": item.target,
+        "operation": item.operation,
+    }
+
+
+def secret(item: StoredSecret) -> dict[str, Any]:
+    """Return the record of a secret, without its value."""
+    return {"key": item.name, "created_at": moment(item.created_at), "updated_at": moment(item.updated_at)}
+
+
+def instance(deployment_id: str, item: NodeInstance, *, revealed: bool) -> dict[str, Any]:
+    """Return the record of a node instance."""
+    properties: Mapping[str, Data] = dict(item.runtime_properties)
+    return {
+        "id": item.id,
+        "deployment_id": deployment_id,
+        "node_id": item.node,
+        "host_id": item.host,
+        "index": item.index,
+        "state": str(item.state),
+        "runtime_properties": reveal(properties) if revealed else conceal(properties),
+    }
+
+
+def values(found: Mapping[str, tuple[Data, str | None]], *, revealed: bool) -> dict[str, Any]:
+    """Return outputs or capabilities as `cfy` does: name -> value and description."""
+    return {
+        name: {"value": reveal(value) if revealed else conceal(value), "description": description or ""}
+        for name, (value, description) in found.items()
+    }
+
+
+def moment(at: datetime | None) -> str | None:
+    """Return a moment in ISO 8601, UTC."""
+    return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def shown_status(status: ExecutionStatus) -> str:
+    """Return how a status is shown to people (spec 5.8)."""
+    return "completed" if status is ExecutionStatus.TERMINATED else str(status)

@@ -1,0 +1,290 @@
+"""One task becomes one outcome: evaluates the inputs, finds the function, calls it, and never raises.
+
+Which attempt is due and what follows from its outcome is the driver's and the scheduler's business.
+"""
+
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from groundplan.model.blueprint import NodeTemplate, Operation, Plugin
+from groundplan.model.deployment import NodeInstance
+from groundplan.model.execution import Event, EventType, Execution, Failure, Outcome, ParentTask, Verdict
+from groundplan.model.graph import Side, Task, TaskKind
+from groundplan.model.ids import InstanceId
+from groundplan.model.values import Data, Value, reveal, sensitive_texts
+from groundplan.planning.faults import PlanningError
+from groundplan.runtime.children import ChildCall, Children
+from groundplan.runtime.context import AttemptContext, Place
+from groundplan.runtime.evaluation import EvaluationFault, Evaluator
+from groundplan.runtime.foreign.machine import Machine
+from groundplan.runtime.masking import Masker
+from groundplan.runtime.registry import Registry
+from groundplan.runtime.surroundings import Surroundings
+from groundplan.runtime.world import World
+from groundplan.sdk.context import CurrentOperation, DeploymentView, PluginView
+from groundplan.sdk.errors import NonRecoverableError, OperationError, OperationRetry, RecoverableError
+from groundplan.sdk.operation import traits
+from groundplan.state.store import Store, StoreFault
+
+ENGINE_PLUGIN: Final = "cfy_extensions"
+"""The plugin whose operations are steps of composition, done by the engine itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Assignment:
+    """An attempt to be made.
+
+    Attributes:
+        number: which attempt of the task, from 1.
+        earlier: attempts before the last resume, which count for no limit.
+        retries: attempts that may follow the first one, -1 without limit.
+        timeout: seconds it may take.
+        lost: an earlier attempt of the task was begun and never got an outcome.
+        given_up: set when nobody waits for its outcome any more.
+        tell: takes what the operation says while it runs.
+    """
+
+    execution: Execution
+    world: World
+    task: Task
+    number: int
+    earlier: int
+    retries: int
+    timeout: float
+    lost: bool
+    given_up: threading.Event
+    tell: Callable[[Event], None]
+    clock: Callable[[], datetime]
+
+    @property
+    def id(self) -> str:
+        """Unique in the store: execution, task and attempt."""
+        return f"{self.execution.id}-{self.task.number}-{self.number}"
+
+
+class Attempts:
+    """Makes attempts; shared by all threads of a driver."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        children: Children,
+        store: Store,
+        surroundings: Surroundings,
+        evaluator: Evaluator,
+    ) -> None:
+        self._registry = registry
+        self._children = children
+        self._store = store
+        self._surroundings = surroundings
+        self._evaluator = evaluator
+        self._lock = threading.Lock()
+        self._maskers: dict[str, Masker] = {}
+
+    def run(self, assignment: Assignment) -> Outcome:
+        """Make one attempt. Whatever happens comes back as an outcome."""
+        if assignment.execution.is_dry_run:
+            return Outcome(verdict=Verdict.SUCCEEDED)
+        masker = self._masker(assignment)
+        changes: Changes = {}
+        try:
+            result = self._run(assignment, masker, changes)
+        except Exception as error:
+            return replace(_failed(error, masker), runtime_properties=_marked(changes, masker))
+        if isinstance(result, Outcome):
+            own = _marked(changes, masker)
+            return replace(result, runtime_properties={**own, **result.runtime_properties})
+        return Outcome(
+            verdict=Verdict.SUCCEEDED, result=masker.mark(result), runtime_properties=_marked(changes, masker)
+        )
+
+    def _masker(self, assignment: Assignment) -> Masker:
+        with self._lock:
+            return self._maskers.setdefault(assignment.execution.id, Masker())
+
+    def _run(self, assignment: Assignment, masker: Masker, changes: "Changes") -> Data | Outcome:
+        self._surroundings.check()
+        world, task = assignment.world, assignment.task
+        operation = world.operation(task)
+        plugin = world.blueprint.plugins.get(operation.plugin) or Plugin(name=operation.plugin)
+        inputs = self._evaluator.inputs(world, task)
+        masker.learn(sensitive_texts(inputs))
+        surroundings = self._surroundings
+        with Machine(
+            scratch=surroundings.scratch,
+            resource_folders=surroundings.folders(world.deployment),
+            sandboxed=surroundings.sandboxed,
+            unconfined=surroundings.unconfined,
+            hidden=surroundings.hidden,
+        ) as machine:
+            context = self._context(assignment, operation, plugin, machine, masker)
+            try:
+                if task.kind is TaskKind.CHILD:
+                    return self._child(assignment, operation, context, inputs)
+                return self._call(assignment, operation, plugin, context, inputs)
+            finally:
+                changes.update(context.changes())
+
+    def _call(
+        self,
+        assignment: Assignment,
+        operation: Operation,
+        plugin: Plugin,
+        context: AttemptContext,
+        inputs: Mapping[str, Data],
+    ) -> Data:
+        function = self._registry.function(plugin, operation.operation)
+        promised = traits(function)
+        if assignment.lost and not (promised.repeatable or promised.finds_lost_attempt):
+            raise Interrupted(
+                "The engine ended while this operation ran, and it is not known to be safe to repeat. "
+                "See what it did, then: groundplan executions resume --reset-operations"
+            )
+        return function(context, **reveal(dict(inputs)))
+
+    def _child(
+        self, assignment: Assignment, operation: Operation, context: AttemptContext, inputs: Mapping[str, Data]
+    ) -> Outcome:
+        world, instance = assignment.world, assignment.world.instance(assignment.task.instance)
+        evaluator = self._evaluator
+
+        def evaluate(value: Value, hand_on: bool) -> Data:
+            path = f"node_templates.{instance.node}.properties"
+            way = evaluator.handed_on if hand_on else evaluator.value
+            return way(world, instance, value, path)
+
+        return self._children.step(
+            ChildCall(
+                task=ParentTask(execution=assignment.execution.id, task=assignment.task.number),
+                deployment=world.deployment,
+                operation=operation.operation,
+                inputs=inputs,
+                context=context,
+                template=world.template(instance.id),
+                evaluate=evaluate,
+            )
+        )
+
+    def _context(
+        self, assignment: Assignment, operation: Operation, plugin: Plugin, machine: Machine, masker: Masker
+    ) -> AttemptContext:
+        world, task, execution = assignment.world, assignment.task, assignment.execution
+
+        def properties(_: NodeTemplate, instance: NodeInstance) -> Mapping[str, Data]:
+            found = self._evaluator.properties(world, instance)
+            masker.learn(sensitive_texts(found))
+            revealed: Mapping[str, Data] = reveal(found)
+            return revealed
+
+        for own in _instances(world, task):
+            masker.learn(sensitive_texts(dict(world.instance(own).runtime_properties)))
+        deployment = world.deployment
+        return AttemptContext(
+            world=world,
+            place=_place(task),
+            deployment=DeploymentView(
+                id=deployment.id,
+                display_name=deployment.display_name or deployment.id,
+                blueprint_id=deployment.blueprint,
+                labels=deployment.labels,
+            ),
+            execution_id=execution.id,
+            workflow_id=execution.workflow,
+            operation=CurrentOperation(
+                name=task.operation,
+                retry_number=assignment.number - assignment.earlier - 1,
+                max_retries=assignment.retries,
+                attempt_id=assignment.id,
+                timeout=assignment.timeout,
+                relationship="" if task.relationship is None else str(task.relationship.side),
+                lost_attempt=f"{execution.id}-{task.number}-{assignment.number - 1}" if assignment.lost else "",
+            ),
+            plugin=self._plugin_view(plugin),
+            machine=machine,
+            store=self._store,
+            masker=masker,
+            given_up=assignment.given_up,
+            say=_sayer(assignment, masker),
+            properties=properties,
+        )
+
+    def _plugin_view(self, plugin: Plugin) -> PluginView:
+        known = plugin.name != ENGINE_PLUGIN
+        manifest = self._registry.manifest(plugin) if known else None
+        return PluginView(
+            name=plugin.name,
+            package_name=plugin.package_name or "",
+            properties={name: item.get("value") for name, item in plugin.properties.items()},
+            settings=self._surroundings.settings(manifest.name) if manifest else {},
+            sandboxed=self._surroundings.sandboxed,
+        )
+
+
+Changes = dict[InstanceId, Mapping[str, Data]]
+
+
+class Interrupted(NonRecoverableError):
+    """The engine died while the operation ran, and nobody knows how far it came."""
+
+
+def _instances(world: World, task: Task) -> Iterable[InstanceId]:
+    if task.relationship is not None:
+        return (task.relationship.source, task.relationship.target)
+    return (task.instance, *(item.target for item in world.instance(task.instance).relationships))
+
+
+def _place(task: Task) -> Place:
+    ref = task.relationship
+    if ref is None:
+        return Place(own=task.instance)
+    own = ref.source if ref.side is Side.SOURCE else ref.target
+    return Place(own=own, source=ref.source, target=ref.target)
+
+
+def _sayer(assignment: Assignment, masker: Masker) -> Callable[[EventType, str, str], None]:
+    task, execution = assignment.task, assignment.execution
+
+    def say(type_: EventType, level: str, message: str) -> None:
+        assignment.tell(
+            Event(
+                at=assignment.clock(),
+                type=type_,
+                level=level,
+                message=masker.mask(message),
+                execution=execution.id,
+                deployment=execution.deployment,
+                instance=task.instance,
+                target=None if task.relationship is None else task.relationship.target,
+                operation=task.operation,
+            )
+        )
+
+    return say
+
+
+def _marked(changes: Changes, masker: Masker) -> Changes:
+    return {instance: masker.mark(dict(properties)) for instance, properties in changes.items()}
+
+
+def _failed(error: Exception, masker: Masker) -> Outcome:
+    """Turn what an operation raised into an outcome (spec 5.6): what is not known to be final may be tried again."""
+    final = isinstance(error, NonRecoverableError | EvaluationFault | PlanningError | StoreFault)
+    message = error.message if isinstance(error, OperationError | EvaluationFault) else str(error)
+    expected = isinstance(error, OperationError | EvaluationFault | PlanningError | StoreFault)
+    detail = getattr(error, "detail", "") if expected else "".join(traceback.format_exception(error))
+    return Outcome(
+        verdict=Verdict.FAILED if final else Verdict.RETRY,
+        failure=Failure(
+            type=type(error).__name__,
+            message=masker.mask(message or type(error).__name__),
+            recoverable=not final,
+            detail=masker.mask(detail),
+        ),
+        retry_after=error.retry_after if isinstance(error, RecoverableError) else None,
+        asked_to_retry=isinstance(error, OperationRetry),
+    )

@@ -1,0 +1,297 @@
+"""The context of a real attempt: what `sdk.context` promises, backed by the world, the store and the machine.
+
+It collects what the operation changes; `attempt` turns that into an outcome.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from groundplan.model.blueprint import NodeTemplate
+from groundplan.model.deployment import NodeInstance
+from groundplan.model.execution import EventType
+from groundplan.model.ids import DeploymentId, InstanceId
+from groundplan.model.values import Data, reveal
+from groundplan.runtime.foreign.machine import Machine
+from groundplan.runtime.masking import Masker
+from groundplan.runtime.world import World
+from groundplan.sdk.context import (
+    Completed,
+    ContextProxy,
+    CurrentOperation,
+    DeploymentView,
+    End,
+    LineSink,
+    Neighbour,
+    NodeView,
+    PluginView,
+    Resources,
+)
+from groundplan.sdk.errors import RecoverableError
+from groundplan.state.store import Store
+
+Say = Callable[[EventType, str, str], None]
+"""Takes the type, the level and the text of something to be told."""
+ReadProperties = Callable[[NodeTemplate, NodeInstance], Mapping[str, Data]]
+"""Evaluates the properties of an instance's template; `Sensitive` inside."""
+
+
+class LiveInstance:
+    """A node instance with a copy of its runtime properties that the operation may change."""
+
+    def __init__(self, world: World, instance: NodeInstance, properties: Callable[[InstanceId], Mapping[str, Data]]):
+        self._world = world
+        self._instance = instance
+        self._properties = properties
+        self._before: Data = reveal(dict(instance.runtime_properties))
+        self.runtime_properties: MutableMapping[str, Data] = deepcopy(self._before)
+
+    @property
+    def id(self) -> str:
+        return self._instance.id
+
+    @property
+    def index(self) -> int:
+        return self._instance.index
+
+    @property
+    def host_ip(self) -> str | None:
+        """Own or host's runtime property `ip`, else node property `ip` (spec 7.1)."""
+        found = self.runtime_properties.get("ip") or self._properties(self._instance.id).get("ip")
+        host = self._instance.host
+        if not found and host is not None and host != self._instance.id:
+            found = self._world.instance(host).runtime_properties.get("ip") or self._properties(host).get("ip")
+        return str(reveal(found)) if found else None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the operation changed anything, at any depth (spec Appendix B 5)."""
+        return bool(self.runtime_properties != self._before)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LiveEnd:
+    """One end of a relationship."""
+
+    node: NodeView
+    instance: LiveInstance
+
+
+class LiveLog:
+    """The deployment's log."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+
+    def debug(self, message: str) -> None:
+        self._say(EventType.LOG, "debug", message)
+
+    def info(self, message: str) -> None:
+        self._say(EventType.LOG, "info", message)
+
+    def warning(self, message: str) -> None:
+        self._say(EventType.LOG, "warning", message)
+
+    def error(self, message: str) -> None:
+        self._say(EventType.LOG, "error", message)
+
+
+class Remembered(MutableMapping[str, str]):
+    """Facts kept with a deployment, written through at once: they must survive the attempt that learnt them."""
+
+    def __init__(self, store: Store, deployment: DeploymentId) -> None:
+        self._store = store
+        self._deployment = deployment
+
+    def _all(self) -> Mapping[str, str]:
+        with self._store.snapshot() as snapshot:
+            return snapshot.remembered(self._deployment)
+
+    def __getitem__(self, key: str) -> str:
+        return self._all()[key]
+
+    def __setitem__(self, key: str, value: str) -> None:
+        with self._store.transaction() as transaction:
+            transaction.remember(self._deployment, key, value)
+
+    def __delitem__(self, key: str) -> None:
+        if key not in self._all():
+            raise KeyError(key)
+        with self._store.transaction() as transaction:
+            transaction.remember(self._deployment, key, None)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """Where an attempt stands among the instances.
+
+    Attributes:
+        own: the instance that the operation is mapped on.
+        source: in a relationship operation, the source's instance; else None.
+        target: likewise.
+    """
+
+    own: InstanceId
+    source: InstanceId | None = None
+    target: InstanceId | None = None
+
+
+class AttemptContext:
+    """Implements `sdk.context.OperationContext` for one attempt."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        place: Place,
+        deployment: DeploymentView,
+        execution_id: str,
+        workflow_id: str,
+        operation: CurrentOperation,
+        plugin: PluginView,
+        machine: Machine,
+        store: Store,
+        masker: Masker,
+        given_up: threading.Event,
+        say: Say,
+        properties: ReadProperties,
+    ) -> None:
+        self.deployment = deployment
+        self.execution_id = execution_id
+        self.workflow_id = workflow_id
+        self.operation = operation
+        self.plugin = plugin
+        self.logger = LiveLog(say)
+        self.remembered: MutableMapping[str, str] = Remembered(store, world.deployment.id)
+        self._world = world
+        self._place = place
+        self._machine = machine
+        self._masker = masker
+        self._given_up = given_up
+        self._say = say
+        self._read_properties = properties
+        self._views: dict[InstanceId, NodeView] = {}
+        self._live: dict[InstanceId, LiveInstance] = {}
+
+    @property
+    def node(self) -> NodeView:
+        return self._view(self._place.own)
+
+    @property
+    def instance(self) -> LiveInstance:
+        return self._live_instance(self._place.own)
+
+    @property
+    def source(self) -> End | None:
+        return self._end(self._place.source)
+
+    @property
+    def target(self) -> End | None:
+        return self._end(self._place.target)
+
+    @cached_property
+    def neighbours(self) -> Sequence[Neighbour]:
+        own = self._world.instance(self._place.own)
+        found = [self._neighbour(own, index, outgoing=True) for index in range(len(own.relationships))]
+        for source in self._world.sources_of(own.id):
+            found.extend(
+                self._neighbour(source, index, outgoing=False)
+                for index, relationship in enumerate(source.relationships)
+                if relationship.target == own.id
+            )
+        return tuple(found)
+
+    @property
+    def resources(self) -> Resources:
+        return self._machine.resources(lambda: self)
+
+    @property
+    def folder(self) -> Path:
+        return self._machine.folder
+
+    def send_event(self, message: str) -> None:
+        self._say(EventType.PLUGIN_EVENT, "", message)
+
+    def mask(self, secret: str) -> None:
+        self._masker.learn([secret])
+
+    def cancelled(self) -> bool:
+        return self._given_up.is_set()
+
+    def sleep(self, seconds: float) -> None:
+        if self._given_up.wait(seconds):
+            raise RecoverableError("The attempt was given up while it waited.")
+
+    def serve(self) -> AbstractContextManager[ContextProxy]:
+        return self._machine.serve(self)
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        stdin: str | None = None,
+        timeout: float | None = None,
+        on_line: LineSink | None = None,
+    ) -> Completed:
+        return self._machine.run(
+            command,
+            cancelled=self.cancelled,
+            environment=environment,
+            folder=folder,
+            stdin=stdin,
+            timeout=timeout,
+            on_line=on_line,
+        )
+
+    def changes(self) -> Mapping[InstanceId, Mapping[str, Data]]:
+        """Return the runtime properties of every instance that the operation changed."""
+        return {key: dict(live.runtime_properties) for key, live in self._live.items() if live.changed}
+
+    def _view(self, id: InstanceId) -> NodeView:
+        if id not in self._views:
+            template = self._world.template(id)
+            self._views[id] = NodeView(
+                name=template.name,
+                type=template.type,
+                type_hierarchy=template.type_hierarchy,
+                properties=self._properties(id),
+            )
+        return self._views[id]
+
+    def _properties(self, id: InstanceId) -> Mapping[str, Data]:
+        if id in self._views:
+            return self._views[id].properties
+        properties: Mapping[str, Data] = self._read_properties(self._world.template(id), self._world.instance(id))
+        return properties
+
+    def _live_instance(self, id: InstanceId) -> LiveInstance:
+        if id not in self._live:
+            self._live[id] = LiveInstance(self._world, self._world.instance(id), self._properties)
+        return self._live[id]
+
+    def _end(self, id: InstanceId | None) -> LiveEnd | None:
+        return None if id is None else LiveEnd(node=self._view(id), instance=self._live_instance(id))
+
+    def _neighbour(self, source: NodeInstance, index: int, *, outgoing: bool) -> Neighbour:
+        link = source.relationships[index]
+        relationship = self._world.template(source.id).relationships[link.index]
+        other = link.target if outgoing else source.id
+        return Neighbour(
+            type=relationship.type,
+            type_hierarchy=relationship.type_hierarchy,
+            node=self._view(other),
+            instance=LiveInstance(self._world, self._world.instance(other), self._properties),
+            outgoing=outgoing,
+        )

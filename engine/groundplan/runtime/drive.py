@@ -1,0 +1,346 @@
+"""One execution while it is driven: its progress, what is in flight, and what the next commit will say of it.
+
+It decides nothing about order (`planning.advance`) and runs nothing (`local`); it turns outcomes into records. All of
+it happens in the driver's one thread.
+"""
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from groundplan.model.deployment import InstanceState
+from groundplan.model.execution import (
+    Event,
+    EventType,
+    Execution,
+    ExecutionStatus,
+    Failure,
+    Lease,
+    Outcome,
+    TaskState,
+    Verdict,
+)
+from groundplan.model.graph import Task, TaskGraph, TaskKind
+from groundplan.model.ids import ExecutionId, InstanceId
+from groundplan.planning.advance import Progress, Standing, rebuild
+from groundplan.runtime.policy import UNLIMITED, Policy
+from groundplan.runtime.world import World
+from groundplan.state.store import AttemptEnd, AttemptStart, Batch, ExecutionEnd, InstanceChange, TaskRecord
+
+_ENDS: Final = {
+    Standing.SUCCEEDED: ExecutionStatus.TERMINATED,
+    Standing.FAILED: ExecutionStatus.FAILED,
+    Standing.CANCELLED: ExecutionStatus.CANCELLED,
+}
+_END_EVENTS: Final = {
+    ExecutionStatus.TERMINATED: EventType.WORKFLOW_SUCCEEDED,
+    ExecutionStatus.FAILED: EventType.WORKFLOW_FAILED,
+    ExecutionStatus.CANCELLED: EventType.WORKFLOW_CANCELLED,
+}
+_FAILURES: Final = frozenset({TaskState.FAILED, TaskState.INTERRUPTED})
+INTERRUPTED: Final = "Interrupted"
+"""Type of the failure of an operation that was cut off and may not be repeated unasked."""
+_CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
+_FINISHED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Start:
+    """An attempt whose start is part of the next commit.
+
+    Attributes:
+        number: which attempt, from 1.
+        earlier: attempts before the last resume.
+        lost: an earlier attempt of the task was begun and never got an outcome.
+    """
+
+    task: Task
+    number: int
+    earlier: int
+    retries: int
+    timeout: float
+    lost: bool
+
+
+class Drive:
+    """An execution in the hands of this driver."""
+
+    def __init__(self, *, execution: Execution, lease: Lease, world: World, policy: Policy) -> None:
+        self.execution = execution
+        self.lease = lease
+        self.world = world
+        self.cancelling = execution.status is ExecutionStatus.CANCELLING
+        self.stage = execution.stage
+        self.waiting: dict[int, ExecutionId] = {}
+        self._policy = policy
+        self._tasks: dict[int, Task] = {}
+        self._attempts: dict[int, int] = {}
+        self._earlier: dict[int, int] = {}
+        self._lost: set[int] = set()
+        self._progress = Progress(TaskGraph(tasks=(), waits=()))
+        self._ready: deque[int] = deque()
+        self._due: list[tuple[datetime, int]] = []
+        self._failures: list[tuple[Task, Failure]] = []
+        self._in_flight: set[int] = set()
+        self._batch = self._new_batch()
+
+    # -- beginning
+
+    def begin(self, graph: TaskGraph, now: datetime) -> None:
+        """Take the tasks of the first stage."""
+        self._tell(EventType.WORKFLOW_STARTED, f"Starting {self.execution.workflow!r} workflow execution", now)
+        self.append(graph)
+
+    def append(self, graph: TaskGraph) -> None:
+        """Take the tasks of a further stage, already stored."""
+        self._tasks.update((task.number, task) for task in graph.tasks)
+        self._progress.append(graph)
+        self._take_ready(())
+
+    def restore(self, records: Sequence[TaskRecord], now: datetime) -> None:
+        """Take over what another driver, or an earlier run of this one, recorded (spec 5.8)."""
+        graph = TaskGraph(tasks=[it.task for it in records], waits=[it.waits for it in records])
+        self._tasks = {record.task.number: record.task for record in records}
+        self._attempts = {record.task.number: record.attempts for record in records}
+        self._earlier = {record.task.number: record.earlier for record in records}
+        self._lost = {record.task.number for record in records if record.state in _CUT_OFF}
+        self._progress = rebuild(graph, {it.task.number: it.state for it in records if it.state in _FINISHED})
+        self._tell(EventType.WORKFLOW_STAGE, f"Resuming {self.execution.workflow!r} workflow execution", now)
+        by_number = {record.task.number: record for record in records}
+        for number in self._progress.advance().ready:
+            record = by_number[number]
+            if record.state is TaskState.WAITING and record.waits_for is not None:
+                self.waiting[number] = record.waits_for
+            elif record.due_at is not None and record.state is TaskState.RESCHEDULED:
+                heapq.heappush(self._due, (record.due_at, number))
+            else:
+                self._ready.append(number)
+
+    # -- what an outcome means
+
+    def settle(self, number: int, outcome: Outcome, now: datetime) -> None:
+        """Record how an attempt ended and take the tasks that it releases."""
+        task = self._tasks[number]
+        self._in_flight.discard(number)
+        self.waiting.pop(number, None)
+        state, due = self._state_after(task, outcome, now)
+        ended = AttemptEnd(
+            task=number, number=self._attempts.get(number, 0), at=now, state=state, outcome=outcome, due_at=due
+        )
+        self._batch.ended.append(ended)
+        self._keep_properties(outcome)
+        self._tell_end(task, outcome, state, due, now)
+        if state in (TaskState.SUCCEEDED, TaskState.IGNORED) and task.after is not None:
+            self._set_state(task, task.after, now)
+        if state is TaskState.WAITING and outcome.waits_for is not None:
+            self.waiting[number] = outcome.waits_for
+        elif due is not None:
+            heapq.heappush(self._due, (due, number))
+        else:
+            if state in _FAILURES and outcome.failure is not None:
+                self._failures.append((task, outcome.failure))
+            self._take_ready(((number, TaskState.FAILED if state in _FAILURES else state),))
+
+    def _state_after(self, task: Task, outcome: Outcome, now: datetime) -> tuple[TaskState, datetime | None]:
+        if outcome.verdict is Verdict.SUCCEEDED:
+            return TaskState.SUCCEEDED, None
+        if outcome.verdict is Verdict.WAITING:
+            return TaskState.WAITING, None
+        if task.ignore_failure and not outcome.asked_to_retry:
+            return TaskState.IGNORED, None
+        if outcome.verdict is Verdict.RETRY and not self.cancelling:
+            operation = self.world.operation(task)
+            attempt = self._attempts[task.number] - self._earlier.get(task.number, 0)
+            retries = self._policy.retries_of(task, operation)
+            if retries == UNLIMITED or attempt <= retries:
+                return TaskState.RESCHEDULED, now + timedelta(seconds=self._policy.delay(operation, outcome, attempt))
+        failure = outcome.failure
+        interrupted = failure is not None and failure.type == INTERRUPTED
+        return TaskState.INTERRUPTED if interrupted else TaskState.FAILED, None
+
+    def _keep_properties(self, outcome: Outcome) -> None:
+        for instance, properties in outcome.runtime_properties.items():
+            self._change_instance(instance, InstanceChange(runtime_properties=properties))
+
+    def _change_instance(self, instance: InstanceId, change: InstanceChange) -> None:
+        self.world.apply(instance, change)
+        earlier = self._batch.instances.get(instance, InstanceChange())
+        self._batch.instances[instance] = InstanceChange(
+            state=change.state or earlier.state,
+            runtime_properties=(
+                earlier.runtime_properties if change.runtime_properties is None else change.runtime_properties
+            ),
+        )
+
+    # -- what may start
+
+    def start_next(self, now: datetime) -> Start | None:
+        """Record the start of the next attempt that may run, or return None when there is none now."""
+        self._wake(now)
+        if self.cancelling or not self._ready:
+            return None
+        task = self._tasks[self._ready.popleft()]
+        number = self._attempts.get(task.number, 0) + 1
+        self._attempts[task.number] = number
+        self._in_flight.add(task.number)
+        self._batch.started.append(AttemptStart(task=task.number, number=number, at=now))
+        if task.before is not None:
+            self._set_state(task, task.before, now)
+        self._tell_task(EventType.TASK_STARTED, "Task started", task, "", now)
+        operation = self.world.operation(task)
+        lost = task.number in self._lost
+        self._lost.discard(task.number)
+        return Start(
+            task=task,
+            number=number,
+            earlier=self._earlier.get(task.number, 0),
+            retries=self._policy.retries_of(task, operation),
+            timeout=self._policy.timeout_of(operation),
+            lost=lost,
+        )
+
+    def run_states(self, now: datetime) -> None:
+        """Finish every ready task that only sets a state: it needs no thread and no commit of its own."""
+        while not self.cancelling:
+            number = next((it for it in self._ready if self._tasks[it].kind is TaskKind.STATE), None)
+            if number is None:
+                return
+            self._ready.remove(number)
+            task = self._tasks[number]
+            if task.after is not None:
+                self._set_state(task, task.after, now)
+            done = Outcome(verdict=Verdict.SUCCEEDED)
+            self._batch.ended.append(AttemptEnd(task=number, number=0, at=now, state=TaskState.SUCCEEDED, outcome=done))
+            self._take_ready(((number, TaskState.SUCCEEDED),))
+
+    def next_due(self) -> datetime | None:
+        """Return when the next attempt of a failed task is due."""
+        return self._due[0][0] if self._due else None
+
+    def _wake(self, now: datetime) -> None:
+        while self._due and self._due[0][0] <= now:
+            self._ready.append(heapq.heappop(self._due)[1])
+
+    def _take_ready(self, ends: Iterable[tuple[int, TaskState]]) -> None:
+        self._ready.extend(self._progress.advance(ends).ready)
+
+    # -- the end
+
+    def cancel(self) -> None:
+        """Start nothing more; what runs may finish."""
+        self.cancelling = True
+        self._progress.cancel()
+
+    def abandon(self) -> None:
+        """Give up what is in flight; the record keeps it as begun, and a resume finds it so."""
+        self.cancel()
+        self._in_flight.clear()
+        self.waiting.clear()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left that could change it, but for a further stage."""
+        if self.cancelling:
+            return not self._in_flight and not self.waiting
+        return not (self._in_flight or self.waiting or self._ready or self._due)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether every task so far ended well."""
+        return self._progress.standing is Standing.SUCCEEDED
+
+    def finish(self, now: datetime) -> Execution:
+        """Record the end of the execution and return it as it ended."""
+        standing = self._progress.standing
+        if self.cancelling and standing is not Standing.SUCCEEDED:
+            standing = Standing.CANCELLED
+        status = _ENDS.get(standing, ExecutionStatus.FAILED)
+        error = self._error() if status is ExecutionStatus.FAILED else ""
+        self._batch.end = ExecutionEnd(status=status, at=now, error=error)
+        words = {
+            ExecutionStatus.TERMINATED: "succeeded",
+            ExecutionStatus.FAILED: f"failed: {error}",
+            ExecutionStatus.CANCELLED: "cancelled",
+        }
+        text = f"{self.execution.workflow!r} workflow execution {words[status]}"
+        self._tell(_END_EVENTS[status], text, now)
+        self.execution = replace(self.execution, status=status, error=error, ended_at=now)
+        return self.execution
+
+    def _error(self) -> str:
+        lines = [f"{task.instance} {task.name}: {failure.message}" for task, failure in self._failures]
+        if not lines:
+            lines = [f"{self._tasks[number].instance} {self._tasks[number].name}" for number in self._progress.failed]
+        return lines[0] if len(lines) == 1 else f"{len(lines)} tasks failed:\n" + "\n".join(lines)
+
+    # -- what is told, and the commit
+
+    def tell(self, event: Event) -> None:
+        """Take a log line or an event of an operation."""
+        self._batch.events.append(event)
+
+    def take_batch(self) -> Batch:
+        """Return what happened since the last call."""
+        batch, self._batch = self._batch, self._new_batch()
+        return batch
+
+    def _new_batch(self) -> Batch:
+        return Batch(lease=self.lease, deployment=self.execution.deployment)
+
+    def _set_state(self, task: Task, state: InstanceState, now: datetime) -> None:
+        self._change_instance(task.instance, InstanceChange(state=state))
+        self._batch.events.append(
+            Event(
+                at=now,
+                type=EventType.WORKFLOW_NODE_EVENT,
+                message=f"Node instance is {state}",
+                execution=self.execution.id,
+                deployment=self.execution.deployment,
+                instance=task.instance,
+            )
+        )
+
+    def _tell_end(self, task: Task, outcome: Outcome, state: TaskState, due: datetime | None, now: datetime) -> None:
+        message = "" if outcome.failure is None else f" -> {outcome.failure.message}"
+        attempt = self._attempts.get(task.number, 1) - self._earlier.get(task.number, 0)
+        if state is TaskState.SUCCEEDED:
+            self._tell_task(EventType.TASK_SUCCEEDED, "Task succeeded", task, "", now)
+        elif state is TaskState.RESCHEDULED and due is not None:
+            total = self._policy.retries_of(task, self.world.operation(task))
+            of = "" if total == UNLIMITED else f"/{total}"
+            wait = f" [retry {attempt}{of} in {(due - now).total_seconds():g} s]"
+            self._tell_task(EventType.TASK_RESCHEDULED, "Task rescheduled", task, message + wait, now)
+        elif state is TaskState.WAITING:
+            self._tell_task(EventType.PLUGIN_EVENT, f"Waits for execution {outcome.waits_for}", task, "", now)
+        else:
+            ignored = " (ignored)" if state is TaskState.IGNORED else ""
+            self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + ignored, now)
+
+    def _tell_task(self, type_: EventType, verb: str, task: Task, rest: str, now: datetime) -> None:
+        path = self.world.operation(task).operation
+        self._batch.events.append(
+            Event(
+                at=now,
+                type=type_,
+                message=f"{verb} {path!r}{rest}" if path else f"{verb}{rest}",
+                execution=self.execution.id,
+                deployment=self.execution.deployment,
+                instance=task.instance,
+                target=None if task.relationship is None else task.relationship.target,
+                operation=task.operation,
+            )
+        )
+
+    def _tell(self, type_: EventType, message: str, now: datetime) -> None:
+        self._batch.events.append(
+            Event(
+                at=now,
+                type=type_,
+                message=message,
+                execution=self.execution.id,
+                deployment=self.execution.deployment,
+            )
+        )

@@ -1,0 +1,185 @@
+"""Evaluates functions against a deployment in memory and the store round it (`planning.evaluation.Lookup`).
+
+Secrets, capabilities of others and labels are read when they are asked for, never kept.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final
+
+from groundplan.model.blueprint import NodeTemplate, Output
+from groundplan.model.deployment import NodeInstance
+from groundplan.model.graph import Task
+from groundplan.model.ids import DeploymentId, InstanceId, NodeId
+from groundplan.model.secret import SecretValue
+from groundplan.model.values import Data, Value, from_data
+from groundplan.planning.evaluate import (
+    EvaluationFault,
+    LookupFault,
+    Scope,
+    UnknownSecret,
+    evaluate,
+    evaluate_data,
+    evaluate_outputs,
+)
+from groundplan.planning.handing_on import hand_on
+from groundplan.runtime.library import Library
+from groundplan.runtime.world import World
+from groundplan.state.store import Snapshot, Store
+
+__all__ = ["PARENT_LABEL", "EvaluationFault", "Evaluator"]
+
+PARENT_LABEL: Final = "csys-obj-parent"
+_HOPS: Final = 20
+"""Deployments that a capability may lead through, one reading the next's."""
+
+Reading = Callable[[], AbstractContextManager[Snapshot]]
+
+
+class Evaluator:
+    """Evaluates values of deployments of one store."""
+
+    def __init__(self, library: Library, reading: Reading, *, hops: int = 0) -> None:
+        self._library = library
+        self._reading = reading
+        self._hops = hops
+
+    @classmethod
+    def of_store(cls, library: Library, store: Store) -> "Evaluator":
+        """Evaluate against what is committed at the moment of each look-up."""
+        return cls(library, store.snapshot)
+
+    @classmethod
+    def within(cls, library: Library, snapshot: Snapshot) -> "Evaluator":
+        """Evaluate against one moment; in a transaction, with what it has written."""
+        return cls(library, lambda: nullcontext(snapshot))
+
+    def lookup(self, world: World) -> "WorldLookup":
+        """Return what functions of a deployment are looked up in."""
+        return WorldLookup(self._library, self._reading, world, self._hops)
+
+    def inputs(self, world: World, task: Task) -> dict[str, Data]:
+        """Return the inputs of a task's operation, those of the workflow laid over the blueprint's."""
+        lookup, scope = self.lookup(world), self.scope(world, task)
+        written = world.operation(task).inputs
+        found = {name: evaluate(value, scope, lookup) for name, value in written.items() if name not in task.arguments}
+        return found | {name: evaluate(from_data(item), scope, lookup) for name, item in task.arguments.items()}
+
+    def properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
+        """Return the properties of an instance's template, evaluated where the instance stands."""
+        template, lookup = world.template(instance.id), self.lookup(world)
+        path = f"node_templates.{template.name}.properties"
+        return {
+            name: evaluate(value, Scope.of_instance(instance, f"{path}.{name}"), lookup)
+            for name, value in template.properties.items()
+        }
+
+    def runtime_properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
+        """Return runtime properties with the functions that the engine put there evaluated."""
+        scope = Scope.of_instance(instance, f"{instance.id}.runtime_properties")
+        found = evaluate_data(dict(instance.runtime_properties), scope, self.lookup(world))
+        return dict(found)
+
+    def value(self, world: World, instance: NodeInstance, value: Value, path: str) -> Data:
+        """Evaluate a value where an instance stands."""
+        return evaluate(value, Scope.of_instance(instance, path), self.lookup(world))
+
+    def handed_on(self, world: World, instance: NodeInstance, value: Value, path: str) -> Data:
+        """Evaluate a value for a child deployment: each `get_secret` inside it stays a function."""
+        return hand_on(value, Scope.of_instance(instance, path), self.lookup(world))
+
+    def outputs(self, world: World, outputs: Mapping[str, Output], path: str) -> dict[str, Data]:
+        """Evaluate outputs or capabilities."""
+        return evaluate_outputs(outputs, self.lookup(world), path)
+
+    @staticmethod
+    def scope(world: World, task: Task) -> Scope:
+        """Return where the inputs of a task's operation stand."""
+        if task.relationship is None:
+            instance = world.instance(task.instance)
+            path = f"node_templates.{instance.node}.interfaces.{task.operation}.inputs"
+            return Scope.of_instance(instance, path)
+        source, target = world.instance(task.relationship.source), world.instance(task.relationship.target)
+        path = f"node_templates.{source.node}.relationships[{task.relationship.index}].{task.operation}.inputs"
+        return Scope.of_relationship(source, target, path)
+
+
+class WorldLookup:
+    """Implements `planning.evaluation.Lookup`."""
+
+    def __init__(self, library: Library, reading: Reading, world: World, hops: int) -> None:
+        self._library = library
+        self._reading = reading
+        self._world = world
+        self._hops = hops
+
+    def input(self, name: str) -> Value:
+        inputs = self._world.deployment.inputs
+        if name not in inputs:
+            raise LookupFault(f"There is no input {name!r}.")
+        return from_data(inputs[name])
+
+    def node(self, name: str) -> NodeTemplate:
+        template = self._world.blueprint.nodes.get(NodeId(name))
+        if template is None:
+            raise LookupFault(f"There is no node template {name!r}.")
+        return template
+
+    def instances_of(self, node: NodeId) -> Sequence[NodeInstance]:
+        return self._world.instances_of(node)
+
+    def instance(self, instance: InstanceId) -> NodeInstance:
+        return self._world.instance(instance)
+
+    def secret(self, name: str) -> SecretValue:
+        with self._reading() as snapshot:
+            found = snapshot.secret(name)
+        if found is None:
+            raise UnknownSecret(name)
+        return found
+
+    def capability(self, deployment: str, name: str) -> Data:
+        if self._hops >= _HOPS:
+            raise LookupFault(f"Capabilities lead through more than {_HOPS} deployments; do they read each other?")
+        with self._reading() as snapshot:
+            found = snapshot.deployment(DeploymentId(deployment))
+            if found is None:
+                raise LookupFault(f"There is no deployment {deployment!r}.")
+            world = self._library.world(snapshot, found)
+        output = world.blueprint.capabilities.get(name)
+        if output is None:
+            known = ", ".join(sorted(world.blueprint.capabilities)) or "none"
+            raise LookupFault(f"Deployment {deployment!r} has no capability {name!r}; it has {known}.")
+        evaluator = Evaluator(self._library, self._reading, hops=self._hops + 1)
+        return evaluator.outputs(world, {name: output}, f"{deployment}.capabilities").get(name)
+
+    def group_capability(self, group: str, names: Sequence[str]) -> Mapping[str, Sequence[Data]]:
+        raise LookupFault(f"There is no deployment group {group!r}: this version keeps none.")
+
+    def environment_capability(self, name: str) -> Data:
+        parents = self.label(PARENT_LABEL)
+        if not parents:
+            raise LookupFault(f"This deployment has no environment: it carries no label {PARENT_LABEL!r}.")
+        return self.capability(parents[0], name)
+
+    def label(self, key: str) -> Sequence[str]:
+        return self._world.deployment.labels.get(key.lower(), ())
+
+    def sys(self, entity: str, name: str) -> Data:
+        deployment = self._world.deployment
+        known: dict[tuple[str, str], Data] = {
+            ("tenant", "name"): "default_tenant",
+            ("deployment", "id"): deployment.id,
+            ("deployment", "name"): deployment.display_name or deployment.id,
+            ("deployment", "blueprint"): deployment.blueprint,
+            ("deployment", "owner"): "admin",
+        }
+        if (entity, name) not in known:
+            raise LookupFault(f"There is no {name!r} of {entity!r} to get.")
+        return known[entity, name]
+
+    def consumers(self) -> Mapping[str, str]:
+        with self._reading() as snapshot:
+            users = {item.source for item in snapshot.dependencies(target=self._world.deployment.id)}
+            found = [snapshot.deployment(user) for user in sorted(users)]
+        return {item.id: item.display_name or item.id for item in found if item is not None}

@@ -1,0 +1,427 @@
+"""Drives executions on this machine: one loop owns the progress and the writing, a pool of threads runs attempts.
+
+The loop takes what came in, advances in memory, writes outcomes and the starts that they release in one transaction,
+and hands attempts to the threads only after the commit. Child executions are driven by the same loop; one that ends
+finishes the task that waits for it in the transaction of its end. What comes next is decided by `planning.advance`.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from queue import Empty, SimpleQueue
+from typing import Final, Protocol
+
+from groundplan.diagnostics.trouble import Conflict, NotFound
+from groundplan.model.execution import (
+    Event,
+    Execution,
+    ExecutionStatus,
+    Failure,
+    Lease,
+    Outcome,
+    ParentTask,
+    Verdict,
+)
+from groundplan.model.graph import Task
+from groundplan.model.ids import ExecutionId
+from groundplan.planning.stages import Facts, Stages
+from groundplan.planning.workflows.table import workflow_stages
+from groundplan.runtime.attempt import Assignment, Attempts
+from groundplan.runtime.children import Children
+from groundplan.runtime.drive import Drive, Start
+from groundplan.runtime.library import Library
+from groundplan.runtime.policy import Policy
+from groundplan.runtime.workers import Workers
+from groundplan.state.store import Batch, Store, Transaction
+
+HEARTBEAT_SECONDS: Final = 3.0
+LEASE_SECONDS: Final = 15.0
+"""A lease whose heartbeat is older than this is dead, wherever its driver was."""
+
+
+class Watch(Protocol):
+    """Is told what was committed, in order; for progress on a terminal."""
+
+    def committed(self, batch: Batch) -> None:
+        """Take a batch after its commit."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Flight:
+    """An attempt in a thread."""
+
+    drive: Drive
+    task: Task
+    number: int
+    deadline: float
+    timeout: float
+    given_up: threading.Event
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Report:
+    """What comes back from threads: an outcome, or an event to be told."""
+
+    execution: ExecutionId
+    task: int = -1
+    number: int = 0
+    outcome: Outcome | None = None
+    event: Event | None = None
+
+
+def driver_name() -> str:
+    """Return the name under which this process holds leases: host and process id."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def is_alive(lease: Lease, now: datetime) -> bool:
+    """Whether the driver of a lease still drives.
+
+    On this host the process is looked for, so that an execution whose driver was killed can be resumed at once.
+    """
+    host, _, pid = lease.driver.rpartition(":")
+    if now - lease.heartbeat > timedelta(seconds=LEASE_SECONDS):
+        return False
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class LocalDriver:
+    """Drives one execution and all that it starts; made for one call of `run`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        library: Library,
+        attempts: Attempts,
+        children: Children,
+        policy: Policy,
+        watch: Watch,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._attempts = attempts
+        self._children = children
+        self._policy = policy
+        self._watch = watch
+        self._clock = clock
+        self._workers = Workers(policy.workers)
+        self._reports: SimpleQueue[_Report | None] = SimpleQueue()
+        self._drives: dict[ExecutionId, Drive] = {}
+        self._flights: dict[tuple[ExecutionId, int], _Flight] = {}
+        self._stages: dict[ExecutionId, Stages] = {}
+        self._elsewhere: dict[ExecutionId, ParentTask] = {}
+        self._last_beat = 0.0
+        self._cancel_asked = False
+        self._abandon_asked = False
+
+    def run(self, execution: ExecutionId) -> Execution:
+        """Drive an execution to its end, with every child execution that it waits for.
+
+        Raises:
+            Conflict: another driver holds it.
+            NotFound: there is no such execution.
+            StaleLease: another driver took it over meanwhile.
+            StoreFault: the store failed; what was committed stands, and the execution can be resumed.
+        """
+        try:
+            with self._store.transaction() as transaction:
+                drive = self._adopt(transaction, execution)
+            self._step([])
+            while drive.execution.id in self._drives:
+                self._step(self._collect())
+            return drive.execution
+        finally:
+            self._workers.close()
+
+    def request_cancel(self) -> None:
+        """Start no further task; those in flight finish. Safe to call from a signal handler."""
+        self._cancel_asked = True
+        self._reports.put(None)
+
+    def abandon(self) -> None:
+        """Give up the attempts in flight as well; the record keeps them as begun."""
+        self._abandon_asked = True
+        self._reports.put(None)
+
+    # -- one turn of the loop
+
+    def _step(self, reports: Iterable[_Report]) -> None:
+        self._obey()
+        for report in reports:
+            self._take(report)
+        self._give_up_overdue()
+        starts: list[tuple[Drive, Start]] = []
+        ended: list[Drive] = []
+        batches: list[Batch] = []
+        with self._store.transaction() as transaction:
+            self._beat(transaction)
+            self._end_idle(transaction, ended, batches)
+            starts.extend(self._starts())
+            for drive in self._drives.values():
+                batch = drive.take_batch()
+                if not batch.is_empty:
+                    transaction.record(batch)
+                    batches.append(batch)
+        for batch in batches:
+            self._watch.committed(batch)
+        for drive in ended:
+            del self._drives[drive.execution.id]
+        for drive, start in starts:
+            self._dispatch(drive, start)
+
+    def _collect(self) -> list[_Report]:
+        reports = []
+        try:
+            reports.append(self._reports.get(timeout=self._patience()))
+            while True:
+                reports.append(self._reports.get_nowait())
+        except Empty:
+            pass
+        return [report for report in reports if report is not None]
+
+    def _patience(self) -> float:
+        now, moments = self._clock(), [HEARTBEAT_SECONDS]
+        for drive in self._drives.values():
+            due = drive.next_due()
+            if due is not None:
+                moments.append((due - now).total_seconds())
+        clock = time.monotonic()
+        moments.extend(flight.deadline - clock for flight in self._flights.values())
+        return max(0.0, min(moments))
+
+    def _take(self, report: _Report) -> None:
+        drive = self._drives.get(report.execution)
+        if drive is None:
+            return
+        if report.event is not None:
+            drive.tell(report.event)
+        if report.outcome is not None:
+            flight = self._flights.get((report.execution, report.task))
+            if flight is not None and flight.number == report.number:
+                del self._flights[report.execution, report.task]
+                drive.settle(report.task, report.outcome, self._clock())
+
+    def _obey(self) -> None:
+        if self._cancel_asked:
+            for drive in self._drives.values():
+                drive.cancel()
+        if self._abandon_asked:
+            for flight in self._flights.values():
+                flight.given_up.set()
+            self._flights.clear()
+            for drive in self._drives.values():
+                drive.abandon()
+
+    def _give_up_overdue(self) -> None:
+        clock = time.monotonic()
+        for key, flight in list(self._flights.items()):
+            if flight.deadline <= clock:
+                del self._flights[key]
+                flight.given_up.set()
+                self._workers.give_up_one()
+                operation = flight.drive.world.operation(flight.task)
+                recoverable = bool(operation.timeout_recoverable)
+                failure = Failure(
+                    type="TimeoutError",
+                    message=f"The attempt took longer than {flight.timeout:g} s and was given up",
+                    recoverable=recoverable,
+                )
+                verdict = Verdict.RETRY if recoverable else Verdict.FAILED
+                flight.drive.settle(flight.task.number, Outcome(verdict=verdict, failure=failure), self._clock())
+
+    # -- beginnings
+
+    def _adopt(self, transaction: Transaction, id: ExecutionId) -> Drive:
+        execution = transaction.execution(id)
+        if execution is None:
+            raise NotFound(f"There is no execution {id}.")
+        now = self._clock()
+        lease = transaction.lease(id)
+        if lease is not None and is_alive(lease, now):
+            raise Conflict(
+                f"Execution {id} is being driven by {lease.driver}.",
+                fix=f"Watch it with: groundplan events list {id} --tail",
+            )
+        lease = transaction.acquire(id, driver_name(), now)
+        drive = self._drive(transaction, execution, lease)
+        records = transaction.tasks(id)
+        if execution.stage:
+            drive.restore(records, now)
+        else:
+            transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
+            self._plan(transaction, drive)
+        self._drives[id] = drive
+        for task, child in list(drive.waiting.items()):
+            self._await(transaction, drive, task, child)
+        return drive
+
+    def _drive(self, transaction: Transaction, execution: Execution, lease: Lease) -> Drive:
+        deployment = transaction.deployment(execution.deployment)
+        if deployment is None:
+            raise NotFound(f"Deployment {execution.deployment} of execution {execution.id} is gone.")
+        world = self._library.world(transaction, deployment)
+        self._stages[execution.id] = workflow_stages(world.blueprint, execution)
+        return Drive(execution=execution, lease=lease, world=world, policy=self._policy)
+
+    def _plan(self, transaction: Transaction, drive: Drive) -> bool:
+        """Plan the next stage; return whether there was one."""
+        records = transaction.tasks(drive.execution.id)
+        facts = Facts(
+            blueprint=drive.world.blueprint,
+            instances=drive.world.instances,
+            stage=drive.stage,
+            first=len(records),
+            states={record.task.number: record.state for record in records},
+        )
+        graph = self._stages[drive.execution.id].next(facts)
+        if graph is None:
+            return False
+        drive.stage += 1
+        transaction.append_tasks(drive.execution.id, graph, stage=drive.stage)
+        drive.begin(graph, self._clock()) if drive.stage == 1 else drive.append(graph)
+        return True
+
+    def _await(self, transaction: Transaction, drive: Drive, task: int, child: ExecutionId) -> None:
+        """Have the end of a child execution finish a task: drive the child here unless another driver does."""
+        parent = ParentTask(execution=drive.execution.id, task=task)
+        execution = transaction.execution(child)
+        if execution is None or execution.status.is_final:
+            self._finish_parent(transaction, drive, task, execution)
+            return
+        if child in self._drives:
+            self._elsewhere[child] = parent
+            return
+        self._elsewhere[child] = parent
+        lease = transaction.lease(child)
+        if lease is None or not is_alive(lease, self._clock()):
+            self._adopt(transaction, child)
+
+    # -- ends
+
+    def _end_idle(self, transaction: Transaction, ended: list[Drive], batches: list[Batch]) -> None:
+        """Take over the children that are awaited now, finish what is idle, and tell those who wait for it."""
+        changed = True
+        while changed:
+            changed = False
+            for drive in list(self._drives.values()):
+                if drive in ended:
+                    continue
+                drive.run_states(self._clock())
+                for task, child in list(drive.waiting.items()):
+                    if child not in self._elsewhere:
+                        transaction.record(batch := drive.take_batch())
+                        batches.append(batch)
+                        self._await(transaction, drive, task, child)
+                        changed = True
+                if drive.is_idle and not self._goes_on(transaction, drive):
+                    self._end(transaction, drive, batches)
+                    ended.append(drive)
+                    changed = True
+
+    def _goes_on(self, transaction: Transaction, drive: Drive) -> bool:
+        return drive.succeeded and not drive.cancelling and self._plan(transaction, drive)
+
+    def _end(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
+        execution = drive.finish(self._clock())
+        batch = drive.take_batch()
+        transaction.record(batch)
+        batches.append(batch)
+        parent = self._elsewhere.pop(execution.id, None)
+        if parent is not None and parent.execution in self._drives:
+            self._finish_parent(transaction, self._drives[parent.execution], parent.task, execution)
+
+    def _finish_parent(self, transaction: Transaction, drive: Drive, task: int, child: Execution | None) -> None:
+        if child is None:
+            failure = Failure(type="NotFound", message="The execution that it waited for is gone", recoverable=False)
+            outcome = Outcome(verdict=Verdict.FAILED, failure=failure)
+        else:
+            outcome = self._children.finish(transaction, ParentTask(execution=drive.execution.id, task=task), child)
+        drive.settle(task, outcome, self._clock())
+
+    def _beat(self, transaction: Transaction) -> None:
+        clock = time.monotonic()
+        if clock - self._last_beat < HEARTBEAT_SECONDS:
+            return
+        self._last_beat = clock
+        for drive in list(self._drives.values()):
+            status = transaction.heartbeat(drive.lease, self._clock())
+            if status is ExecutionStatus.CANCELLING and not drive.cancelling:
+                self._cancel_tree(drive)
+        for child, parent in list(self._elsewhere.items()):
+            if child not in self._drives and parent.execution in self._drives:
+                self._look_at(transaction, child, parent)
+
+    def _look_at(self, transaction: Transaction, child: ExecutionId, parent: ParentTask) -> None:
+        """See to a child that another driver has: it may have ended, or its driver may have died."""
+        execution = transaction.execution(child)
+        lease = transaction.lease(child)
+        over = execution is None or execution.status.is_final
+        if over or lease is None or not is_alive(lease, self._clock()):
+            del self._elsewhere[child]
+            self._await(transaction, self._drives[parent.execution], parent.task, child)
+
+    def _cancel_tree(self, drive: Drive) -> None:
+        drive.cancel()
+        for child in drive.waiting.values():
+            if child in self._drives:
+                self._cancel_tree(self._drives[child])
+
+    # -- attempts
+
+    def _starts(self) -> Iterable[tuple[Drive, Start]]:
+        free = self._policy.workers - len(self._flights)
+        now = self._clock()
+        drives = list(self._drives.values())
+        while free > 0 and drives:
+            for drive in list(drives):
+                start = drive.start_next(now) if free > 0 else None
+                if start is None:
+                    drives.remove(drive)
+                    continue
+                free -= 1
+                yield drive, start
+
+    def _dispatch(self, drive: Drive, start: Start) -> None:
+        execution, task = drive.execution.id, start.task
+        flight = _Flight(
+            drive=drive,
+            task=task,
+            number=start.number,
+            deadline=time.monotonic() + start.timeout,
+            timeout=start.timeout,
+            given_up=threading.Event(),
+        )
+        self._flights[execution, task.number] = flight
+        assignment = Assignment(
+            execution=drive.execution,
+            world=drive.world,
+            task=task,
+            number=start.number,
+            earlier=start.earlier,
+            retries=start.retries,
+            timeout=start.timeout,
+            lost=start.lost,
+            given_up=flight.given_up,
+            tell=lambda event: self._reports.put(_Report(execution=execution, event=event)),
+            clock=self._clock,
+        )
+
+        def job() -> None:
+            outcome = self._attempts.run(assignment)
+            self._reports.put(_Report(execution=execution, task=task.number, number=start.number, outcome=outcome))
+
+        self._workers.submit(job)

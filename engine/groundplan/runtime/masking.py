@@ -1,0 +1,68 @@
+"""Keeps secrets out of what people read: every known secret is replaced by dots, also in base64 and URL-quoted form.
+
+Texts under `SHORTEST` characters are left alone: masking them would blot out ordinary words and hide nothing.
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+from groundplan.model.values import Data, Sensitive, is_sensitive_name
+
+DOTS: Final = "******"
+SHORTEST: Final = 6
+
+
+class Masker:
+    """The secrets known to one execution; it learns more while operations run. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._texts: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def learn(self, texts: Iterable[str]) -> None:
+        """Have texts masked from now on."""
+        with self._lock:
+            new = {text for text in texts if len(text) >= SHORTEST} - self._texts
+            if new:
+                self._texts |= new
+                self._pattern = _pattern(self._texts)
+
+    def mask(self, text: str) -> str:
+        """Return a text with every known secret replaced by dots."""
+        pattern = self._pattern
+        return text if pattern is None else pattern.sub(DOTS, text)
+
+    def mark(self, data: Data, name: str = "") -> Data:
+        """Return data of unknown origin with `Sensitive` where a known secret stands or a name says so."""
+        if isinstance(data, dict):
+            return {key: self.mark(item, key) for key, item in data.items()}
+        if isinstance(data, list):
+            return [self.mark(item, name) for item in data]
+        if isinstance(data, str) and data and (is_sensitive_name(name) or self.mask(data) != data):
+            return Sensitive(data)
+        return data
+
+
+def _pattern(texts: Iterable[str]) -> re.Pattern[str]:
+    forms: set[str] = set()
+    for text in texts:
+        forms.update(_forms(text))
+    return re.compile("|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)))
+
+
+def _forms(text: str) -> Iterable[str]:
+    yield text
+    lines = [line for line in text.splitlines() if len(line) >= SHORTEST]
+    if len(lines) > 1:
+        # A key or certificate shows up line by line in logs; its markers are no secret.
+        yield from (line for line in lines if not line.startswith("-----"))
+    raw = text.encode()
+    yield base64.b64encode(raw).decode()
+    yield base64.urlsafe_b64encode(raw).decode()
+    yield quote(text, safe="")
+    yield quote_plus(text)

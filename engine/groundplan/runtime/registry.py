@@ -1,0 +1,57 @@
+"""Finds the function behind an operation, through the manifests of the plugins that were found.
+
+A plugin is asked for by the package that the blueprint's declaration names, else by the declaration's own name.
+Loading a plugin's module happens at first use; what it lacks is reported in the words of plugin.yaml.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from groundplan.model.blueprint import Plugin
+from groundplan.model.plugin import PluginManifest
+from groundplan.sdk.errors import NonRecoverableError
+
+
+class Registry:
+    """The functions of all plugins of a home."""
+
+    def __init__(self, manifests: Iterable[PluginManifest]) -> None:
+        self._by_name: dict[str, PluginManifest] = {}
+        for manifest in manifests:
+            self._by_name.setdefault(manifest.name, manifest)
+            for stand_in in manifest.stands_for:
+                self._by_name.setdefault(stand_in.name, manifest)
+
+    def manifest(self, plugin: Plugin) -> PluginManifest:
+        """Return the manifest of the plugin that a blueprint declares.
+
+        Raises:
+            NonRecoverableError: no plugin stands for it.
+        """
+        for name in (plugin.package_name, plugin.name.rpartition("--")[2]):
+            if name and name in self._by_name:
+                return self._by_name[name]
+        wanted = plugin.package_name or plugin.name
+        raise NonRecoverableError(
+            f"No plugin here stands for {wanted!r}; known are {', '.join(sorted(self._by_name))}."
+        )
+
+    def function(self, plugin: Plugin, operation: str) -> Callable[..., Any]:
+        """Return the function that a manifest puts behind an operation path.
+
+        Raises:
+            NonRecoverableError: the plugin has no such operation, or it cannot be loaded.
+        """
+        manifest = self.manifest(plugin)
+        target = manifest.operations.get(operation)
+        if target is None:
+            raise NonRecoverableError(f"Plugin {manifest.name!r} has no operation {operation!r}.")
+        module_name, _, function_name = target.partition(":")
+        try:
+            function: Callable[..., Any] = getattr(importlib.import_module(module_name), function_name)
+        except ImportError as error:
+            raise NonRecoverableError(
+                f"Plugin {manifest.name!r} cannot be loaded: {error}. Install groundplan[{manifest.name}]."
+            ) from error
+        return function

@@ -1,0 +1,81 @@
+"""A deployment in memory while its executions are driven: blueprint, instances, and the operations behind tasks.
+
+The driver's thread replaces instances as outcomes come in; attempts in other threads read them (each instance is
+frozen, so a reader sees one state or the next, never half of it).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
+from groundplan.model.deployment import Deployment, NodeInstance
+from groundplan.model.graph import Side, Task
+from groundplan.model.ids import InstanceId
+from groundplan.state.store import InstanceChange
+
+_NOTHING: Final = Operation()
+
+
+class World:
+    """One deployment as its executions see it."""
+
+    def __init__(self, deployment: Deployment, blueprint: Blueprint, instances: Iterable[NodeInstance]) -> None:
+        self.deployment = deployment
+        self.blueprint = blueprint
+        self._instances = {instance.id: instance for instance in instances}
+        self._by_node: dict[str, list[InstanceId]] = {}
+        self._sources: dict[InstanceId, list[InstanceId]] = {}
+        for instance in self._instances.values():
+            self._by_node.setdefault(instance.node, []).append(instance.id)
+            for relationship in instance.relationships:
+                self._sources.setdefault(relationship.target, []).append(instance.id)
+
+    @property
+    def instances(self) -> Sequence[NodeInstance]:
+        """All instances, in the order in which they were made."""
+        return tuple(self._instances.values())
+
+    def instance(self, id: InstanceId) -> NodeInstance:
+        """Return one instance as it is now."""
+        return self._instances[id]
+
+    def instances_of(self, node: str) -> Sequence[NodeInstance]:
+        """Return the instances of a node template."""
+        return [self._instances[own] for own in self._by_node.get(node, ())]
+
+    def sources_of(self, id: InstanceId) -> Sequence[NodeInstance]:
+        """Return the instances that have a relationship to this one, each once."""
+        return [self._instances[source] for source in dict.fromkeys(self._sources.get(id, ()))]
+
+    def template(self, id: InstanceId) -> NodeTemplate:
+        """Return the node template of an instance."""
+        return self.blueprint.nodes[self._instances[id].node]
+
+    def relationship(self, task: Task) -> Relationship | None:
+        """Return the relationship that a task's operation belongs to, or None."""
+        if task.relationship is None:
+            return None
+        return self.template(task.relationship.source).relationships[task.relationship.index]
+
+    def operation(self, task: Task) -> Operation:
+        """Return the operation that a task runs; the one that does nothing for a state task."""
+        relationship = self.relationship(task)
+        if relationship is None or task.relationship is None:
+            return self.template(task.instance).operations.get(task.operation, _NOTHING)
+        side = task.relationship.side
+        operations = relationship.source_operations if side is Side.SOURCE else relationship.target_operations
+        return operations.get(task.operation, _NOTHING)
+
+    def apply(self, id: InstanceId, change: InstanceChange) -> None:
+        """Replace an instance by one with the change made; the driver's thread alone calls it."""
+        old = self._instances[id]
+        self._instances[id] = replace(
+            old,
+            state=change.state or old.state,
+            runtime_properties=(
+                old.runtime_properties if change.runtime_properties is None else change.runtime_properties
+            ),
+            system_properties=(old.system_properties if change.system_properties is None else change.system_properties),
+            version=old.version + 1,
+        )

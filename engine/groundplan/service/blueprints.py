@@ -1,0 +1,233 @@
+"""Blueprints: checked, planned, uploaded, read and deleted. Their files are kept by the digest of their content."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from groundplan.diagnostics.report import Report
+from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
+from groundplan.dsl.compile import compile as compile_blueprint
+from groundplan.dsl.folder import DiskFolder, SourceFile
+from groundplan.dsl.imports import Fetch
+from groundplan.dsl.reader import read_data
+from groundplan.model.blueprint import Blueprint, to_plan
+from groundplan.model.ids import BlueprintId, Digest
+from groundplan.service.home import Home
+from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
+
+DEFAULT_MAIN: Final = "blueprint.yaml"
+_MOST_FILES: Final = 10_000
+_MOST_BYTES: Final = 512 * 1024 * 1024
+_LEFT_OUT: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".venv"})
+
+
+class Refused(UsageError):
+    """A blueprint has errors; `report` has them."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__("The blueprint has errors.")
+        self.report = report
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Compiled:
+    """What reading one file gave: a blueprint, or the report that says why not (warnings may stand beside both)."""
+
+    file: Path
+    blueprint: Blueprint | None
+    report: Report
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Uploaded:
+    """A blueprint after an upload.
+
+    Attributes:
+        change: `created`, `unchanged` or `replaced`.
+    """
+
+    blueprint: StoredBlueprint
+    change: str
+    report: Report
+
+
+def read(file: Path, fetch: Fetch, *, allow_local_files: bool = False) -> Compiled:
+    """Read a blueprint where it lies, with all its imports; stores nothing."""
+    report = Report()
+    main = SourceFile(DiskFolder(file.parent, allow_local_files), file.name)
+    return Compiled(file=file, blueprint=compile_blueprint(main, fetch, report), report=report)
+
+
+def upload(
+    store: Store,
+    home: Home,
+    fetch: Fetch,
+    file: Path,
+    now: datetime,
+    *,
+    id: BlueprintId | None = None,
+    replace: bool = False,
+) -> Uploaded:
+    """Keep a blueprint and the folder that it lies in.
+
+    Args:
+        file: the main file.
+        id: default: `metadata.id` in the file, else from the folder's name (spec 8.2).
+        replace: other content may take the place of what is stored under the id. Deployments keep what they were
+            made from.
+
+    Raises:
+        Refused: the blueprint has errors.
+        Conflict: the id has other content already.
+        UsageError: the folder cannot be kept.
+    """
+    compiled = read(file, fetch)
+    if compiled.blueprint is None:
+        raise Refused(compiled.report)
+    chosen = id or _id_of(compiled.blueprint, file)
+    plan = to_plan(compiled.blueprint)
+    digest = _digest(file, plan)
+    with store.transaction() as transaction:
+        known = transaction.blueprint(chosen)
+        if known is not None and known.digest == digest:
+            return Uploaded(blueprint=known, change="unchanged", report=compiled.report)
+        if known is not None and not replace:
+            raise Conflict(
+                f"Blueprint {chosen!r} is uploaded already with other content.",
+                fix="Put the new content in its place with --replace, or choose another id with -b.",
+            )
+        _keep_files(home, file.parent, digest)
+        stored = StoredBlueprint(
+            id=chosen,
+            digest=digest,
+            main_file=file.name,
+            created_at=now if known is None else known.created_at,
+            updated_at=now,
+            description=compiled.blueprint.description,
+        )
+        transaction.put_blueprint(stored, plan)
+    return Uploaded(blueprint=stored, change="created" if known is None else "replaced", report=compiled.report)
+
+
+def find_files(folder: Path) -> Sequence[Path]:
+    """Return every blueprint in a folder tree: each YAML file with a `tosca_definitions_version`, by path.
+
+    Raises:
+        UsageError: there is no such folder, or no blueprint in it.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}.")
+    candidates = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml") and path.is_file())
+    found = [path for path in candidates if _is_blueprint(path)]
+    if not found:
+        raise UsageError(f"There is no blueprint in {folder}: no YAML file with a tosca_definitions_version.")
+    return found
+
+
+def existing(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
+    """Return an uploaded blueprint.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    found = snapshot.blueprint(id)
+    if found is None:
+        raise NotFound(f"There is no blueprint {id!r}.", fix="See those that there are: groundplan blueprints list")
+    return found
+
+
+def listing(store: Store) -> Sequence[StoredBlueprint]:
+    """Return all uploaded blueprints, by id."""
+    with store.snapshot() as snapshot:
+        return snapshot.blueprints()
+
+
+def plan(store: Store, id: BlueprintId) -> tuple[StoredBlueprint, Mapping[str, Any]]:
+    """Return an uploaded blueprint with its plan."""
+    with store.snapshot() as snapshot:
+        found = existing(snapshot, id)
+        return found, snapshot.plan(found.digest) or {}
+
+
+def delete(store: Store, id: BlueprintId) -> None:
+    """Forget a blueprint; see `delete_in`."""
+    with store.transaction() as transaction:
+        delete_in(transaction, id)
+
+
+def delete_in(transaction: Transaction, id: BlueprintId) -> None:
+    """Forget a blueprint in a transaction of the caller's. Its files stay for the deployments made from it.
+
+    Raises:
+        NotFound: there is none of that id.
+        Conflict: a deployment uses it.
+    """
+    existing(transaction, id)
+    users = [item.id for item in transaction.deployments() if item.blueprint == id]
+    if users:
+        raise Conflict(f"Blueprint {id!r} is used by deployments: {', '.join(users)}.")
+    transaction.delete_blueprint(id)
+
+
+def _id_of(blueprint: Blueprint, file: Path) -> BlueprintId:
+    named = blueprint.metadata.get("id") if isinstance(blueprint.metadata, dict) else None
+    if isinstance(named, str) and named:
+        return BlueprintId(named)
+    folder = file.resolve().parent.name.replace("_", "-")
+    return BlueprintId(folder if file.name == DEFAULT_MAIN else f"{folder}.{file.name}")
+
+
+def _is_blueprint(path: Path) -> bool:
+    text = path.read_bytes()
+    if b"tosca_definitions_version" not in text:
+        return False
+    document = read_data(text, str(path), Report())
+    return document is None or (isinstance(document, dict) and "tosca_definitions_version" in document)
+
+
+def _digest(file: Path, plan: Mapping[str, Any]) -> Digest:
+    """Return the digest of what an upload keeps: the folder's files and the plan made of them."""
+    content = hashlib.sha256(file.name.encode())
+    content.update(repr(plan).encode())
+    for path in _files(file.parent):
+        content.update(str(path.relative_to(file.parent)).encode() + b"\0")
+        content.update(f"{os.stat(path).st_mode & 0o111}".encode())
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    return Digest(content.hexdigest())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the plain files of a folder tree in order, bounded in number and size. Links are not followed."""
+    count = size = 0
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        for name in sorted(names):
+            path = Path(root, name)
+            if path.is_symlink() or not path.is_file():
+                continue
+            count, size = count + 1, size + path.stat().st_size
+            if count > _MOST_FILES or size > _MOST_BYTES:
+                raise UsageError(
+                    f"The folder {folder} has more than {_MOST_FILES} files or {_MOST_BYTES // 1024 // 1024} MiB.",
+                    fix="Move the blueprint into a folder of its own.",
+                )
+            yield path
+
+
+def _keep_files(home: Home, folder: Path, digest: Digest) -> None:
+    target = home.blueprint_folder(digest)
+    if target.exists():
+        return
+    with tempfile.TemporaryDirectory(dir=home.blueprints) as staging:
+        for path in _files(folder):
+            copy = Path(staging, "files", path.relative_to(folder))
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, copy)
+        Path(staging, "files").mkdir(exist_ok=True)
+        Path(staging, "files").rename(target)

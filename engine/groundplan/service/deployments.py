@@ -1,0 +1,273 @@
+"""Deployments: made from a blueprint and inputs, read, and deleted when nothing needs them."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
+from groundplan.model.blueprint import Blueprint, Output, Scalable
+from groundplan.model.deployment import (
+    Dependency,
+    DependencyKind,
+    Deployment,
+    InstanceState,
+    NodeInstance,
+    Owner,
+)
+from groundplan.model.execution import Execution
+from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.model.values import Data, reveal
+from groundplan.planning.inputs import InputFault, resolve_inputs
+from groundplan.planning.instances import make_instances
+from groundplan.planning.static import capability_uses, try_blueprint
+from groundplan.runtime.evaluation import Evaluator
+from groundplan.runtime.library import Library
+from groundplan.runtime.world import World
+from groundplan.service import identifiers
+from groundplan.service.home import Home
+from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
+
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,256}")
+_GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
+
+
+class InputsRefused(UsageError):
+    """Inputs cannot be used; `faults` has each reason."""
+
+    def __init__(self, what: str, faults: Sequence[InputFault]) -> None:
+        lines = [f"{fault.message} {fault.fix}".rstrip() for fault in faults]
+        super().__init__("\n".join([what, *(f"  - {line}" for line in lines)]))
+        self.faults = faults
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewDeployment:
+    """What a deployment is to be made of.
+
+    Attributes:
+        inputs: supplied values, functions as written.
+        owner: the component that makes it, or None when a person does.
+    """
+
+    id: DeploymentId
+    blueprint: BlueprintId
+    inputs: Mapping[str, Data] = field(default_factory=dict)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    display_name: str = ""
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeploymentStatus:
+    """A deployment with how it stands.
+
+    Attributes:
+        installation: `active` when every instance is started, else `inactive` (spec 5.11).
+        latest: its latest execution, or None.
+    """
+
+    deployment: Deployment
+    installation: str
+    latest: Execution | None
+    dependents: Sequence[Dependency] = ()
+
+
+def create(store: Store, library: Library, new: NewDeployment, now: datetime) -> Deployment:
+    """Make a deployment with its instances; nothing of it runs yet.
+
+    Raises:
+        Conflict: there is a deployment of that id.
+        NotFound: there is no such blueprint.
+        UsageError: the id, the inputs, or what can be evaluated now is wrong; nothing is stored.
+    """
+    with store.transaction() as transaction:
+        return create_in(transaction, library, new, now)
+
+
+def create_in(transaction: Transaction, library: Library, new: NewDeployment, now: datetime) -> Deployment:
+    """Make a deployment in a transaction of the caller's; see `create`."""
+    if not _ID.fullmatch(new.id):
+        raise UsageError(
+            f"{new.id!r} cannot be the id of a deployment.",
+            fix="Use letters, digits, hyphens, dots and underscores, at most 256.",
+        )
+    if transaction.deployment(new.id) is not None:
+        raise Conflict(f"There is a deployment {new.id!r} already.")
+    stored = _stored_blueprint(transaction, new.blueprint)
+    blueprint = library.blueprint(transaction, stored.digest)
+    resolved = resolve_inputs(blueprint.inputs, blueprint.data_types, new.inputs)
+    if resolved.faults:
+        raise InputsRefused(f"The inputs of deployment {new.id!r} cannot be used:", resolved.faults)
+    deployment = Deployment(
+        id=new.id,
+        blueprint=new.blueprint,
+        digest=stored.digest,
+        created_at=now,
+        inputs=resolved.values,
+        labels=_labels(new, blueprint),
+        display_name=new.display_name or new.id,
+        owner=new.owner,
+    )
+    evaluator = Evaluator.within(library, transaction)
+    world = World(deployment, blueprint, ())
+    _try_values(world, evaluator)
+    instances = make_instances(blueprint, _counts(world, evaluator), identifiers.instance_id)
+    transaction.add_deployment(deployment, instances)
+    for use in capability_uses(blueprint, evaluator.lookup(world)):
+        if use.target is not None and transaction.deployment(use.target) is not None:
+            transaction.put_dependency(
+                Dependency(
+                    id=f"{use.path}.{use.function}", kind=DependencyKind.CAPABILITY, source=new.id, target=use.target
+                )
+            )
+    return deployment
+
+
+def existing(snapshot: Snapshot, id: DeploymentId) -> Deployment:
+    """Return a deployment.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
+    found = snapshot.deployment(id)
+    if found is None:
+        raise NotFound(f"There is no deployment {id!r}.", fix="See those that there are: groundplan deployments list")
+    return found
+
+
+def status(snapshot: Snapshot, id: DeploymentId) -> DeploymentStatus:
+    """Return how a deployment stands."""
+    deployment = existing(snapshot, id)
+    executions = snapshot.executions(deployment=id)
+    return DeploymentStatus(
+        deployment=deployment,
+        installation=installation(snapshot.instances(id)),
+        latest=executions[-1] if executions else None,
+        dependents=snapshot.dependencies(target=id),
+    )
+
+
+def installation(instances: Sequence[NodeInstance]) -> str:
+    """Return `active` when every instance is started, else `inactive` (spec 5.11)."""
+    started = all(instance.state is InstanceState.STARTED for instance in instances)
+    return "active" if started else "inactive"
+
+
+def listing(store: Store) -> Sequence[DeploymentStatus]:
+    """Return all deployments with how they stand, oldest first."""
+    with store.snapshot() as snapshot:
+        return [status(snapshot, deployment.id) for deployment in snapshot.deployments()]
+
+
+def outputs(store: Store, library: Library, id: DeploymentId) -> Mapping[str, tuple[Data, str | None]]:
+    """Return each output's value, `Sensitive` inside, and its description."""
+    return _evaluated(store, library, id, "outputs")
+
+
+def capabilities(store: Store, library: Library, id: DeploymentId) -> Mapping[str, tuple[Data, str | None]]:
+    """Return each capability's value, `Sensitive` inside, and its description."""
+    return _evaluated(store, library, id, "capabilities")
+
+
+def delete(store: Store, home: Home, id: DeploymentId, *, force: bool = False) -> None:
+    """Forget a deployment.
+
+    Raises:
+        NotFound: there is none of that id.
+        Conflict: something runs in it, instances of it still exist, or others need it; `force` overrides the
+            latter two.
+    """
+    with store.transaction() as transaction:
+        delete_in(transaction, id, force=force)
+    shutil.rmtree(home.deployment_folder(id), ignore_errors=True)
+
+
+def delete_in(transaction: Transaction, id: DeploymentId, *, force: bool = False) -> None:
+    """Forget a deployment in a transaction of the caller's; see `delete`."""
+    existing(transaction, id)
+    running = [item.id for item in transaction.executions(deployment=id) if not item.status.is_final]
+    if running:
+        raise Conflict(f"Deployment {id!r} has an execution that has not ended: {running[0]}.")
+    if not force:
+        refuse_if_needed(transaction, id, "deleted")
+        alive = [item.id for item in transaction.instances(id) if item.state not in _GONE]
+        if alive:
+            raise Conflict(
+                f"Deployment {id!r} still has node instances: {', '.join(alive[:5])}.",
+                fix=f"Uninstall it first: groundplan executions start uninstall -d {id}",
+            )
+    transaction.delete_deployment(id)
+
+
+def refuse_if_needed(
+    snapshot: Snapshot, id: DeploymentId, verb: str, *, on_behalf_of: DeploymentId | None = None
+) -> None:
+    """Refuse what would take a deployment away from others that need it (spec 6.4).
+
+    Args:
+        on_behalf_of: the deployment whose own component asks; its need does not count.
+
+    Raises:
+        Conflict: names those that need it.
+    """
+    users: list[str] = []
+    for item in snapshot.dependencies(target=id):
+        installed = installation_of(snapshot, item.source)
+        if item.source == on_behalf_of or (item.kind is DependencyKind.CAPABILITY and not installed):
+            continue
+        users.append(f"  [{len(users) + 1}] {item.source} ({item.kind}{f', node {item.node}' if item.node else ''})")
+    if users:
+        raise Conflict(f"Deployment {id!r} cannot be {verb}: others need it.\n" + "\n".join(users))
+
+
+def installation_of(snapshot: Snapshot, id: DeploymentId) -> bool:
+    """Whether anything of a deployment exists."""
+    return any(item.state not in _GONE for item in snapshot.instances(id))
+
+
+def _evaluated(store: Store, library: Library, id: DeploymentId, section: str) -> Mapping[str, tuple[Data, str | None]]:
+    with store.snapshot() as snapshot:
+        world = library.world(snapshot, existing(snapshot, id))
+        declared: Mapping[str, Output] = getattr(world.blueprint, section)
+        values = Evaluator.within(library, snapshot).outputs(world, declared, section)
+    return {name: (values[name], output.description) for name, output in declared.items() if name in values}
+
+
+def _try_values(world: World, evaluator: Evaluator) -> None:
+    """Try what needs nothing of the run: an unknown secret or a missing key is told before anything is stored."""
+    faults = try_blueprint(world.blueprint, evaluator.lookup(world))
+    if faults:
+        lines = [f"  - {fault.message}{f' (in {fault.path})' if fault.path else ''}" for fault in faults]
+        raise UsageError("\n".join([f"Deployment {world.deployment.id!r} cannot be made:", *lines]))
+
+
+def _stored_blueprint(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
+    found = snapshot.blueprint(id)
+    if found is None:
+        known = ", ".join(item.id for item in snapshot.blueprints()) or "none"
+        raise NotFound(f"There is no blueprint {id!r}; uploaded are: {known}.")
+    return found
+
+
+def _labels(new: NewDeployment, blueprint: Blueprint) -> dict[str, tuple[str, ...]]:
+    labels = {key.lower(): tuple(values) for key, values in new.labels.items()}
+    for key, entry in (blueprint.labels or {}).items():
+        literal = tuple(value for value in entry.get("values", ()) if isinstance(value, str))
+        labels[key.lower()] = (*labels.get(key.lower(), ()), *literal)
+    return labels
+
+
+def _counts(world: World, evaluator: Evaluator) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    scalables: dict[str, Scalable] = {name: node.instances for name, node in world.blueprint.nodes.items()}
+    scalables |= {name: group.instances for name, group in world.blueprint.scaling_groups.items()}
+    for name, scalable in scalables.items():
+        wanted = Output(value=scalable.default_instances)
+        found = reveal(evaluator.outputs(world, {name: wanted}, "default_instances")[name])
+        if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+            raise UsageError(f"{name!r} is to have {found!r} instances; a whole number from 0 on is expected.")
+        counts[name] = found
+    return counts

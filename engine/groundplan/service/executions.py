@@ -1,0 +1,240 @@
+"""Executions: started, driven to their end, resumed, cancelled and read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
+from groundplan.model.blueprint import Blueprint
+from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
+from groundplan.model.execution import (
+    Event,
+    EventType,
+    Execution,
+    ExecutionStatus,
+    ParentTask,
+    TaskState,
+)
+from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.values import Data
+from groundplan.planning.inputs import resolve_inputs
+from groundplan.planning.workflows.table import workflow_stages
+from groundplan.runtime.library import Library
+from groundplan.runtime.local import is_alive
+from groundplan.service import identifiers
+from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
+from groundplan.state.store import Snapshot, Store, Transaction
+
+_TAKING_AWAY: Final = frozenset({"stop", "uninstall", "heal", "update"})
+_AGAIN: Final = frozenset({TaskState.FAILED, TaskState.RESCHEDULED})
+_CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewExecution:
+    """What is to be run.
+
+    Attributes:
+        parent: the task of a composition that starts it, or None when a person does.
+        force: start although the workflow is unavailable, others need the deployment, or something runs in it.
+    """
+
+    deployment: DeploymentId
+    workflow: str
+    parameters: Mapping[str, Data] = field(default_factory=dict)
+    allow_custom_parameters: bool = False
+    force: bool = False
+    is_dry_run: bool = False
+    parent: ParentTask | None = None
+
+
+def start(store: Store, library: Library, new: NewExecution, now: datetime) -> Execution:
+    """Record an execution that a driver can take; it does not run yet.
+
+    Raises:
+        NotFound: there is no such deployment or workflow.
+        UsageError: the parameters are wrong, or the workflow is not available as things stand.
+        Conflict: something runs in the deployment, or others need what the workflow would take away.
+    """
+    with store.transaction() as transaction:
+        return start_in(transaction, library, new, now)
+
+
+def start_in(transaction: Transaction, library: Library, new: NewExecution, now: datetime) -> Execution:
+    """Record an execution in a transaction of the caller's; see `start`."""
+    deployment = existing(transaction, new.deployment)
+    blueprint = library.blueprint(transaction, deployment.digest)
+    if not new.force:
+        _refuse_while_running(transaction, new.deployment)
+        if new.workflow in _TAKING_AWAY:
+            asker = _asker(transaction, deployment, new)
+            refuse_if_needed(transaction, new.deployment, f"put through {new.workflow!r}", on_behalf_of=asker)
+    execution = Execution(
+        id=identifiers.execution_id(),
+        deployment=new.deployment,
+        workflow=new.workflow,
+        status=ExecutionStatus.PENDING,
+        created_at=now,
+        started_at=now,
+        parameters=_parameters(blueprint, new),
+        parent=new.parent,
+        is_dry_run=new.is_dry_run,
+    )
+    workflow_stages(blueprint, execution)
+    if not new.force and new.parent is None:
+        _refuse_unavailable(blueprint, new.workflow, transaction.instances(new.deployment))
+    transaction.add_execution(execution)
+    return execution
+
+
+def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operations: bool = False) -> Execution:
+    """Make an execution that failed, was cancelled or lost its driver fit to be driven again (spec 5.8).
+
+    Finished tasks stay finished; failed ones get their attempts anew.
+
+    Args:
+        reset_operations: run operations again that were cut off and are not known to be safe to repeat.
+
+    Raises:
+        NotFound: there is no such execution.
+        Conflict: it is being driven, or something else runs in the deployment.
+        UsageError: it has succeeded.
+    """
+    with store.transaction() as transaction:
+        execution = get_in(transaction, id)
+        lease = transaction.lease(id)
+        if lease is not None and is_alive(lease, now):
+            raise Conflict(f"Execution {id} is being driven by {lease.driver}.")
+        if execution.status is ExecutionStatus.TERMINATED:
+            raise UsageError(f"Execution {id} has succeeded; there is nothing to resume.")
+        _refuse_while_running(transaction, execution.deployment, but=id)
+        again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
+        transaction.reset_tasks(id, [record.task.number for record in transaction.tasks(id) if record.state in again])
+        transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
+        return get_in(transaction, id)
+
+
+def cancel(store: Store, id: ExecutionId, now: datetime) -> Execution:
+    """Ask an execution to end: no new task starts, running ones finish.
+
+    Raises:
+        NotFound: there is no such execution.
+        UsageError: it has ended.
+    """
+    with store.transaction() as transaction:
+        execution = get_in(transaction, id)
+        if execution.status.is_final:
+            raise UsageError(f"Execution {id} has ended already ({execution.status}).")
+        lease = transaction.lease(id)
+        driven = lease is not None and is_alive(lease, now)
+        status = ExecutionStatus.CANCELLING if driven else ExecutionStatus.CANCELLED
+        transaction.set_execution(id, status=status, at=now)
+        words = "Cancelling" if driven else "Cancelled; no driver had it"
+        transaction.append_event(
+            Event(
+                at=now,
+                type=EventType.WORKFLOW_CANCELLED,
+                message=f"{words}: {execution.workflow!r} workflow execution",
+                execution=id,
+                deployment=execution.deployment,
+            )
+        )
+        return get_in(transaction, id)
+
+
+def get_in(snapshot: Snapshot, id: ExecutionId) -> Execution:
+    """Return an execution; a unique beginning of its id is enough.
+
+    Raises:
+        NotFound: there is none.
+        UsageError: several begin so.
+    """
+    found = snapshot.execution(id)
+    if found is not None:
+        return found
+    near = [item for item in snapshot.executions() if item.id.startswith(id)] if len(id) >= 4 else []
+    if not near:
+        raise NotFound(f"There is no execution {id!r}.", fix="See those that there are: groundplan executions list")
+    if len(near) > 1:
+        raise UsageError(f"Several executions begin with {id!r}: {', '.join(item.id for item in near)}.")
+    return near[0]
+
+
+def get(store: Store, id: ExecutionId) -> Execution:
+    """Return an execution; see `get_in`."""
+    with store.snapshot() as snapshot:
+        return get_in(snapshot, id)
+
+
+def listing(store: Store, deployment: DeploymentId | None = None) -> Sequence[Execution]:
+    """Return executions, oldest first.
+
+    Raises:
+        NotFound: a deployment was named that does not exist.
+    """
+    with store.snapshot() as snapshot:
+        if deployment is not None:
+            existing(snapshot, deployment)
+        return snapshot.executions(deployment=deployment)
+
+
+def _refuse_while_running(snapshot: Snapshot, deployment: DeploymentId, but: ExecutionId | None = None) -> None:
+    for other in snapshot.executions(deployment=deployment):
+        if not other.status.is_final and other.id != but:
+            raise Conflict(
+                f"Deployment {deployment!r} has an execution that has not ended: {other.id} ({other.workflow}).",
+                fix=f"Wait for it, or if its driver is gone: groundplan executions resume {other.id}",
+            )
+
+
+def _asker(snapshot: Snapshot, deployment: Deployment, new: NewExecution) -> DeploymentId | None:
+    """Return the deployment whose component asks for this, when it owns the deployment."""
+    if new.parent is None or deployment.owner is None:
+        return None
+    parent = snapshot.execution(new.parent.execution)
+    return parent.deployment if parent is not None else None
+
+
+def _parameters(blueprint: Blueprint, new: NewExecution) -> Mapping[str, Data]:
+    declared = blueprint.workflows.get(new.workflow)
+    if declared is None:
+        known = ", ".join(sorted(blueprint.workflows)) or "none"
+        raise NotFound(f"Deployment {new.deployment!r} has no workflow {new.workflow!r}; it has {known}.")
+    resolved = resolve_inputs(
+        declared.parameters,
+        blueprint.data_types,
+        new.parameters,
+        convert=True,
+        allow_unknown=new.allow_custom_parameters,
+        noun="parameter",
+    )
+    if resolved.faults:
+        raise InputsRefused(f"The parameters of workflow {new.workflow!r} cannot be used:", resolved.faults)
+    return resolved.values
+
+
+def _refuse_unavailable(blueprint: Blueprint, workflow: str, instances: Sequence[NodeInstance]) -> None:
+    """Keep the availability rules of a workflow (spec 5.9)."""
+    rules = blueprint.workflows[workflow].availability_rules or {}
+    allowed = rules.get("node_instances_active")
+    activity = _activity(instances)
+    if rules.get("available") is False:
+        raise UsageError(f"Workflow {workflow!r} is not available: the blueprint says so.")
+    if allowed and activity not in allowed:
+        words = {"all": "every node instance is started", "none": "no node instance is started"}
+        raise UsageError(
+            f"Workflow {workflow!r} is not available: {words.get(activity, 'some node instances are started')}.",
+            fix="Start it anyway with --force.",
+        )
+    for type_ in rules.get("node_types_required") or ():
+        if not any(node.is_a(type_) for node in blueprint.nodes.values()):
+            raise UsageError(f"Workflow {workflow!r} is not available: no node is of type {type_!r}.")
+
+
+def _activity(instances: Sequence[NodeInstance]) -> str:
+    started = sum(instance.state is InstanceState.STARTED for instance in instances)
+    if started == len(instances):
+        return "all"
+    untouched = all(item.state in (InstanceState.UNINITIALIZED, InstanceState.DELETED) for item in instances)
+    return "none" if not started and untouched else "partial"

@@ -1,0 +1,96 @@
+"""What the home says about where operations run: its binding to the sandbox, settings of plugins, places of files.
+
+Written for `runtime.surroundings`. The binding is read again when its file changes: machines of the sandbox come and
+go while an execution runs.
+"""
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from groundplan.model.deployment import Deployment
+from groundplan.model.values import Data
+from groundplan.sdk.errors import NonRecoverableError
+from groundplan.service.home import Home
+
+UNCONFINED_VARIABLE: Final = "GROUNDPLAN_UNCONFINED"
+DOWN: Final = "The sandbox of this home is down: groundplan sandbox up"
+
+
+class HomeSettings:
+    """Implements `runtime.surroundings.Surroundings`."""
+
+    def __init__(self, home: Home, environment: Mapping[str, str] = os.environ) -> None:
+        self._home = home
+        self._unconfined = environment.get(UNCONFINED_VARIABLE) == "1"
+        self._lock = threading.Lock()
+        self._stamp: tuple[int, int] = (0, 0)
+        self._sections: Mapping[str, Any] = {}
+
+    @property
+    def sandboxed(self) -> bool:
+        return self._home.binding.exists()
+
+    @property
+    def unconfined(self) -> bool:
+        return self._unconfined
+
+    @property
+    def scratch(self) -> Path:
+        return self._home.scratch
+
+    @property
+    def hidden(self) -> Sequence[Path]:
+        return (self._home.path,)
+
+    def check(self) -> None:
+        if self.sandboxed and not sandbox_lives(self._home):
+            raise NonRecoverableError(DOWN)
+
+    def settings(self, plugin: str) -> Mapping[str, Data]:
+        section = self._binding().get(plugin, {})
+        return section if isinstance(section, dict) else {}
+
+    def folders(self, deployment: Deployment) -> Sequence[Path]:
+        return (self._home.deployment_folder(deployment.id), self._home.blueprint_folder(deployment.digest))
+
+    def _binding(self) -> Mapping[str, Any]:
+        try:
+            found = self._home.binding.stat()
+        except FileNotFoundError:
+            return {}
+        stamp = (found.st_mtime_ns, found.st_ino)
+        with self._lock:
+            if stamp != self._stamp:
+                self._sections = _read(self._home.binding)
+                self._stamp = stamp
+            return self._sections
+
+
+def sandbox_lives(home: Home) -> bool:
+    """Whether the sandbox of a home lives: its process holds a lock as long as it does."""
+    try:
+        descriptor = os.open(home.sandbox_lock, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        document = None
+    if not isinstance(document, dict):
+        raise NonRecoverableError(f"{path} is damaged: groundplan sandbox up writes it anew.")
+    return document
