@@ -8,6 +8,7 @@ task's successors, never a scan of the graph.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import Final
 
 from groundplan.model.execution import TaskState, Verdict
@@ -62,7 +63,9 @@ class Progress:
     def __init__(self, graph: TaskGraph) -> None:
         self._first = graph.first
         self._unmet: list[int] = []
-        self._successors: list[list[int]] = []
+        self._successors: list[int] = []
+        self._begins = [0]
+        self._in_later_stages: dict[int, list[int]] = {}
         self._status = bytearray()
         self._ignores_failure = bytearray()
         self._fresh: list[int] = []
@@ -82,16 +85,32 @@ class Progress:
         if graph.first != base + old:
             raise ValueError(f"the appended tasks start at {graph.first}, the next number is {base + old}")
         self._unmet.extend([0] * len(graph.tasks))
-        self._successors.extend([] for _ in graph.tasks)
         self._status.extend(bytes(len(graph.tasks)))
         self._ignores_failure.extend(task.ignore_failure for task in graph.tasks)
+        self._connect(graph, old)
+        self._fresh.extend(index for index in range(old, len(self._unmet)) if not self._unmet[index])
+
+    def _connect(self, graph: TaskGraph, old: int) -> None:
+        """Turn what tasks wait for into who follows them: flat lists, which the garbage collector need not walk."""
+        begin = self._first + old
+        counts = [0] * len(graph.tasks)
         for index, waits in enumerate(graph.waits, old):
             for number in waits:
-                if self._status[number - base] != _DONE:
-                    self._successors[number - base].append(index)
+                if number >= begin:
+                    counts[number - begin] += 1
+                elif self._status[number - self._first] != _DONE:
+                    self._in_later_stages.setdefault(number - self._first, []).append(index)
                     self._unmet[index] += 1
-            if not self._unmet[index]:
-                self._fresh.append(index)
+        ends = list(accumulate(counts, initial=len(self._successors)))
+        self._begins[-1:] = ends
+        self._successors.extend([0] * sum(counts))
+        for index, waits in enumerate(graph.waits, old):
+            for number in waits:
+                if number >= begin:
+                    place = ends[number - begin]
+                    self._successors[place] = index
+                    ends[number - begin] = place + 1
+                    self._unmet[index] += 1
 
     def advance(self, outcomes: Iterable[tuple[int, Verdict | TaskState]] = ()) -> Advance:
         """Take the ends of tasks, each once, and return what may start now.
@@ -168,8 +187,13 @@ class Progress:
             self._failed.append(index)
             return
         self._status[index] = _DONE
+        self._release(self._successors[self._begins[index] : self._begins[index + 1]])
+        if self._in_later_stages:
+            self._release(self._in_later_stages.pop(index, ()))
+
+    def _release(self, successors: Iterable[int]) -> None:
         unmet = self._unmet
-        for successor in self._successors[index]:
+        for successor in successors:
             unmet[successor] -= 1
             if not unmet[successor]:
                 self._fresh.append(successor)

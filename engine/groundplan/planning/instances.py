@@ -15,11 +15,13 @@ from groundplan.planning.faults import PlanningError
 from groundplan.planning.order import Cycle, in_order
 
 CONTAINED_IN: Final = "cloudify.relationships.contained_in"
-FAMILIES: Final = (
-    CONTAINED_IN,
-    "cloudify.relationships.connected_to",
-    "cloudify.relationships.depends_on",
-    "cloudify.relationships.depends_on_lifecycle_operation",
+FAMILIES: Final = frozenset(
+    {
+        CONTAINED_IN,
+        "cloudify.relationships.connected_to",
+        "cloudify.relationships.depends_on",
+        "cloudify.relationships.depends_on_lifecycle_operation",
+    }
 )
 """A relationship type must be one of these or derive from one."""
 
@@ -183,10 +185,12 @@ def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str,
         return []
     shared = [name for name in left[0].within if name in right[0].within]
     matching = _by_place(right, shared)
-    return [{**one.within, **other.within} for one in left for other in matching[_place_in(one, shared)]]
+    return [{**one.within, **other.within} for one in left for other in matching.get(_place_in(one, shared), ())]
 
 
 def _by_place(items: Iterable[_Placed], names: Sequence[str]) -> dict[tuple[str, ...], list[_Placed]]:
+    if not names:
+        return {(): list(items)}
     found: dict[tuple[str, ...], list[_Placed]] = defaultdict(list)
     for item in items:
         found[_place_in(item, names)].append(item)
@@ -194,7 +198,7 @@ def _by_place(items: Iterable[_Placed], names: Sequence[str]) -> dict[tuple[str,
 
 
 def _place_in(item: _Placed, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(item.within[name] for name in names)
+    return tuple([item.within[name] for name in names]) if names else ()
 
 
 def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str, InstanceId]:
@@ -255,6 +259,8 @@ class _Expansion:
 
     def _shared_groups(self, source: str, target: str) -> list[str]:
         groups = self._layout.blueprint.scaling_groups
+        if not groups:
+            return []
         of_target = self._surrounding(target)
         return [name for name in self._surrounding(source) if name in of_target and name in groups]
 
@@ -270,12 +276,12 @@ class _Expansion:
 
 
 def _connection_type(item: Relationship, path: str) -> str:
-    if not any(item.is_a(family) for family in FAMILIES):
+    if FAMILIES.isdisjoint(item.type_hierarchy):
         raise PlanningError(
             "unsupported-relationship",
             f"Relationship type {item.type!r} derives from none of the standard ones, so its meaning is unknown.",
             path=path,
-            fix=f"derive it from one of {', '.join(FAMILIES)}.",
+            fix=f"derive it from one of {', '.join(sorted(FAMILIES))}.",
         )
     connection = item.properties.get("connection_type", ALL_TO_ALL)
     if connection not in (ALL_TO_ALL, ALL_TO_ONE):

@@ -4,17 +4,15 @@ Order between instances and the choice of instances are the workflows' (`workflo
 Agents do not exist here, so the agent's steps on hosts do not either.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
 from itertools import groupby
 from typing import Final
 
-from groundplan.model.blueprint import Blueprint, Operation, Operations
+from groundplan.model.blueprint import Blueprint, Operation
 from groundplan.model.deployment import InstanceState, NodeInstance, RelationshipInstance
-from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
+from groundplan.model.graph import RelationshipRef, Side, TaskKind
 from groundplan.model.ids import InstanceId, NodeId
-from groundplan.model.values import Data
-from groundplan.planning.graphs import Step
+from groundplan.planning.graphs import Draft, Step
 
 LIFECYCLE: Final = "cloudify.interfaces.lifecycle"
 VALIDATION: Final = "cloudify.interfaces.validation"
@@ -32,19 +30,16 @@ _BEGUN: Final = _CREATED | {_S.CREATING}
 _REMOVED: Final = frozenset({_S.DELETED, _S.UNINITIALIZED})
 _STOPPED: Final = _REMOVED | {_S.STOPPED, _S.DELETING, _S.CONFIGURED}
 
+_Sides = Mapping[int, list[tuple[Side, TaskKind]]]
+"""By place of the relationship in its template, the sides on which an operation does something."""
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
 class Steps:
-    """Makes the steps of instances of one blueprint.
+    """Makes the steps of instances of one blueprint; looks at each node's relationships once."""
 
-    Attributes:
-        ignore_failure: given to every task.
-        arguments: laid over the inputs of every operation.
-    """
-
-    blueprint: Blueprint
-    ignore_failure: bool = False
-    arguments: Mapping[str, Data] = field(default_factory=dict)
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint = blueprint
+        self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
 
     def install(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `started` (spec 5.3).
@@ -54,21 +49,24 @@ class Steps:
         """
         state, steps = instance.state, list[Step]()
         if state not in _BEGUN:
-            steps += [self._own(instance, f"{VALIDATION}.create"), self._own(instance, f"{LIFECYCLE}.precreate")]
+            steps.append(self.operation(instance, f"{VALIDATION}.create"))
+            steps.append(self.operation(instance, f"{LIFECYCLE}.precreate"))
         if state not in _CREATED:
-            steps.append(self._own(instance, f"{LIFECYCLE}.create", _S.CREATING, _S.CREATED))
+            steps.append(self.operation(instance, f"{LIFECYCLE}.create", _S.CREATING, _S.CREATED))
         if state not in _CONFIGURED:
             steps += self.relationships(instance, "preconfigure")
-            steps.append(self._own(instance, f"{LIFECYCLE}.configure", _S.CONFIGURING, _S.CONFIGURED))
+            steps.append(self.operation(instance, f"{LIFECYCLE}.configure", _S.CONFIGURING, _S.CONFIGURED))
         if state is not _S.STARTED:
             steps += self.relationships(instance, "postconfigure")
-            steps.append(self._own(instance, f"{LIFECYCLE}.start", _S.STARTING))
-            steps += [self._own(instance, f"{LIFECYCLE}.poststart"), self._own(instance, f"{MONITORING}.start")]
+            steps.append(self.operation(instance, f"{LIFECYCLE}.start", _S.STARTING))
+            steps.append(self.operation(instance, f"{LIFECYCLE}.poststart"))
+            steps.append(self.operation(instance, f"{MONITORING}.start"))
             steps += self.relationships(instance, "establish")
         steps = [step for step in steps if step]
         if state not in _BEGUN:
             _enter(steps, _S.INITIALIZING)
-        return [*steps, [self._state(instance, _S.STARTED)]]
+        steps.append(_MARK_STARTED)
+        return steps
 
     def uninstall(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `deleted` (spec 5.4); none when it is deleted."""
@@ -77,14 +75,33 @@ class Steps:
             return []
         if state not in _STOPPED:
             names = f"{VALIDATION}.delete", f"{MONITORING}.stop", f"{LIFECYCLE}.prestop", f"{LIFECYCLE}.stop"
-            steps += [step for step in (self._own(instance, name) for name in names) if step]
+            steps += [step for step in (self.operation(instance, name) for name in names) if step]
             _enter(steps, _S.STOPPING)
             _leave(steps, _S.STOPPED)
         if state not in _REMOVED:
             steps += reversed(self.relationships(instance, "unlink"))
-            steps.append(self._own(instance, f"{LIFECYCLE}.delete", _S.DELETING))
-            steps.append(self._own(instance, f"{LIFECYCLE}.postdelete"))
-        return [*steps, [self._state(instance, _S.DELETED)]]
+            steps.append(self.operation(instance, f"{LIFECYCLE}.delete", _S.DELETING))
+            steps.append(self.operation(instance, f"{LIFECYCLE}.postdelete"))
+        steps.append(_MARK_DELETED)
+        return steps
+
+    def operation(
+        self,
+        instance: NodeInstance,
+        name: str,
+        before: InstanceState | None = None,
+        after: InstanceState | None = None,
+    ) -> Step:
+        """Return the step that runs one operation of the node, by its full name; empty when it does nothing.
+
+        Args:
+            before: the state to set when it starts.
+            after: the state to set when it succeeds.
+        """
+        operation = self._blueprint.nodes[instance.node].operations.get(name)
+        if operation is None or operation.is_nop:
+            return ()
+        return (Draft(_kind(operation), name, before, after),)
 
     def relationships(
         self, instance: NodeInstance, name: str, targets: Collection[InstanceId] | None = None
@@ -98,69 +115,51 @@ class Steps:
             name: for example `establish`.
             targets: only relationships to these; None for all.
         """
+        full = f"{RELATIONSHIP_LIFECYCLE}.{name}"
+        sides = self._linking_of(instance.node).get(full)
+        if sides is None:
+            return []
         chosen = [item for item in instance.relationships if targets is None or item.target in targets]
         return [
-            [task for item in batch for task in self._both_sides(instance, item, name)]
+            [
+                Draft(kind, full, relationship=_reference(instance, item, side))
+                for item in batch
+                for side, kind in sides.get(item.index, ())
+            ]
             for _, batch in groupby(chosen, key=_target_node)
         ]
 
-    def _both_sides(self, instance: NodeInstance, item: RelationshipInstance, name: str) -> Iterator[Task]:
-        template = self.blueprint.nodes[instance.node].relationships[item.index]
-        sides: Iterable[tuple[Side, Operations]] = (
-            (Side.SOURCE, template.source_operations),
-            (Side.TARGET, template.target_operations),
-        )
-        full = f"{RELATIONSHIP_LIFECYCLE}.{name}"
-        for side, operations in sides:
-            operation = operations.get(full)
-            if operation is not None and not operation.is_nop:
-                ref = RelationshipRef(index=item.index, source=instance.id, target=item.target, side=side)
-                yield replace(self._task(instance.id, full, operation), relationship=ref)
+    def _linking_of(self, node: NodeId) -> Mapping[str, _Sides]:
+        """Return, by full name, where the relationship operations of a node do something."""
+        found = self._linking.get(node)
+        if found is None:
+            found = self._linking[node] = self._find_linking(node)
+        return found
 
-    def operation(self, instance: NodeInstance, name: str) -> Step:
-        """Return the step that runs one operation of the node, by its full name; empty when it is a no-op."""
-        return self._own(instance, name)
-
-    def _own(
-        self,
-        instance: NodeInstance,
-        name: str,
-        before: InstanceState | None = None,
-        after: InstanceState | None = None,
-    ) -> Step:
-        operation = self.blueprint.nodes[instance.node].operations.get(name)
-        if operation is None or operation.is_nop:
-            return []
-        return [self._task(instance.id, name, operation, before, after)]
-
-    def _task(
-        self,
-        instance: InstanceId,
-        name: str,
-        operation: Operation,
-        before: InstanceState | None = None,
-        after: InstanceState | None = None,
-    ) -> Task:
-        return Task(
-            number=0,
-            kind=TaskKind.CHILD if is_child_operation(operation) else TaskKind.OPERATION,
-            instance=instance,
-            operation=name,
-            before=before,
-            after=after,
-            ignore_failure=self.ignore_failure,
-            arguments=self.arguments,
-        )
-
-    def _state(self, instance: NodeInstance, state: InstanceState) -> Task:
-        return Task(
-            number=0, kind=TaskKind.STATE, instance=instance.id, after=state, ignore_failure=self.ignore_failure
-        )
+    def _find_linking(self, node: NodeId) -> Mapping[str, _Sides]:
+        found: dict[str, dict[int, list[tuple[Side, TaskKind]]]] = {}
+        for index, relationship in enumerate(self._blueprint.nodes[node].relationships):
+            for side, operations in (
+                (Side.SOURCE, relationship.source_operations),
+                (Side.TARGET, relationship.target_operations),
+            ):
+                for name, operation in operations.items():
+                    if not operation.is_nop:
+                        found.setdefault(name, {}).setdefault(index, []).append((side, _kind(operation)))
+        return found
 
 
 def is_child_operation(operation: Operation) -> bool:
     """Whether an operation acts on a child deployment, which the engine does itself."""
     return operation.plugin == CHILD_PLUGIN and operation.operation.startswith(CHILD_OPERATIONS)
+
+
+def _kind(operation: Operation) -> TaskKind:
+    return TaskKind.CHILD if is_child_operation(operation) else TaskKind.OPERATION
+
+
+def _reference(instance: NodeInstance, item: RelationshipInstance, side: Side) -> RelationshipRef:
+    return RelationshipRef(index=item.index, source=instance.id, target=item.target, side=side)
 
 
 def _target_node(item: RelationshipInstance) -> NodeId:
@@ -170,10 +169,14 @@ def _target_node(item: RelationshipInstance) -> NodeId:
 def _enter(steps: list[Step], state: InstanceState) -> None:
     """Let the first step set a state when it starts, unless it sets one of its own."""
     if steps:
-        steps[0] = [task if task.before else replace(task, before=state) for task in steps[0]]
+        steps[0] = [draft if draft.before else draft._replace(before=state) for draft in steps[0]]
 
 
 def _leave(steps: list[Step], state: InstanceState) -> None:
     """Let the last step set a state when it succeeds."""
     if steps:
-        steps[-1] = [replace(task, after=state) for task in steps[-1]]
+        steps[-1] = [draft._replace(after=state) for draft in steps[-1]]
+
+
+_MARK_STARTED: Final[Step] = (Draft(TaskKind.STATE, after=_S.STARTED),)
+_MARK_DELETED: Final[Step] = (Draft(TaskKind.STATE, after=_S.DELETED),)

@@ -29,24 +29,24 @@ def install(
     Raises:
         PlanningError: `dependency-cycle`.
     """
-    steps = Steps(blueprint=blueprint)
+    steps = Steps(blueprint)
     builder = GraphBuilder(first)
     chosen = [item for item in instances if selection is None or item.id in selection]
     chains: dict[InstanceId, Chain] = {}
     for instance in chosen:
-        chain = builder.chain(steps.install(instance))
+        chain = builder.chain(instance.id, steps.install(instance))
         if chain is not None:
             chains[instance.id] = chain
     order_chains(builder, chains, waits_for(blueprint, instances))
     for waiting, needed, operation in lifecycle_waits(blueprint, chosen):
         if needed in chains:
-            builder.wait(chains[waiting].heads, chains[needed].operations.get(operation, ()))
+            builder.wait(chains[waiting].head_numbers, builder.numbers_of(chains[needed], operation))
     for neighbour, targets in neighbours(instances, chains):
         if neighbour.state is not InstanceState.STARTED:
             continue
-        link = builder.chain(steps.relationships(neighbour, "establish", targets))
+        link = builder.chain(neighbour.id, steps.relationships(neighbour, "establish", targets))
         if link is None:
             continue
         for target in targets:
-            builder.wait(link.heads, chains[target].tails)
+            builder.wait(link.head_numbers, chains[target].tail_numbers)
     return builder.finish()

@@ -6,7 +6,7 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import InstanceState, NodeInstance
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
-from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.graphs import Chain, GraphBuilder, Manner, order_chains
 from groundplan.planning.lifecycle import Steps
 from groundplan.planning.relations import inverted, neighbours, waits_for
 
@@ -31,20 +31,22 @@ def uninstall(
     Raises:
         PlanningError: `dependency-cycle`.
     """
-    steps = Steps(blueprint=blueprint, ignore_failure=ignore_failure)
-    builder = GraphBuilder(first)
+    steps = Steps(blueprint)
+    builder = GraphBuilder(first, Manner(ignore_failure=ignore_failure))
     chains: dict[InstanceId, Chain] = {}
     for instance in instances:
-        chain = builder.chain(steps.uninstall(instance)) if selection is None or instance.id in selection else None
+        if selection is not None and instance.id not in selection:
+            continue
+        chain = builder.chain(instance.id, steps.uninstall(instance))
         if chain is not None:
             chains[instance.id] = chain
     order_chains(builder, chains, inverted(waits_for(blueprint, instances)))
     for neighbour, targets in neighbours(instances, chains):
         if neighbour.state in (InstanceState.UNINITIALIZED, InstanceState.DELETED):
             continue
-        link = builder.chain(reversed(steps.relationships(neighbour, "unlink", targets)))
+        link = builder.chain(neighbour.id, reversed(steps.relationships(neighbour, "unlink", targets)))
         if link is None:
             continue
         for target in targets:
-            builder.wait(chains[target].heads, link.tails)
+            builder.wait(chains[target].head_numbers, link.tail_numbers)
     return builder.finish()
