@@ -231,3 +231,26 @@ def test_node_properties_cannot_be_written_from_python(proxy: HttpContextProxy) 
 
     assert "read-only" in ended.stderr
     assert proxy.answer.abort
+
+
+def test_what_was_said_can_be_repeated(environment: dict[str, str], proxy: HttpContextProxy, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    said = {**environment, "CTX_JOURNAL": str(journal)}
+    for command in (["node", "id"], ["logger", "info", "x"], ["instance", "runtime-properties", "a.b", '@{"c": 1}']):
+        call(said, *command)
+    python(proxy, "from cloudify import ctx\nctx.instance.runtime_properties['d'] = 'ü'", CTX_JOURNAL=str(journal))
+    call(said, "returns", "done")
+
+    later = context()
+    with HttpContextProxy(later) as other:
+        assert other.replay(journal.read_text())
+    assert later.instance.runtime_properties == {"a": {"b": {"c": 1}}, "d": "ü"}
+    assert later.log == []
+    assert other.answer == ScriptAnswer(returned=True, result="done")
+
+
+def test_what_was_not_heard_is_not_repeated(ctx: BenchContext) -> None:
+    with HttpContextProxy(ctx) as proxy:
+        assert not proxy.replay("a=instance&a=runtime-properties&a=b&a=1\n!\n")
+
+    assert ctx.instance.runtime_properties == {}
