@@ -116,6 +116,12 @@ class Catalogue:
         with self.lock:
             return self._bucket(name).record
 
+    def policy(self, name: str) -> str | None:
+        """A bucket's policy; None when it has none or is not there."""
+        with self.lock:
+            bucket = self._buckets.get(name)
+            return None if bucket is None else bucket.record.policy
+
     def create_bucket(self, record: BucketRecord) -> None:
         with self.lock:
             if record.name in self._buckets:

@@ -47,6 +47,7 @@ MARKED: dict[tuple[Level, str, str], Route] = {
     (Level.BUCKET, "GET", "acl"): Route(operation=configuration.get_acl),
     (Level.BUCKET, "PUT", "acl"): Route(operation=configuration.put_acl),
     (Level.BUCKET, "GET", "uploads"): Route(operation=multipart.list_multipart_uploads),
+    (Level.BUCKET, "GET", "versions"): Route(operation=buckets.list_object_versions),
     (Level.BUCKET, "POST", "delete"): Route(operation=buckets.delete_objects),
     (Level.BUCKET, "GET", "list-type"): Route(operation=buckets.list_objects_v2, anonymous=Action.LIST_BUCKET),
     (Level.OBJECT, "GET", "tagging"): Route(operation=configuration.get_object_tagging),
@@ -90,7 +91,7 @@ PLAIN: dict[tuple[Level, str], Route] = {
     (Level.BUCKET, "PUT"): Route(operation=buckets.create_bucket),
     (Level.BUCKET, "DELETE"): Route(operation=buckets.delete_bucket),
     (Level.OBJECT, "GET"): Route(operation=objects.get_object, anonymous=Action.GET_OBJECT),
-    (Level.OBJECT, "HEAD"): Route(operation=objects.head_object, anonymous=Action.GET_OBJECT),
+    (Level.OBJECT, "HEAD"): Route(operation=objects.get_object, anonymous=Action.GET_OBJECT),
     (Level.OBJECT, "PUT"): Route(operation=objects.put_object),
     (Level.OBJECT, "DELETE"): Route(operation=objects.delete_object),
 }

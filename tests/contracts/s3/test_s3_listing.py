@@ -75,6 +75,13 @@ def test_listing_starts_after_a_key(shelf, s3):
     assert prefixes(s3.list_objects_v2(Bucket=shelf, StartAfter="a/1", Delimiter="/")) == ["b c/", "d/"]
 
 
+def test_without_versioning_every_object_has_one_version(shelf, s3):
+    pages = s3.get_paginator("list_object_versions").paginate(Bucket=shelf, PaginationConfig={"PageSize": 3})
+    versions = [version for page in pages for version in page.get("Versions", [])]
+    assert [version["Key"] for version in versions] == KEYS
+    assert {(version["VersionId"], version["IsLatest"]) for version in versions} == {("null", True)}
+
+
 def test_a_page_of_nothing(shelf, s3):
     answer = s3.list_objects_v2(Bucket=shelf, MaxKeys=0)
     assert (keys(answer), answer["IsTruncated"]) == ([], False)

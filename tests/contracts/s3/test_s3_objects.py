@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -57,6 +58,19 @@ def test_headers_and_metadata_come_back(letter, s3):
     found = s3.head_object(**letter)
     assert (found["ContentType"], found["Metadata"], found["ContentLength"]) == ("text/plain", {"from": "Ann"}, 10)
     assert abs(datetime.now(UTC) - found["LastModified"]) < timedelta(minutes=1)
+
+
+def test_writers_and_readers_at_once_see_whole_objects(bucket, s3):
+    bodies = [bytes([number]) * 100_000 for number in range(8)]
+    s3.put_object(Bucket=bucket, Key="k", Body=bodies[0])
+
+    def write_and_read(body: bytes) -> bytes:
+        s3.put_object(Bucket=bucket, Key="k", Body=body)
+        return s3.get_object(Bucket=bucket, Key="k")["Body"].read()
+
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        seen = list(pool.map(write_and_read, bodies * 3))
+    assert set(seen) <= set(bodies)
 
 
 def test_a_later_put_replaces_all_of_it(letter, s3):

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from groundplan_sandbox.s3.documents import Node, parse, render, text_in, timestamp
-from groundplan_sandbox.s3.errors import S3Error, bad_request, invalid_argument, malformed_xml
+from groundplan_sandbox.s3.errors import S3Error, bad_request, invalid_argument, malformed_xml, not_implemented
 from groundplan_sandbox.s3.listing import LARGEST_PAGE, Page, page_of
 from groundplan_sandbox.s3.names import check_bucket, check_key
 from groundplan_sandbox.s3.operations.site import Site, owner
@@ -33,7 +33,7 @@ def list_buckets(site: Site, request: Request, payload: Payload) -> Response:
 def create_bucket(site: Site, request: Request, payload: Payload) -> Response:
     check_bucket(request.bucket)
     if request.headers.get("x-amz-bucket-object-lock-enabled", "false").lower() == "true":
-        raise S3Error("NotImplemented", HTTPStatus.NOT_IMPLEMENTED, "The sandbox's object store does not lock objects.")
+        raise not_implemented("object locks")
     check_location(payload.read(DOCUMENT), site.region)
     site.catalogue.create_bucket(BucketRecord(name=request.bucket, created=request.received))
     return Response(headers={"Location": f"/{request.bucket}"})
@@ -154,6 +154,21 @@ def list_objects_v2(site: Site, request: Request, payload: Payload) -> Response:
     )
 
 
+def list_object_versions(site: Site, request: Request, payload: Payload) -> Response:
+    """Without versioning every object has one version, the latest, with the id `null`."""
+    listing, marker = Listing(request.query), request.query.get("key-marker", "")
+    page, records = listing.page(site, request.bucket, marker)
+    nodes = [*listing.head(request.bucket, page), ("KeyMarker", listing.text(marker))]
+    if page.truncated and page.last is not None:
+        nodes.append(("NextKeyMarker", listing.text(page.last)))
+    for name, content in listing.entries(page, records, with_owner=True):
+        if name == "Contents":
+            nodes.append(("Version", [("VersionId", "null"), ("IsLatest", "true"), *content]))
+        else:
+            nodes.append((name, content))
+    return Response(headers=XML, body=render("ListVersionsResult", nodes))
+
+
 def token_of(name: str) -> str:
     return base64.urlsafe_b64encode(name.encode()).decode()
 
@@ -171,6 +186,8 @@ def delete_objects(site: Site, request: Request, payload: Payload) -> Response:
         raise bad_request("MissingContentMD5", "Missing required header for this request: Content-Md5.")
     document = parse(payload.read(DOCUMENT), root="Delete")
     keys = [text_in(entry, "Key") or "" for entry in document.findall("Object")]
+    if any(text_in(entry, "VersionId") not in (None, "", "null") for entry in document.findall("Object")):
+        raise not_implemented("versions of objects")
     if not keys or len(keys) > LARGEST_PAGE:
         raise malformed_xml(f"expected 1 to {LARGEST_PAGE} objects")
     quiet = (text_in(document, "Quiet") or "").lower() == "true"
