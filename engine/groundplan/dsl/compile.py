@@ -136,7 +136,7 @@ class _Compilation:
             reading=reading,
         )
         nodes = templates.read(section("node_templates"))
-        topology = Topology(nodes, section("node_templates"), templates.targets_at, reading)
+        topology = Topology(nodes, section("node_templates"), templates.relationships, templates.targets_at, reading)
         topology.check()
         grouped = self._groups(structures, conformance, topology)
         blueprint = Blueprint(

@@ -134,6 +134,7 @@ class _Request:
 
     text: str
     at: int
+    path: str
     origin: _Origin
     namespace: str
     own_namespace: str
@@ -193,6 +194,7 @@ class Importer:
                 _Request(
                     text=target,
                     at=at,
+                    path=path,
                     origin=origin,
                     namespace=DELIMITER.join(part for part in (namespace, own) if part),
                     own_namespace=own,
@@ -362,7 +364,7 @@ class Importer:
             self._tell(faults.NAMESPACE_STANDARD, request, f"{found.name} declares the standard types")
         namespace = "" if is_standard else request.namespace
         if request.properties is not None:
-            sections = with_values(sections, request.properties, self._reading)
+            sections = with_values(sections, request.properties, request.path, self._reading)
         self._enqueue(sections, found.origin, request.namespace, is_ungated=request.is_ungated or found.is_blueprint)
         if namespace:
             sections = namespaces.qualify(sections, namespace)
@@ -387,7 +389,7 @@ class Importer:
             )
 
     def _tell(self, fault: Fault, request: _Request, label: str) -> None:
-        self._report.tell(fault, request.at, label, path="imports")
+        self._report.tell(fault, request.at, label, path=request.path)
 
 
 def _candidates(path: str, version: Version) -> tuple[str, str]:

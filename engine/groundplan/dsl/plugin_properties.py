@@ -17,7 +17,7 @@ _ACCEPTED: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def with_values(sections: dict[str, Field], given: Field, reading: Reading) -> dict[str, Field]:
+def with_values(sections: dict[str, Field], given: Field, path: str, reading: Reading) -> dict[str, Field]:
     """Return the sections of a plugin's file with the given values set on every plugin that declares properties."""
     values = as_map(given.value)
     section = sections.get("plugins")
@@ -31,7 +31,7 @@ def with_values(sections: dict[str, Field], given: Field, reading: Reading) -> d
         declared = as_map(plugin.get("properties")) if plugin is not None else None
         if plugin is not None and declared is not None:
             known.update(declared.entries)
-            filled = Map(_filled(declared.entries, values.entries, reading), declared.at)
+            filled = Map(_filled(declared.entries, values.entries, path, reading), declared.at)
             inner = {**plugin.entries, "properties": Field(filled, declared.at, declared.at)}
             entries[name] = Field(Map(inner, plugin.at), field.at, field.key_at)
     for name, field in values.entries.items():
@@ -40,26 +40,26 @@ def with_values(sections: dict[str, Field], given: Field, reading: Reading) -> d
                 faults.PLUGIN_PROPERTY,
                 field.key_at,
                 f"the plugin has no property {name}",
-                path="imports",
+                path=f"{path}.{name}",
                 suggestion=suggest(name, known),
             )
     return {**sections, "plugins": Field(Map(entries, plugins.at), section.at, section.key_at)}
 
 
-def _filled(declared: dict[str, Field], values: dict[str, Field], reading: Reading) -> dict[str, Field]:
+def _filled(declared: dict[str, Field], values: dict[str, Field], path: str, reading: Reading) -> dict[str, Field]:
     filled = dict(declared)
     for name in declared.keys() & values.keys():
         schema = as_map(declared[name].value)
         if schema is None:
             continue
-        _check(name, values[name], schema.get("type"), reading)
+        _check(values[name], schema.get("type"), f"{path}.{name}", reading)
         filled[name] = Field(
             Map({**schema.entries, "value": values[name]}, schema.at), declared[name].at, declared[name].key_at
         )
     return filled
 
 
-def _check(name: str, given: Field, type_name: Value, reading: Reading) -> None:
+def _check(given: Field, type_name: Value, path: str, reading: Reading) -> None:
     accepted = _ACCEPTED.get(type_name) if isinstance(type_name, str) else None
     value = given.value
     if accepted is None or isinstance(value, Call):
@@ -67,5 +67,5 @@ def _check(name: str, given: Field, type_name: Value, reading: Reading) -> None:
     is_right = isinstance(value, accepted) and (bool in accepted or not isinstance(value, bool))
     if not is_right:
         reading.report.tell(
-            faults.PLUGIN_PROPERTY, given.at, f"expected {type_name}, found {describe(value)}", path=f"imports.{name}"
+            faults.PLUGIN_PROPERTY, given.at, f"expected {type_name}, found {describe(value)}", path=path
         )

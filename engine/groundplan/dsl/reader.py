@@ -248,7 +248,7 @@ class _Reader:
 
     def _collection(self, event: Any, read_items: Callable[[Any], Value]) -> Value:
         if event.tag is not None and not event.implicit and event.tag not in (_TAG + "map", _TAG + "seq", "!"):
-            raise _Unreadable(faults.YAML_TAG, event.start_mark.index, f"the tag {event.tag} is not known")
+            raise _Unreadable(faults.YAML_TAG, event.start_mark.index, f"the tag {_short(event.tag)} is not known")
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise _Unreadable(faults.YAML_LIMIT, event.start_mark.index, f"nested more than {MAX_DEPTH} deep")
@@ -305,9 +305,11 @@ class _Reader:
                 return self._plain.typed(tag, event.value)
             except ValueError:
                 raise _Unreadable(
-                    faults.YAML_VALUE, event.start_mark.index, f"not a value of the tag !!{tag.removeprefix(_TAG)}"
+                    faults.YAML_VALUE, event.start_mark.index, f"not a value of the tag {_short(tag)}"
                 ) from None
-        raise _Unreadable(faults.YAML_TAG, event.start_mark.index, f"the tag {tag} is not known", "leave the tag out.")
+        raise _Unreadable(
+            faults.YAML_TAG, event.start_mark.index, f"the tag {_short(tag)} is not known", "leave the tag out."
+        )
 
     def _sequence(self, start: Any) -> Seq:
         base, following, calls = self._base, self._next, self._calls
@@ -391,6 +393,10 @@ class _Reader:
                     under = {**mapping.entries, **under}
         self._size += len(under)
         return {**under, **own}
+
+
+def _short(tag: str) -> str:
+    return tag.replace(_TAG, "!!")
 
 
 def _call(entries: dict[str, Field], at: int) -> Call | None:

@@ -8,6 +8,7 @@ from typing import Final
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.operations import LIFECYCLE
+from groundplan.dsl.sections.types import Type
 from groundplan.dsl.shape import Reading
 from groundplan.model.blueprint import NodeTemplate, Relationship
 from groundplan.model.ids import NodeId
@@ -33,11 +34,13 @@ class Topology:
         self,
         nodes: Mapping[NodeId, NodeTemplate],
         fields: Mapping[str, Field],
+        types: Mapping[str, Type],
         targets_at: Mapping[tuple[str, int], int],
         reading: Reading,
     ) -> None:
         self._nodes = nodes
         self._fields = fields
+        self._types = types
         self._targets_at = targets_at
         self._reading = reading
         self.containers: dict[NodeId, NodeId] = {}
@@ -102,7 +105,8 @@ class Topology:
     def _check_operation(self, relationship: Relationship, at: int, path: str) -> None:
         named = relationship.properties.get("operation")
         if named is None:
-            self._reading.report.tell(faults.LIFECYCLE_MISSING, at, "the property operation is not set", path=path)
+            if "operation" not in self._types[relationship.type].required:
+                self._reading.report.tell(faults.LIFECYCLE_MISSING, at, "the property operation is not set", path=path)
             return
         target = self._nodes.get(relationship.target)
         if target is None or not isinstance(named, str):

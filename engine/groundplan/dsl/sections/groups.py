@@ -90,6 +90,7 @@ class GroupsReader:
                 self.reading.report.tell(
                     faults.GROUP_NAME, field.key_at, f"a node template is called {name}", path=f"groups.{name}"
                 )
+                continue
             group = self._group(name, field, known)
             if group is not None:
                 groups[name] = group
