@@ -41,7 +41,7 @@ def delete(target: Target) -> Data:
 def attach(target: Target) -> Data:
     """Associate the address with the related interface or instance; an association that stands is fine."""
     wanted = _holder(target)
-    if not wanted or (target.untouchable and not target.ctx.node.properties.get("attach_existing_address")):
+    if not wanted or not _may_associate(target):
         return None
     address = lifecycle.existing(target)
     association = address.get("AssociationId")
@@ -67,6 +67,11 @@ def detach(target: Target) -> Data:
     return None
 
 
+def _may_associate(target: Target) -> bool:
+    """Whether the address is ours, or an external one that the author wants associated."""
+    return not target.untouchable or bool(target.ctx.node.properties.get("attach_existing_address"))
+
+
 def _holder(target: Target) -> dict[str, Any]:
     """Return the parameter that says what shall hold the address: configured, a related interface, or an instance."""
     for parameter, node_type in (("NetworkInterfaceId", INTERFACE.node_type), ("InstanceId", INSTANCES.node_type)):
@@ -79,7 +84,7 @@ def _holder(target: Target) -> dict[str, Any]:
 def _lost_association(target: Target) -> Any:
     """Return the association with the node's own holder, if the address is ours and has it."""
     wanted = _holder(target)
-    address = None if target.untouchable or target.id is None else target.describe(target.id)
+    address = target.describe(target.id) if target.id and _may_associate(target) else None
     if address is None or not wanted or not wanted.items() <= address.items():
         return None
     return address.get("AssociationId")

@@ -8,22 +8,24 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from groundplan.model.values import Data
+from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.operation import operation
 from groundplan_aws import notes
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.resource import first
 from groundplan_aws.tagging import OWNER_KEY, owner, specifications, token
-from groundplan_aws.target import Subject, Target, on_subject, on_target, plain
+from groundplan_aws.target import Target, configuration, merged, on_target, plain
 from groundplan_aws.waiting import wait, wait_until_gone
 
 _ONE_BY_ONE: Final = "Attribute"
 """A modify call that names its attribute in this parameter is one call; the others take one attribute each."""
 
 
-@on_subject
-def prepare(subject: Subject) -> Data:
+@operation()
+def prepare(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Record the evaluated configuration as runtime property `resource_config`."""
-    subject.record["resource_config"] = dict(subject.config)
+    ctx.instance.runtime_properties["resource_config"] = configuration(ctx, inputs)
     return None
 
 
@@ -40,10 +42,13 @@ def create(target: Target) -> Data:
 @on_target
 def modify(target: Target) -> Data:
     """Set the attributes given in the input `resource_config`, one call for each, as EC2 wants it."""
+    attributes = merged(target.inputs.get("resource_config"))
     if target.untouchable:
         _leave(target, "modified")
+    elif not attributes:
+        raise NonRecoverableError(f"{target.resource.modify}: give the attributes in the input resource_config")
     else:
-        modify_attributes(target, target.config)
+        modify_attributes(target, attributes)
     return None
 
 
@@ -70,7 +75,7 @@ def check_status(target: Target) -> Data:
     """Return the resource's state; one that is absent or does not do its work is an error."""
     description = existing(target)
     state = target.state_of(description)
-    if target.resource.healthy and state not in target.resource.healthy:
+    if not target.works(description):
         raise NonRecoverableError(f"{target} is {state}")
     return state or "present"
 
@@ -136,9 +141,12 @@ def surviving(target: Target) -> dict[str, Any] | None:
 
 def settle(target: Target, identifier: str) -> None:
     """Wait until the resource is ready, record what it is, and set the attributes given to the create operation."""
-    if target.resource.ready:
-        wait(target, target.resource.ready, identifier)
-    note(target, existing(target))
+    description = target.describe(identifier)
+    if description is None or not target.works(description):
+        if target.resource.ready:
+            wait(target, target.resource.ready, identifier)
+        description = existing(target)
+    note(target, description)
     modify_attributes(target, target.inputs.get(f"{target.resource.modify}_args") or {})
 
 

@@ -115,6 +115,11 @@ class Target(Subject):
         """Whether a described resource still counts."""
         return self.state_of(description) not in self.resource.gone
 
+    def works(self, description: Mapping[str, Any]) -> bool:
+        """Whether a described resource does its work; one of a kind without states does by being there."""
+        healthy = self.resource.healthy
+        return not healthy or self.state_of(description) in healthy
+
     def state_of(self, description: Mapping[str, Any]) -> str | None:
         """Return the state that a description tells, or None for a kind of resource that has none."""
         found = first(description, self.resource.state) if self.resource.state else None
@@ -129,6 +134,11 @@ def merged(config: Any) -> dict[str, Any]:
     written = dict(config or {})
     written |= written.pop("kwargs", None) or {}
     return {key: value for key, value in written.items() if value is not None}
+
+
+def configuration(ctx: OperationContext, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the operation's input `resource_config`, or, if that is empty, the node's property."""
+    return merged(inputs.get("resource_config")) or merged(ctx.node.properties.get("resource_config"))
 
 
 def plain(description: Any) -> Data:
@@ -171,6 +181,5 @@ def _common(ctx: OperationContext, inputs: Mapping[str, Any], service: str) -> d
     record.update(inputs.get("runtime_properties") or {})
     if inputs.get("aws_resource_id"):
         record.setdefault("aws_resource_id", inputs["aws_resource_id"])
-    config = merged(inputs.get("resource_config")) or merged(ctx.node.properties.get("resource_config"))
     account = account_of(ctx, ctx.node.properties.get("client_config") or {})
-    return {"ctx": ctx, "api": connect(service, account), "config": config, "inputs": inputs}
+    return {"ctx": ctx, "api": connect(service, account), "config": configuration(ctx, inputs), "inputs": inputs}

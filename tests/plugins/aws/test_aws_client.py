@@ -14,6 +14,9 @@ from groundplan_aws.failures import BusyError, Refusal, RefusedError, judge
 
 KEYS = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret-of-test", "region_name": "us-east-1"}
 DOWN = "http://127.0.0.1:1"
+ROLE = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
+<AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
+<Expiration>2100-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
 
 
 class Recorder(BaseHTTPRequestHandler):
@@ -24,8 +27,15 @@ class Recorder(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.seen.append(dict(self.headers))
+        asked = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if "Action=AssumeRole" in asked:
+            self.send(200, ROLE, {})
+            return
         status, code, headers = self.answer
         text = f"<Response><Errors><Error><Code>{code}</Code><Message>No.</Message></Error></Errors></Response>"
+        self.send(status, text, headers)
+
+    def send(self, status: int, text: str, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(text))}.items():
             self.send_header(name, value)
@@ -85,6 +95,15 @@ def test_a_free_home_heeds_the_environment(recorder: str, monkeypatch: pytest.Mo
     with pytest.raises(RefusedError):
         call("", sandboxed=False, keys={"region_name": "us-east-1"})
     assert "Credential=AKIAENVIRONMENT/" in Recorder.seen[0]["Authorization"]
+
+
+def test_a_role_is_assumed_with_the_given_keys(recorder: str) -> None:
+    with pytest.raises(RefusedError):
+        call(recorder, keys={**KEYS, "assume_role": "arn:aws:iam::123456789012:role/builder"})
+    assert [seen["Authorization"].split("Credential=")[1].split("/")[0] for seen in Recorder.seen] == [
+        "AKIATEST",
+        "ASIAROLE",
+    ]
 
 
 def test_a_sandbox_that_is_down_says_how_to_start_it() -> None:

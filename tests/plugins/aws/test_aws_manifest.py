@@ -1,0 +1,68 @@
+"""The manifest: every operation path leads to a function, and every type can stand in a blueprint."""
+
+from importlib import import_module
+from importlib.resources import files
+from typing import Any
+
+import pytest
+import yaml
+
+from groundplan.diagnostics.report import Report
+from groundplan.dsl.compile import compile as compile_blueprint
+from groundplan.dsl.folder import MemoryFolder, SourceFile
+from groundplan.dsl.imports import NoFetch, Text
+from groundplan.sdk.operation import traits
+from groundplan_aws.catalogue import RESOURCES
+
+TEXT = files("groundplan_aws").joinpath("plugin.yaml").read_text("utf-8")
+MANIFEST: dict[str, Any] = yaml.safe_load(TEXT)
+OPERATIONS: dict[str, str] = MANIFEST["groundplan"]["operations"]
+TYPES = [name for name in MANIFEST["node_types"] if not name.endswith("BaseType")]
+
+
+class Installed(NoFetch):
+    """The plugin, as if it were installed."""
+
+    def plugin(self, name: str, specifiers: str) -> Text | None:
+        return Text(name, TEXT)
+
+
+@pytest.mark.parametrize("place", sorted(set(OPERATIONS.values())))
+def test_functions_behind_paths_can_be_repeated(place: str) -> None:
+    module, name = place.split(":")
+    assert traits(getattr(import_module(module), name)).repeatable
+
+
+def test_every_row_has_a_type() -> None:
+    assert set(RESOURCES) <= set(TYPES)
+
+
+def test_types_map_paths_that_exist() -> None:
+    mapped = [
+        operation if isinstance(operation, str) else operation["implementation"]
+        for declared in MANIFEST["node_types"].values()
+        for interface in declared.get("interfaces", {}).values()
+        for operation in interface.values()
+    ]
+    assert mapped
+    assert {path.removeprefix("aws.") for path in mapped} <= set(OPERATIONS)
+
+
+@pytest.mark.parametrize("node_type", TYPES)
+def test_a_node_of_each_type_compiles(node_type: str) -> None:
+    blueprint = f"""
+tosca_definitions_version: cloudify_dsl_1_3
+imports: [cloudify/types/types.yaml, "plugin:cloudify-aws-plugin?version= >=2.5.6"]
+node_templates:
+  node:
+    type: {node_type}
+    properties:
+      client_config: {{region_name: us-west-1}}
+      resource_config: {{kwargs: {{Anything: 1}}}}
+    interfaces:
+      cloudify.interfaces.lifecycle:
+        stop: {{}}
+"""
+    report = Report()
+    main = SourceFile(MemoryFolder({"blueprint.yaml": blueprint.encode()}, ""), "blueprint.yaml")
+    assert compile_blueprint(main, Installed(), report) is not None, report.errors
