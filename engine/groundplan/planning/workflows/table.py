@@ -9,8 +9,10 @@ from groundplan.model.execution import Execution
 from groundplan.model.graph import TaskGraph
 from groundplan.model.values import Data, reveal
 from groundplan.planning.faults import PlanningError
+from groundplan.planning.lifecycle import LIFECYCLE, VALIDATION
 from groundplan.planning.selection import select
 from groundplan.planning.stages import Facts, Stages, Workflow
+from groundplan.planning.workflows.execute_operation import Order, execute_operation
 from groundplan.planning.workflows.install import install
 from groundplan.planning.workflows.uninstall import uninstall
 
@@ -41,10 +43,66 @@ def _uninstall(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
     return uninstall(
         facts.blueprint,
         facts.instances,
-        ignore_failure=bool(reveal(parameters.get("ignore_failure"))),
+        ignore_failure=_flag(parameters, "ignore_failure", default=False),
         selection=select(facts.blueprint, facts.instances, parameters),
         first=facts.first,
     )
+
+
+def _execute_operation(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+    return execute_operation(
+        facts.blueprint,
+        facts.instances,
+        str(reveal(parameters["operation"])),
+        arguments=parameters.get("operation_kwargs"),
+        allow_override=_flag(parameters, "allow_kwargs_override", default=False),
+        order=Order.DEPENDENCY if _flag(parameters, "run_by_dependency_order", default=False) else Order.NONE,
+        selection=select(facts.blueprint, facts.instances, parameters),
+        first=facts.first,
+    )
+
+
+def _one_operation(
+    operation: str,
+    *,
+    arguments: str = "",
+    order: Order = Order.DEPENDENCY,
+    ordered: bool = True,
+    on_relationships: str = "",
+    retries: int | None = None,
+) -> Stage:
+    """Return the stage of a workflow that stands for one operation.
+
+    Args:
+        arguments: name of the parameter that holds the operation's arguments.
+        order: taken when `run_by_dependency_order` holds.
+        ordered: the default of that parameter.
+    """
+
+    def plan(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+        return execute_operation(
+            facts.blueprint,
+            facts.instances,
+            operation,
+            arguments=parameters.get(arguments),
+            allow_override=True,
+            order=order if _flag(parameters, "run_by_dependency_order", default=ordered) else Order.NONE,
+            on_relationships=on_relationships,
+            retries=retries,
+            selection=select(facts.blueprint, facts.instances, parameters),
+            first=facts.first,
+        )
+
+    return plan
+
+
+def _flag(parameters: Mapping[str, Data], name: str, *, default: bool) -> bool:
+    value = reveal(parameters.get(name))
+    if value is None:
+        return default
+    if isinstance(value, bool):
+        return value
+    raise PlanningError("parameter-type", f"Parameter {name!r} is {value!r}; true or false is expected.", path=name)
 
 
 def _workflow(*stages: Stage) -> Workflow:
@@ -54,11 +112,28 @@ def _workflow(*stages: Stage) -> Workflow:
     return given
 
 
+_START: Final = f"{LIFECYCLE}.start"
+_STOP: Final = f"{LIFECYCLE}.stop"
+
 WORKFLOWS: Final[Mapping[str, Workflow]] = {
-    "cloudify.plugins.workflows.install": _workflow(_install),
-    "cloudify.plugins.workflows.uninstall": _workflow(_uninstall),
-    "cloudify.plugins.workflows.reinstall": _workflow(_uninstall, _install),
+    f"cloudify.plugins.workflows.{name}": workflow
+    for name, workflow in {
+        "install": _workflow(_install),
+        "uninstall": _workflow(_uninstall),
+        "reinstall": _workflow(_uninstall, _install),
+        "execute_operation": _workflow(_execute_operation),
+        "start": _workflow(_one_operation(_START, arguments="operation_parms")),
+        "stop": _workflow(_one_operation(_STOP, arguments="operation_parms", order=Order.REVERSE)),
+        "restart": _workflow(
+            _one_operation(_STOP, arguments="stop_parms", order=Order.REVERSE),
+            _one_operation(_START, arguments="start_parms"),
+        ),
+        "pull": _workflow(_one_operation(f"{LIFECYCLE}.pull", arguments="operation_parms")),
+        "check_status": _workflow(_one_operation(f"{VALIDATION}.check_status", ordered=False, retries=0)),
+        "check_drift": _workflow(_one_operation(f"{LIFECYCLE}.check_drift", on_relationships="check_drift")),
+    }.items()
 }
+"""What the operations note about an instance (its status, its drift) is the driver's to store (spec 5.7)."""
 
 
 def workflow_stages(blueprint: Blueprint, execution: Execution) -> Stages:

@@ -1,0 +1,150 @@
+"""Workflows as blueprints name them: their parameters, stages and filters (spec 4.4, 5.7)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from groundplan.model.blueprint import Blueprint, Workflow
+from groundplan.model.deployment import InstanceState, NodeInstance
+from groundplan.model.execution import Execution, ExecutionStatus
+from groundplan.model.graph import TaskGraph
+from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.values import Data, from_data
+from groundplan.planning.faults import PlanningError
+from groundplan.planning.stages import Facts
+from groundplan.planning.workflows.table import WORKFLOWS, workflow_stages
+
+from .builders import blueprint, instances_of, lifecycle, node, relationship, walk
+
+BOTH = lifecycle("start", "stop", "validation.check_status", "check_drift")
+
+
+def planned(
+    name: str, plan: Blueprint, instances: Sequence[NodeInstance] | None = None, **parameters: Data
+) -> list[TaskGraph]:
+    """All stages of a workflow, planned on instances that stay as they are."""
+    stages = WORKFLOWS[f"cloudify.plugins.workflows.{name}"](parameters)
+    facts = Facts(blueprint=plan, instances=instances or instances_of(plan))
+    graphs: list[TaskGraph] = []
+    while (graph := stages.next(facts)) is not None:
+        graphs.append(graph)
+        facts = replace(facts, stage=len(graphs), first=facts.first + len(graph.tasks))
+    return graphs
+
+
+def chain_of_three() -> Blueprint:
+    return blueprint(
+        node("db", operations=BOTH),
+        node("cache", relationship("depends_on", "db")),
+        node("web", relationship("depends_on", "cache"), operations=BOTH),
+    )
+
+
+def test_reinstall_is_uninstall_and_then_install() -> None:
+    plan = blueprint(node("db", operations=lifecycle("create", "delete")))
+    instances = [replace(item, state=InstanceState.STARTED) for item in instances_of(plan)]
+    uninstalled, installed = planned("reinstall", plan, instances)
+    assert [task.name for task in uninstalled.tasks] == ["delete", "deleted"]
+    assert (installed.first, installed.tasks[-1].name) == (2, "started")
+
+
+@pytest.mark.parametrize(
+    ("name", "waves"),
+    [
+        ("start", [[["db start"], ["web start"]]]),
+        ("stop", [[["web stop"], ["db stop"]]]),
+        ("restart", [[["web stop"], ["db stop"]], [["db start"], ["web start"]]]),
+        ("check_status", [[["db check_status", "web check_status"]]]),
+        ("check_drift", [[["db check_drift"], ["web check_drift"]]]),
+    ],
+)
+def test_workflows_of_one_operation_pass_over_nodes_without_it_and_keep_their_order(
+    name: str, waves: list[list[list[str]]]
+) -> None:
+    assert [walk(graph) for graph in planned(name, chain_of_three())] == waves
+
+
+def test_order_by_dependency_is_a_choice() -> None:
+    assert walk(planned("start", chain_of_three(), run_by_dependency_order=False)[0]) == [["db start", "web start"]]
+
+
+def test_states_are_not_touched() -> None:
+    assert {(task.before, task.after) for task in planned("start", chain_of_three())[0].tasks} == {(None, None)}
+
+
+def test_status_is_checked_once() -> None:
+    assert {task.retries for task in planned("check_status", chain_of_three())[0].tasks} == {0}
+
+
+def test_drift_of_relationships_is_checked_too() -> None:
+    plan = blueprint(node("db"), node("web", relationship("connected_to", "db", source="check_drift")))
+    assert walk(planned("check_drift", plan)[0]) == [["web check_drift"]]
+
+
+def test_any_operation_with_arguments() -> None:
+    (graph,) = planned(
+        "execute_operation",
+        chain_of_three(),
+        operation="cloudify.interfaces.lifecycle.start",
+        operation_kwargs={"a": 1},
+    )
+    assert [(task.name, task.arguments) for task in graph.tasks] == [("start", {"a": 1})] * 2
+
+
+def test_an_operation_that_no_node_has_does_nothing() -> None:
+    assert planned("execute_operation", chain_of_three(), operation="my.interface.nothing")[0].tasks == ()
+
+
+def test_arguments_may_not_replace_inputs_unless_allowed() -> None:
+    start = "cloudify.interfaces.lifecycle.start"
+    operations = {start: replace(BOTH[start], inputs={"a": from_data(1)})}
+    plan = blueprint(node("db", operations=operations))
+    with pytest.raises(PlanningError) as refused:
+        planned("execute_operation", plan, operation=start, operation_kwargs={"a": 2})
+    assert (refused.value.code, refused.value.path) == ("operation-arguments", "node_templates.db")
+    allowed = planned("execute_operation", plan, operation=start, operation_kwargs={"a": 2}, allow_kwargs_override=True)
+    assert len(allowed[0].tasks) == 1
+
+
+@pytest.mark.parametrize(
+    ("filters", "chosen"),
+    [
+        ({"node_ids": ["db"]}, ["db started"]),
+        ({"type_names": ["cloudify.nodes.Compute"]}, ["vm started"]),
+        ({"type_names": ["cloudify.nodes.Root"], "node_ids": []}, ["db started", "vm started"]),
+        ({"type_names": ["cloudify.nodes.Compute"], "node_ids": ["db"]}, []),
+        ({"node_instance_ids": ["vm_000002"]}, ["vm started"]),
+    ],
+)
+def test_filters_choose_what_matches_all_of_them(filters: dict[str, Data], chosen: list[str]) -> None:
+    plan = blueprint(node("db"), node("vm", host=True))
+    assert walk(planned("install", plan, **filters)[0]) == ([chosen] if chosen else [])
+
+
+def test_a_flag_is_true_or_false() -> None:
+    with pytest.raises(PlanningError, match="true or false is expected"):
+        planned("uninstall", chain_of_three(), ignore_failure="no")
+
+
+def test_workflows_are_found_by_what_the_blueprint_maps_them_to() -> None:
+    names = {"install": "cloudify.plugins.workflows.install", "mine": "my.module.workflow"}
+    workflows = {name: Workflow(name=name, plugin="p", operation=operation) for name, operation in names.items()}
+    plan = replace(blueprint(node("db")), workflows=workflows)
+    facts = Facts(blueprint=plan, instances=instances_of(plan))
+    assert workflow_stages(plan, execution("install")).next(facts) is not None
+    for name, code in (("mine", "unsupported-workflow"), ("instal", "unknown-workflow")):
+        with pytest.raises(PlanningError) as refused:
+            workflow_stages(plan, execution(name))
+        assert refused.value.code == code
+
+
+def execution(workflow: str) -> Execution:
+    return Execution(
+        id=ExecutionId("e1"),
+        deployment=DeploymentId("d1"),
+        workflow=workflow,
+        status=ExecutionStatus.PENDING,
+        created_at=datetime(2024, 1, 1, tzinfo=UTC),
+    )
