@@ -7,10 +7,11 @@ process. Exit codes: 0 done, 1 the world failed, 2 the caller must act.
 import importlib.util
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -22,31 +23,40 @@ from groundplan_sandbox.home import Home, current_home
 _NEEDED = ("moto", "asyncssh", "flask", "uvicorn")
 
 
-class WorldFailedError(click.ClickException):
-    """Something outside the command went wrong."""
-
-    exit_code = 1
+FAILED, CALLER = 1, 2
 
 
-class CallerMustActError(click.ClickException):
-    """Nothing changes until the caller does something."""
+class _Trouble(Exception):
+    """What a command has to say instead of doing its work. `fix`: what the caller may do about it."""
 
-    exit_code = 2
+    def __init__(self, message: str, code: int, fix: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.fix = fix
 
 
 @contextmanager
 def _plain_words() -> Iterator[None]:
-    """Turn what may go wrong with files and processes into one line and an exit code."""
+    """Turn what may go wrong with files and processes into words on standard error and an exit code."""
     try:
         yield
+    except _Trouble as trouble:
+        _fail(str(trouble), trouble.code, trouble.fix)
     except launch.LaunchError as error:
-        raise (WorldFailedError if error.exit_code == 1 else CallerMustActError)(str(error)) from error
+        _fail(str(error), error.exit_code)
     except ControlError as error:
-        raise WorldFailedError(str(error)) from error
+        _fail(str(error), FAILED)
     except DamagedBindingError as error:
-        raise CallerMustActError(str(error)) from error
+        _fail(str(error), CALLER)
     except OSError as error:
-        raise CallerMustActError(f"{error.filename or 'the sandbox'}: {error.strerror or error}") from error
+        _fail(f"{error.filename or 'the sandbox'}: {error.strerror or error}", CALLER)
+
+
+def _fail(message: str, code: int, fix: str = "") -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    if fix:
+        click.echo(f"  = fix: {fix}", err=True)
+    sys.exit(code)
 
 
 @click.group()
@@ -72,13 +82,14 @@ def sandbox() -> None:
 def up(foreground: bool, unconfined: bool, state_delay: float) -> None:
     """Start the sandbox and bind this home to it."""
     home = current_home()
-    _require_libraries()
     with _plain_words():
+        _require_libraries()
         if foreground:
             _serve_here(home, confined=not unconfined, delay=state_delay)
             return
         began = time.monotonic()
-        status = launch.start(home, delay=state_delay, confined=not unconfined)
+        running = is_running(home)
+        status = None if running else launch.start(home, delay=state_delay, confined=not unconfined)
         if status is None:
             _wait_for_the_other(home)
             click.echo(f"The sandbox of {home.root} is already up.")
@@ -95,9 +106,8 @@ def down() -> None:
         if not is_running(home):
             click.echo(f"The sandbox of {home.root} is down.")
             return
-        clean = launch.stop(home, launch.lock_owner(home))
-    if not clean:
-        raise WorldFailedError(f"the sandbox did not stop by itself and was killed; see {home.log}")
+        if not launch.stop(home, launch.lock_owner(home)):
+            raise _Trouble(f"the sandbox did not stop by itself and was killed; see {home.log}", FAILED)
     click.echo(f"The sandbox of {home.root} is down. What was created in it is gone; its credentials stay.")
 
 
@@ -135,7 +145,7 @@ def secrets() -> None:
         try:
             found = credentials.load_or_create(current_home())
         except credentials.UnreadableCredentialsError as error:
-            raise CallerMustActError(str(error)) from error
+            raise _Trouble(str(error), CALLER) from error
     click.echo(json.dumps(found.as_secrets(), indent=2))
 
 
@@ -145,7 +155,7 @@ def unbind() -> None:
     home = current_home()
     with _plain_words():
         if is_running(home):
-            raise CallerMustActError("the sandbox is up; stop it first: groundplan sandbox down")
+            raise _Trouble("the sandbox is up", CALLER, "stop it first: groundplan sandbox down")
         if not home.binding.exists():
             click.echo(f"{home.root} is not bound to a sandbox.")
             return
@@ -163,7 +173,7 @@ def _status(home: Home) -> dict[str, Any]:
 def _running_binding(home: Home) -> Binding:
     binding = read_binding(home)
     if binding is None or not is_running(home):
-        raise CallerMustActError("the sandbox of this home is down: groundplan sandbox up")
+        raise _Trouble("the sandbox of this home is down", CALLER, "start it: groundplan sandbox up")
     return binding
 
 
@@ -177,7 +187,7 @@ def _wait_for_the_other(home: Home) -> None:
         if time.monotonic() > deadline:
             break
         time.sleep(0.05)
-    raise WorldFailedError(f"another process began to start the sandbox and did not finish; see {home.log}")
+    raise _Trouble(f"another process began to start the sandbox and did not finish; see {home.log}", FAILED)
 
 
 def _serve_here(home: Home, *, confined: bool, delay: float) -> None:
@@ -188,7 +198,7 @@ def _serve_here(home: Home, *, confined: bool, delay: float) -> None:
     serve: Callable[..., int] = importlib.import_module("groundplan_sandbox.daemon").serve
     code = serve(home, delay=delay, confined=confined, report=lambda message: _report_here(home, message))
     if code:
-        raise SystemExit(code)
+        sys.exit(code)
 
 
 def _report_here(home: Home, message: dict[str, Any]) -> None:
@@ -198,7 +208,7 @@ def _report_here(home: Home, message: dict[str, Any]) -> None:
     elif "already" in message:
         click.echo(f"The sandbox of {home.root} is already up.")
     else:
-        click.echo(f"Error: {message['error']}", err=True)
+        click.echo(f"error: {message['error']}", err=True)
 
 
 def _show(status: dict[str, Any]) -> None:
@@ -217,4 +227,4 @@ def _show(status: dict[str, Any]) -> None:
 def _require_libraries() -> None:
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise CallerMustActError(f"the sandbox needs {', '.join(missing)}: pip install 'groundplan[sandbox]'")
+        raise _Trouble(f"the sandbox needs {', '.join(missing)}", CALLER, "pip install 'groundplan[sandbox]'")

@@ -56,7 +56,7 @@ class Home:
 def current_home() -> Home:
     """The home of this process: GROUNDPLAN_HOME, else the platform's data folder."""
     named = os.environ.get("GROUNDPLAN_HOME")
-    return Home(root=Path(named).absolute() if named else platformdirs.user_data_path("groundplan"))
+    return Home(root=Path(named).expanduser().absolute() if named else platformdirs.user_data_path("groundplan"))
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -23,7 +23,7 @@ from click.testing import CliRunner
 
 from groundplan_sandbox.commands import sandbox
 
-COMMAND = [sys.executable, "-P", "-c", "from groundplan_sandbox.commands import sandbox; sandbox()"]
+COMMAND = [sys.executable, "-P", "-m", "groundplan.cli.main", "sandbox"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,8 @@ class Bench:
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {"GROUNDPLAN_HOME": str(self.home)}
+        # A caller whose own AWS settings are broken, and must not matter.
+        return os.environ | {"GROUNDPLAN_HOME": str(self.home), "AWS_PROFILE": "nobody", "AWS_CONFIG_FILE": __file__}
 
 
 @pytest.fixture
@@ -124,13 +125,21 @@ def test_what_holds_secrets_is_readable_by_its_owner_only(shared: Bench) -> None
     assert {(shared.home / name).stat().st_mode & 0o777 for name in private} == {0o600}
 
 
+def test_orders_are_taken_from_whoever_can_read_the_binding_only(shared: Bench) -> None:
+    control = shared.binding()["control"]
+    with socket.create_connection(("127.0.0.1", control["port"]), timeout=10) as connection:
+        connection.sendall(json.dumps({"token": control["token"][:-1], "order": "reset"}).encode() + b"\n")
+        assert connection.makefile("rb").read() == b""
+
+
 def test_down_leaves_no_process_and_no_port_and_the_home_stays_bound(running: Bench) -> None:
     bound = running.binding()
     running.ok("down")
     assert not exists(bound["pid"])
     assert not answers(bound["aws"]["endpoint_url"])
-    assert (running.home / "sandbox.json").exists()
     assert running.status() == {"running": False, "bound": True, "home": str(running.home)}
+    running.ok("unbind")
+    assert running.status()["bound"] is False
 
 
 def test_credentials_and_port_outlive_down(running: Bench) -> None:
@@ -148,12 +157,10 @@ def test_a_killed_sandbox_is_down_and_comes_up_again(running: Bench) -> None:
     assert running.binding()["pid"] != pid
 
 
-def test_unbind_waits_for_down(running: Bench) -> None:
-    refused = running.run("unbind")
+def test_a_running_sandbox_is_not_unbound(shared: Bench) -> None:
+    refused = shared.run("unbind")
     assert (refused.returncode, "groundplan sandbox down" in refused.stderr) == (2, True)
-    running.ok("down")
-    running.ok("unbind")
-    assert not (running.home / "sandbox.json").exists()
+    assert shared.status()["bound"]
 
 
 def test_two_ups_at_once_make_one_sandbox(bench: Bench) -> None:
