@@ -17,9 +17,8 @@ import yaml
 from groundplan_sandbox.kubernetes.api import Options
 from groundplan_sandbox.kubernetes.authentication import User
 from groundplan_sandbox.kubernetes.kinds import Kind, kind_at
-from groundplan_sandbox.kubernetes.status import bad_request, unsupported_media_type
-
-_JSON_BODIES = ("application/json", "application/yaml")
+from groundplan_sandbox.kubernetes.protobuf import decode
+from groundplan_sandbox.kubernetes.status import bad_request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +58,9 @@ class Request:
         return int(text) if text else default
 
     def document(self) -> Any:
-        """The body's JSON or YAML value. Raises ApiError 400 when it is neither, 415 for protobuf."""
-        if "protobuf" in self.media_type:
-            raise unsupported_media_type(_JSON_BODIES)
+        """The body's JSON, YAML or protobuf value. Raises ApiError 400 when it is none, 415 as `protobuf` says."""
+        if self.media_type == "application/vnd.kubernetes.protobuf":
+            return decode(self.body)
         try:
             return json.loads(self.body)
         except ValueError as error:

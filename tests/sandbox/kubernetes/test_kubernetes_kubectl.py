@@ -75,3 +75,30 @@ def test_a_mistake_is_reported(kubectl, manifest):
     wrong = manifest.replace('"matchLabels": {"app": "web"}', '"matchLabels": {"app": "other"}')
     refused = kubectl("apply", "-f", "-", stdin=wrong, check=False)
     assert "`selector` does not match template `labels`" in refused.stderr
+
+
+def test_the_generators_send_typed_objects(kubectl):
+    """These commands send protobuf, where apply and get speak JSON."""
+    kubectl("create", "configmap", "settings", "--from-literal=host=db")
+    kubectl("create", "secret", "generic", "login", "--from-literal=password=p\u00e4ss")
+    kubectl("create", "serviceaccount", "robot")
+    kubectl("create", "deployment", "web", "--image=nginx", "--replicas=2", "--port=80")
+    kubectl("create", "service", "clusterip", "web", "--tcp=80:http")
+    kubectl("create", "role", "reader", "--verb=get", "--resource=pods")
+    kubectl("create", "rolebinding", "reader", "--role=reader", "--user=ann")
+    kubectl("create", "job", "once", "--image=busybox", "--", "true")
+    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
+    kubectl("wait", "--for=condition=Complete", "job/once", "--timeout=15s")
+    items = json.loads(kubectl("get", "configmap/settings", "secret/login", "service/web", "-o", "json").stdout)[
+        "items"
+    ]
+    assert items[0]["data"] == {"host": "db"}
+    assert items[1]["data"] == {"password": "cMOkc3M="}
+    assert items[2]["spec"]["ports"][0]["targetPort"] == "http"
+
+
+def test_questions_of_access(kubectl):
+    assert kubectl("auth", "can-i", "delete", "nodes").stdout.strip() == "yes"
+    assert "admin" in kubectl("auth", "whoami").stdout
+    kubectl("create", "serviceaccount", "robot")
+    assert kubectl("create", "token", "robot").stdout.strip()
