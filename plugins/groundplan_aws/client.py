@@ -218,11 +218,16 @@ def _make(service: str, account: Account) -> Any:
             region_name=account.region,
             api_version=account.api_version,
             endpoint_url=account.endpoint_url,
-            verify=account.ca_file,
+            verify=_authorities(account),
             config=_config(account),
         )
     except (BotoCoreError, TypeError, ValueError) as error:
         raise NonRecoverableError(f"cannot make a client for {service}: {error}") from error
+
+
+def _authorities(account: Account) -> str | bool | None:
+    """The CA file, or whether to check at all: None lets botocore read the environment, as a free home may."""
+    return account.ca_file or (True if account.isolated else None)
 
 
 def _config(account: Account) -> Config:
@@ -275,7 +280,7 @@ def _assume(made: boto3.Session, account: Account) -> boto3.Session:
             service,
             region_name=account.region,
             endpoint_url=account.endpoint_url,
-            verify=account.ca_file,
+            verify=_authorities(account),
             config=_config(account),
             **keys,
         )

@@ -16,7 +16,7 @@ from groundplan_aws.failures import RefusedError
 from groundplan_aws.resource import first
 from groundplan_aws.tagging import OWNER_KEY, owner, specifications, token
 from groundplan_aws.target import Target, configuration, merged, on_target, plain
-from groundplan_aws.waiting import wait, wait_until_gone
+from groundplan_aws.waiting import wait, wait_until_gone, wait_until_seen
 
 _ONE_BY_ONE: Final = "Attribute"
 """A modify call that names its attribute in this parameter is one call; the others take one attribute each."""
@@ -111,8 +111,10 @@ def existing(target: Target) -> dict[str, Any]:
     if target.id is None:
         raise NonRecoverableError(f"{target} has no id: give resource_id, or create it first")
     description = target.describe(target.id)
-    if description is None or not target.lives(description):
+    if description is None:
         raise NonRecoverableError(f"{target} does not exist")
+    if not target.lives(description):
+        raise NonRecoverableError(f"{target} is {target.state_of(description)}")
     return description
 
 
@@ -145,6 +147,8 @@ def settle(target: Target, identifier: str) -> None:
     if description is None or not target.works(description):
         if target.resource.ready:
             wait(target, target.resource.ready, identifier)
+        else:
+            wait_until_seen(target, identifier)
         description = existing(target)
     note(target, description)
     modify_attributes(target, target.inputs.get(f"{target.resource.modify}_args") or {})

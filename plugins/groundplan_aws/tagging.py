@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
+from groundplan.sdk.errors import NonRecoverableError
 
 OWNER_KEY: Final = "groundplan:instance"
 """Key of the tag that names the node instance: `DEPLOYMENT/INSTANCE`."""
@@ -55,7 +56,10 @@ def _pairs(written: Any) -> dict[str, str]:
     """Read the property `Tags`: a list of Key/Value, or a dictionary."""
     if isinstance(written, dict):
         return {str(key): _text(value) for key, value in written.items()}
-    return {str(tag["Key"]): _text(tag.get("Value", "")) for tag in written or ()}
+    pairs = list(written or ())
+    if not all(isinstance(tag, dict) and "Key" in tag for tag in pairs):
+        raise NonRecoverableError("Tags must be a list of Key and Value, or a dictionary")
+    return {str(tag["Key"]): _text(tag.get("Value", "")) for tag in pairs}
 
 
 def _text(value: Any) -> str:

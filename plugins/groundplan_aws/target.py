@@ -6,7 +6,6 @@ It reads and looks up; what is done to AWS is written in `lifecycle` and in the 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import wraps
 from typing import Any
 
 from groundplan.model.values import Data
@@ -155,24 +154,28 @@ def plain(description: Any) -> Data:
 def on_target(function: Callable[[Target], Data]) -> OperationFunction:
     """Make an operation of a function that works on a target."""
 
-    @operation()
-    @wraps(function)
     def run(ctx: OperationContext, /, **inputs: Any) -> Data:
         resource = resource_of(ctx.node)
         return function(Target(resource=resource, **_common(ctx, inputs, resource.service)))
 
-    return run
+    return _marked(run, function)
 
 
 def on_subject(function: Callable[[Subject], Data]) -> OperationFunction:
     """Make an operation of a function for a node without an id of its own in EC2."""
 
-    @operation()
-    @wraps(function)
     def run(ctx: OperationContext, /, **inputs: Any) -> Data:
         return function(Subject(**_common(ctx, inputs, "ec2")))
 
-    return run
+    return _marked(run, function)
+
+
+def _marked(run: OperationFunction, function: Callable[..., Data]) -> OperationFunction:
+    """Mark `run` as an operation that goes by the function's name and has its own signature."""
+    for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(run, name, getattr(function, name))
+    marked: OperationFunction = operation()(run)
+    return marked
 
 
 def _common(ctx: OperationContext, inputs: Mapping[str, Any], service: str) -> dict[str, Any]:

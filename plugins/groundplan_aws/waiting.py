@@ -3,7 +3,8 @@
 Looks come quickly at first and slow down to the pace that AWS advises: a rehearsal is quick, an account is not worn.
 """
 
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_aws.client import Progress
@@ -16,6 +17,10 @@ _GROWTH: Final = 1.6
 _RESERVE: Final = 0.8
 """The share of the attempt's time that waiting may take; the rest is for recording what came of it."""
 
+_SIGHT_DELAY: Final = 5.0
+_SIGHT_PATIENCE: Final = 60.0
+"""Seconds until a new resource is seen by all of AWS (EC2 API reference, "Eventual consistency")."""
+
 
 def wait(target: Target, waiter: str, identifier: str) -> None:
     """Return when the waiter's state is reached.
@@ -25,25 +30,39 @@ def wait(target: Target, waiter: str, identifier: str) -> None:
         NonRecoverableError: the resource came to a state from which it cannot be reached.
     """
     waiting = target.api.waiter(waiter)
-    slowest = min(waiting.delay, _SANDBOX_PAUSE) if target.ctx.plugin.sandboxed else waiting.delay
-    patience = min(waiting.patience, target.ctx.operation.timeout * _RESERVE)
-    parameters: dict[str, Any] = {target.resource.ids: target.shaped(identifier)}
+    parameters = {target.resource.ids: target.shaped(identifier)}
+    progress = _poll(target, identifier, lambda: waiting.look(**parameters), waiting.delay, waiting.patience)
+    if progress is Progress.FAILED:
+        raise NonRecoverableError(f"{target} is {_state(target, identifier)} and will not come to {waiter}")
+
+
+def wait_until_seen(target: Target, identifier: str) -> None:
+    """Return when AWS can describe what it made. Raises `RecoverableError` when it cannot in time."""
+
+    def look() -> Progress:
+        return Progress.PENDING if target.describe(identifier) is None else Progress.REACHED
+
+    _poll(target, identifier, look, _SIGHT_DELAY, _SIGHT_PATIENCE)
+
+
+def wait_until_gone(target: Target, waiter: str, identifier: str) -> None:
+    """Return when the resource is gone, by the waiter or because AWS knows nothing of it any more."""
+    if target.describe(identifier) is not None:
+        wait(target, waiter, identifier)
+
+
+def _poll(target: Target, identifier: str, look: Callable[[], Progress], delay: float, patience: float) -> Progress:
+    """Look until something else than pending is seen, at most `delay` seconds apart, for at most `patience` seconds."""
+    slowest = min(delay, _SANDBOX_PAUSE) if target.ctx.plugin.sandboxed else delay
+    patience = min(patience, target.ctx.operation.timeout * _RESERVE)
     waited, pause = 0.0, _FIRST_PAUSE
-    while (progress := waiting.look(**parameters)) is Progress.PENDING:
+    while (progress := look()) is Progress.PENDING:
         if waited >= patience:
             raise RecoverableError(f"{target}: still {_state(target, identifier)} after {waited:.0f} s")
         target.ctx.sleep(pause)
         waited += pause
         pause = min(pause * _GROWTH, slowest)
-    if progress is Progress.FAILED:
-        raise NonRecoverableError(f"{target} is {_state(target, identifier)} and will not come to {waiter}")
-
-
-def wait_until_gone(target: Target, waiter: str, identifier: str) -> None:
-    """Return when the resource is gone, by the waiter or because AWS knows nothing of it any more."""
-    if target.describe(identifier) is None:
-        return
-    wait(target, waiter, identifier)
+    return progress
 
 
 def _state(target: Target, identifier: str) -> str:
@@ -51,7 +70,6 @@ def _state(target: Target, identifier: str) -> str:
     description = target.describe(identifier)
     if description is None:
         return "absent"
-    resource = target.resource
     state = target.state_of(description) or "there"
-    reason = first(description, resource.reason) if resource.reason else None
+    reason = first(description, target.resource.reason) if target.resource.reason else None
     return f"{state} ({reason})" if reason else state
