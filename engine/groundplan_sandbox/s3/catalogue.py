@@ -14,7 +14,7 @@ import os
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -28,11 +28,11 @@ HIDDEN = ".groundplan-s3"
 Record = TypeVar("Record", bound=msgspec.Struct)
 
 
-class StoreInUseError(Exception):
+class StoreInUseError(OSError):
     """Another server works on the same data folder."""
 
 
-class StoreDamagedError(Exception):
+class StoreDamagedError(OSError):
     """A record on disk cannot be read; the message names its file."""
 
 
@@ -84,27 +84,22 @@ class Catalogue:
     """
 
     def __init__(self, data: Path) -> None:
-        data.mkdir(parents=True, exist_ok=True)
-        self._root = Folder(data / HIDDEN)
-        self._claim = lock(self._root)
-        self._buckets_folder = Folder(data / HIDDEN / "buckets")
-        self._objects_folder = Folder(data / HIDDEN / "objects")
-        self.uploads_folder = Folder(data / HIDDEN / "uploads")
-        self._blobs = Folder(data / HIDDEN / "blobs")
         self.lock = threading.RLock()
         self._buckets: dict[str, Bucket] = {}
         self.uploads: dict[str, Upload] = {}
-        try:
+        with ExitStack() as opened:
+            enter = opened.enter_context
+            root = enter(enter(Folder.at(data)).inside(HIDDEN))
+            enter(claimed(root, data))
+            self._buckets_folder = enter(root.inside("buckets"))
+            self._objects_folder = enter(root.inside("objects"))
+            self.uploads_folder = enter(root.inside("uploads"))
+            self._blobs = enter(root.inside("blobs"))
             self._load()
-        except BaseException:
-            self.close()
-            raise
+            self._opened = opened.pop_all()
 
     def close(self) -> None:
-        for folder in (self._blobs, self.uploads_folder, self._objects_folder, self._buckets_folder):
-            folder.close()
-        self._claim.close()
-        self._root.close()
+        self._opened.close()
 
     # Buckets
 
@@ -277,12 +272,12 @@ def records(folder: Folder, kind: type[Record], dots: int | None = None) -> Iter
             raise StoreDamagedError(f"{folder.path / name} cannot be read: {error}") from error
 
 
-def lock(folder: Folder) -> BinaryIO:
-    """Claims the data folder for this server until the returned file is closed."""
-    claim = os.fdopen(folder.claim("lock"), "wb")
-    try:
-        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        claim.close()
-        raise StoreInUseError(f"another server works on {folder.path.parent}") from error
-    return claim
+@contextmanager
+def claimed(folder: Folder, data: Path) -> Iterator[None]:
+    """Claims the data folder for this server until the block is left."""
+    with os.fdopen(folder.claim("lock"), "wb") as claim:
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StoreInUseError(f"another server works on {data}") from error
+        yield

@@ -11,26 +11,42 @@ import os
 import re
 import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 NAME = re.compile(r"[0-9a-z][0-9a-z.-]*")
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 FRESH = "new-"
 """Prefix of files not yet committed; left-overs of a dead process are removed when the folder is opened."""
 
 
 class Folder:
-    """Files below `path`; OSError when the path is a link or not a folder, or when a file is a link or not regular."""
+    """The files of one folder, held by its descriptor; OSError when one of them is a link or not regular."""
 
-    def __init__(self, path: Path) -> None:
-        path.mkdir(mode=0o700, exist_ok=True)
+    def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        self._descriptor = descriptor
         for name in self.names():
             if name.startswith(FRESH):
                 self.remove(name)
 
-    def close(self) -> None:
+    @classmethod
+    def at(cls, path: Path) -> Folder:
+        """A folder whose path is trusted; made if need be."""
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path, os.open(path, FOLDER))
+
+    def inside(self, name: str) -> Folder:
+        """A folder in this one, made if need be; OSError when there is a link or a file of that name."""
+        with suppress(FileExistsError):
+            os.mkdir(name, mode=0o700, dir_fd=self._descriptor)
+        return Folder(self.path / name, os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=self._descriptor))
+
+    def __enter__(self) -> Folder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self._descriptor)
 
     def names(self) -> list[str]:
@@ -67,10 +83,8 @@ class Folder:
         self.keep(fresh, name)
 
     def remove(self, name: str) -> None:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._descriptor)
-        except FileNotFoundError:
-            return
 
     def _open(self, name: str, flags: int) -> int:
         if not NAME.fullmatch(name):

@@ -150,6 +150,16 @@ def test_a_link_in_the_data_folder_leads_nowhere(started, boto_for, refused, tmp
         s3.get_object(Bucket="kept", Key="k")
 
 
+@pytest.mark.parametrize("linked", [".groundplan-s3", ".groundplan-s3/blobs", ".groundplan-s3/lock"])
+def test_a_data_folder_with_links_in_it_is_not_served(started, tmp_path, linked):
+    started().stop()
+    place, elsewhere = tmp_path / "data" / linked, tmp_path / "elsewhere"
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    with pytest.raises(OSError):
+        started()
+
+
 def test_signature_version_2_is_refused_with_a_hint(sandbox_sender):
     answer = sandbox_sender.plain("GET", "/b", headers={"Authorization": "AWS admin:c2lnbmF0dXJl"})
     assert (answer.status, answer.code) == (400, "InvalidRequest")
