@@ -1,0 +1,2 @@
+#!/bin/bash -e
+sudo systemctl start docker

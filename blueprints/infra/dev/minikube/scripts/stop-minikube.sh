@@ -1,0 +1,2 @@
+#!/bin/bash -e
+sudo su - docker -c 'minikube stop'

@@ -1,0 +1,2 @@
+#!/bin/bash -e
+sudo yum -y install postgresql-server
