@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +41,9 @@ from groundplan_sandbox.home import Home
 from groundplan_sandbox.machines.host import MachineHost
 
 log = logging.getLogger(__name__)
+
+HOME_CHECK = 2.0
+"""Seconds between looks whether the home is still there."""
 
 
 class Sandbox:
@@ -89,8 +92,10 @@ class Sandbox:
         return {"machines_ended": machines}
 
     def close(self) -> None:
-        """Take everything down; sandbox.json stays, with the addresses gone."""
+        """Take everything down; sandbox.json stays as it is."""
         self._control.close()
+        with self._writing:
+            self._binding = None
         self._aws.stop()
         self._machines.close()
         shutil.rmtree(self._home.machines, ignore_errors=True)
@@ -133,31 +138,52 @@ def serve(home: Home, *, delay: float, confined: bool, report: Callable[[dict[st
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
     # The kernel drops the lock when the process has ended, so whoever sees it free knows that nothing of ours runs.
-    return _serve_locked(home, delay, confined, report, orders)
+    sandbox, code = _build(home, delay, confined, report)
+    if sandbox is not None:
+        try:
+            _wait_for_the_end(home, lock, orders)
+        finally:
+            sandbox.close()
+    return code
 
 
-def _serve_locked(
-    home: Home, delay: float, confined: bool, report: Callable[[dict[str, Any]], None], orders: "SimpleQueue[int]"
-) -> int:
+def _build(
+    home: Home, delay: float, confined: bool, report: Callable[[dict[str, Any]], None]
+) -> tuple[Sandbox | None, int]:
     # asyncssh logs the commands of a session, and a blueprint's commands carry its secrets.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     try:
         sandbox = Sandbox(home, delay=delay, confinement=Confinement.NAMESPACES if confined else Confinement.NONE)
     except UnreadableCredentialsError as error:
         report({"error": str(error), "exit_code": 2})
-        return 2
+        return None, 2
     except OSError as error:
         log.exception("the sandbox does not start")
         # A file of the home is the caller's to mend; a port or a process is not.
         code = 2 if str(error.filename or "").startswith(str(home.root)) else 1
         report({"error": f"{error.filename or 'the sandbox'}: {error.strerror or error}", "exit_code": code})
-        return code
+        return None, code
     report({"ready": sandbox.status()})
+    return sandbox, 0
+
+
+def _wait_for_the_end(home: Home, lock: int, orders: "SimpleQueue[int]") -> None:
+    """Until a signal comes, or the home is gone: then no command could reach this process any more."""
+    while True:
+        try:
+            log.info("stopping on signal %s", orders.get(timeout=HOME_CHECK))
+            return
+        except Empty:
+            if not _is_file(home.lock, lock):
+                log.warning("%s is gone", home.root)
+                return
+
+
+def _is_file(path: Path, descriptor: int) -> bool:
     try:
-        log.info("stopping on signal %s", orders.get())
-    finally:
-        sandbox.close()
-    return 0
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _previous(home: Home) -> Binding | None:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -161,6 +162,12 @@ def test_a_running_sandbox_is_not_unbound(shared: Bench) -> None:
     refused = shared.run("unbind")
     assert (refused.returncode, "groundplan sandbox down" in refused.stderr) == (2, True)
     assert shared.status()["bound"]
+
+
+def test_a_sandbox_whose_home_is_deleted_ends_by_itself(running: Bench) -> None:
+    bound = running.binding()
+    shutil.rmtree(running.home)
+    eventually(lambda: not exists(bound["pid"]))
 
 
 def test_two_ups_at_once_make_one_sandbox(bench: Bench) -> None:
