@@ -22,6 +22,7 @@ from groundplan_sandbox.kubernetes.apply import (
     read_ownership,
     with_ownership,
 )
+from groundplan_sandbox.kubernetes.decoding import decode_object
 from groundplan_sandbox.kubernetes.defaults import apply_defaults, first_status
 from groundplan_sandbox.kubernetes.kinds import NAMESPACE, POD, Kind, Object
 from groundplan_sandbox.kubernetes.metadata import is_deleting, owners_of, random_suffix, timestamp
@@ -40,6 +41,15 @@ from groundplan_sandbox.kubernetes.validation import validate
 FOREGROUND = "foregroundDeletion"
 _KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 _KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+
+
+class FieldValidation(StrEnum):
+    """What to do about fields that a kind does not have. TRUSTED skips the check: for the server's own writes."""
+
+    STRICT = "Strict"
+    WARN = "Warn"
+    IGNORE = "Ignore"
+    TRUSTED = "Trusted"
 
 
 class Patch(StrEnum):
@@ -67,6 +77,8 @@ class Options:
     grace: int | None = None
     uid: str | None = None
     revision: str | None = None
+    field_validation: FieldValidation = FieldValidation.TRUSTED
+    warn: Callable[[str], None] = lambda _text: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +96,7 @@ class Api:
 
     def create(self, kind: Kind, namespace: str, body: Object, options: Options) -> Object:
         """Raises ApiError 400, 403, 404 (namespace), 409 AlreadyExists, 422."""
-        item = self._new(kind, namespace, body)
+        item = self._new(kind, namespace, _decoded(kind, _checked(kind, namespace, None, body), options))
         self._require_namespace(kind, item)
         if self.store.get(kind, namespace, name_of(item)) is not None:
             raise already_exists(kind, name_of(item))
@@ -96,7 +108,7 @@ class Api:
     def replace(self, kind: Kind, namespace: str, name: str, body: Object, options: Options) -> Object:
         """Raises ApiError 404, 409 Conflict when `body` carries another resourceVersion, 422."""
         old = self.get(kind, namespace, name)
-        return self._write(kind, old, _checked(kind, namespace, name, body), options)
+        return self._write(kind, old, _decoded(kind, _checked(kind, namespace, name, body), options), options)
 
     def patch(self, kind: Kind, namespace: str, name: str, patch: Patch, body: Any, options: Options) -> Object:
         """Raises ApiError 400, 404 (apply creates instead), 409 (stale, or owned by another manager), 422."""
@@ -105,7 +117,8 @@ class Api:
         old = self.get(kind, namespace, name)
         change = {Patch.JSON: patches.json_patch, Patch.MERGE: patches.merge_patch}
         patched = change.get(patch, patches.strategic_merge_patch)(old, body)
-        return self._write(kind, old, _checked(kind, namespace, name, _without_nulls(patched)), options)
+        fresh = _checked(kind, namespace, name, _without_nulls(patched))
+        return self._write(kind, old, _decoded(kind, fresh, options), options)
 
     def modify(self, kind: Kind, item: Object, edit: Callable[[Object], None], options: Options) -> Object:
         """Change the stored state of `item` by `edit`, which gets a copy. Raises ApiError 404 when it is gone."""
@@ -221,6 +234,7 @@ class Api:
 
     def _apply(self, kind: Kind, namespace: str, name: str, body: Any, options: Options) -> Object:
         config = _without_nulls(_checked(kind, namespace, name, body))
+        _refuse_unknown(kind, config)
         if config["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
         if kind.has_status and options.subresource != "status":
@@ -265,6 +279,31 @@ def _checked(kind: Kind, namespace: str, name: str | None, body: Any) -> Object:
     return {"apiVersion": kind.api_version, "kind": kind.kind, **body, "metadata": metadata}
 
 
+def _decoded(kind: Kind, body: Object, options: Options) -> Object:
+    """The body without unknown fields. Raises ApiError 400 for wrong types, and for such fields when Strict."""
+    if options.field_validation is FieldValidation.TRUSTED:
+        return body
+    decoded = decode_object(kind, body)
+    faults = [f'unknown field "{path}"' for path in decoded.unknown]
+    if faults and options.field_validation is FieldValidation.STRICT:
+        about = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
+        raise bad_request(f"{about}: strict decoding error: {', '.join(faults)}")
+    if options.field_validation is FieldValidation.WARN:
+        for fault in faults:
+            options.warn(fault)
+    return decoded.object
+
+
+def _refuse_unknown(kind: Kind, config: Object) -> None:
+    """Server-side apply has no use for a field that nobody could own. Code and words are the real server's."""
+    unknown = decode_object(kind, config).unknown
+    if unknown:
+        metadata = config["metadata"]
+        what = f"{metadata.get('namespace', '')}/{metadata['name']}; {kind.api_version}, Kind={kind.kind}"
+        message = f"failed to create typed patch object ({what}): .{unknown[0]}: field not declared in schema"
+        raise ApiError(500, "", message)
+
+
 def _tidy(item: Object) -> Object:
     """Metadata without empty lists and maps, which the API never shows."""
     return item | {"metadata": {key: value for key, value in item["metadata"].items() if value not in ([], {})}}
@@ -307,6 +346,3 @@ def _marked(kind: Kind, item: Object, finalizers: list[str], grace: int) -> Obje
         metadata["generation"] += 1
     marked = item | {"metadata": metadata}
     return marked | ({"status": item["status"] | {"phase": "Terminating"}} if kind is NAMESPACE else {})
-
-
-__all__ = ["FOREGROUND", "Api", "ApiError", "Options", "Patch"]

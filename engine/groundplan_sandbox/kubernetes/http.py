@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
@@ -58,7 +58,7 @@ class Application:
             request = await self._read(scope, receive)
             answer = self._routes.answer(request)
             if isinstance(answer, Reply):
-                await writer.reply(answer)
+                await writer.reply(answer, request.warnings)
             else:
                 await writer.stream(answer, receive)
         except ApiError as error:
@@ -113,12 +113,13 @@ class _Writer:
     async def _write(self, body: bytes, *, more: bool) -> None:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
-    async def reply(self, reply: Reply) -> None:
+    async def reply(self, reply: Reply, warnings: Sequence[str] = ()) -> None:
         if self._started:
             await self._write(b"", more=False)
             return
         body = _encode(reply.body)
-        await self._start(reply.code, reply.media_type, (b"content-length", str(len(body)).encode()))
+        length = (b"content-length", str(len(body)).encode())
+        await self._start(reply.code, reply.media_type, length, *map(_warning, warnings))
         await self._write(body, more=False)
 
     async def stream(self, events: AsyncIterator[Object], receive: ASGIReceiveCallable) -> None:
@@ -143,6 +144,12 @@ class _Writer:
 async def _disconnected(receive: ASGIReceiveCallable) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _warning(text: str) -> tuple[bytes, bytes]:
+    """A warning header as RFC 7234 (5.5) and Kubernetes write it."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return b"warning", f'299 - "{quoted}"'.encode("ascii", "replace")
 
 
 def _encode(body: Any) -> bytes:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 import yaml
 
-from groundplan_sandbox.kubernetes.api import Options
+from groundplan_sandbox.kubernetes.api import FieldValidation, Options
 from groundplan_sandbox.kubernetes.authentication import User
 from groundplan_sandbox.kubernetes.kinds import Kind, kind_at
 from groundplan_sandbox.kubernetes.protobuf import decode
@@ -39,6 +39,7 @@ class Request:
     headers: Mapping[str, str]
     body: bytes
     user: User
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def media_type(self) -> str:
@@ -74,15 +75,20 @@ class Request:
             raise bad_request("error decoding YAML") from error
 
     def options(self, subresource: str = "") -> Options:
-        """The write options that the query carries. Raises ApiError 400 for a dryRun that is not All."""
+        """The write options that the query carries. Raises ApiError 400 for a value it may not have."""
         if self.query.get("dryRun", "All") != "All":
             raise bad_request(f"Invalid value: {self.query['dryRun']!r}: dryRun must be All")
+        wanted = self.query.get("fieldValidation") or FieldValidation.WARN
+        if wanted not in (FieldValidation.STRICT, FieldValidation.WARN, FieldValidation.IGNORE):
+            raise bad_request(f"Invalid value: {wanted!r}: fieldValidation must be Ignore, Warn or Strict")
         agent = self.headers.get("user-agent", "unknown").partition("/")[0]
         return Options(
             manager=self.query.get("fieldManager") or agent,
             subresource=subresource,
             dry_run="dryRun" in self.query,
             force=self.flag("force"),
+            field_validation=FieldValidation(wanted),
+            warn=self.warnings.append,
         )
 
 

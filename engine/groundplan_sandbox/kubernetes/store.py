@@ -102,11 +102,6 @@ class Store:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def forget_history(self) -> None:
-        """Drop the history, as a compaction does: watches from an older revision are told that it expired."""
-        self._history.clear()
-        self._oldest = self.revision
-
     def save(self, path: Path) -> None:
         """Write everything to `path`, atomically and readable by the owner alone (it holds Secrets)."""
         document = {"revision": self.revision, "objects": [item for _, item in self.everything()]}

@@ -102,3 +102,15 @@ def test_questions_of_access(kubectl):
     assert "admin" in kubectl("auth", "whoami").stdout
     kubectl("create", "serviceaccount", "robot")
     assert kubectl("create", "token", "robot").stdout.strip()
+
+
+def test_a_misspelt_field_is_reported(kubectl, deployment):
+    body = deployment()
+    body["spec"]["replcas"] = 3
+    refused = kubectl("apply", "-f", "-", stdin=json.dumps(body), check=False)
+    assert 'strict decoding error: unknown field "spec.replcas"' in refused.stderr
+    warned = kubectl("apply", "--validate=warn", "-f", "-", stdin=json.dumps(body))
+    assert 'Warning: unknown field "spec.replcas"' in warned.stderr
+    refused = kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(body), check=False)
+    assert refused.returncode != 0
+    assert "spec.replcas" in refused.stderr

@@ -202,3 +202,16 @@ def test_replicas_scale_by_the_subresource(apps, namespace, deployment, eventual
     scale = apps.patch_namespaced_deployment_scale("web", namespace, {"spec": {"replicas": 3}})
     assert scale.spec.replicas == 3
     eventually(lambda: apps.read_namespaced_deployment_scale("web", namespace).status.replicas == 3)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [("replicas", "two"), ("selector", []), ("template", "x"), ("paused", 1), ("minReadySeconds", True)],
+)
+def test_a_value_of_the_wrong_type_is_refused(raw, namespace, deployment, path, value):
+    body = deployment()
+    body["spec"][path] = value
+    call = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+    status = refusal(raw, "POST", call, body=body, Content_Type="application/json")
+    assert (status["code"], status["reason"]) == (400, "BadRequest")
+    assert f"spec.{path} of type" in status["message"]
