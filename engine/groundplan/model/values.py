@@ -129,10 +129,17 @@ FUNCTION_MARK: Final = "$function"
 Everything else there is data, whatever its shape: what a script wrote is never evaluated (spec 7.4).
 """
 
+LITERAL_MARK: Final = "$literal"
+"""The only key of a mapping that shields another one: `{"$literal": {"get_secret": "x"}}` is the mapping inside, which
+is no function although it looks like one. What stands under the keys inside is read as everywhere else."""
+
 
 def from_data(data: Data) -> Value:
     """Make a positionless value of JSON data, recognising intrinsic functions by their shape (spec 3.1)."""
     if isinstance(data, dict):
+        shielded = literal(data)
+        if shielded is not None:
+            return Map({key: Field(from_data(item)) for key, item in shielded.items()})
         name = function_name(data)
         if name is not None:
             return Call(name, from_data(data[name]), NOWHERE, data.get("type"))
@@ -145,7 +152,8 @@ def from_data(data: Data) -> Value:
 def to_data(value: Value) -> Data:
     """Return a value as JSON data with its functions as an author writes them."""
     if isinstance(value, Map):
-        return {key: to_data(field.value) for key, field in value.entries.items()}
+        plain = {key: to_data(field.value) for key, field in value.entries.items()}
+        return {LITERAL_MARK: plain} if _looks_special(plain) else plain
     if isinstance(value, Seq):
         return [to_data(field.value) for field in value.items]
     if isinstance(value, Call):
@@ -162,6 +170,43 @@ def function_name(data: Mapping[str, Any]) -> str | None:
     if len(data) == 2 and isinstance(data.get("type"), str):
         return next((name for name in data if name in TYPED_FUNCTIONS), None)
     return None
+
+
+def literal(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the mapping that a `$literal` shields, or None when `data` is none."""
+    shielded = data.get(LITERAL_MARK) if len(data) == 1 else None
+    return shielded if isinstance(shielded, dict) else None
+
+
+def quote(data: Data) -> Data:
+    """Return evaluated data as it must be written where functions are recognised by their shape (inputs).
+
+    `from_data` then gives the same data back and no function, whoever made the data.
+    """
+    return _quoted(data, _looks_special)
+
+
+def quote_marks(data: Data) -> Data:
+    """Return data as it must be written into runtime properties, so that nothing in it counts as the engine's function.
+
+    Data that holds none of the engine's marks comes back as it is.
+    """
+    return _quoted(data, _is_marked)
+
+
+def _quoted(data: Data, special: Callable[[Mapping[str, Any]], bool]) -> Data:
+    if isinstance(data, dict):
+        plain = {key: _quoted(item, special) for key, item in data.items()}
+        return {LITERAL_MARK: plain} if special(data) else plain
+    return [_quoted(item, special) for item in data] if isinstance(data, list) else data
+
+
+def _looks_special(data: Mapping[str, Any]) -> bool:
+    return function_name(data) is not None or _is_marked(data)
+
+
+def _is_marked(data: Mapping[str, Any]) -> bool:
+    return len(data) == 1 and (FUNCTION_MARK in data or LITERAL_MARK in data)
 
 
 def calls(value: Value) -> Iterator[Call]:

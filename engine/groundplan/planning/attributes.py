@@ -109,7 +109,7 @@ def _runtime_property(here: Here, instance: NodeInstance, path: Sequence[Data]) 
     if path[0] not in instance.runtime_properties:
         return None
     try:
-        found = walk_data(instance.id, dict(instance.runtime_properties), path)
+        found = walk_data(instance.id, instance.runtime_properties[path[0]], path[1:])
     except MissingStep:
         return None
     with here.evaluation.following(here, f"attribute {instance.id}{_shown(path)}"):

@@ -22,6 +22,7 @@ from groundplan.model.values import (
     Value,
     from_data,
     is_sensitive_name,
+    literal,
 )
 
 LIMIT: Final = 50
@@ -221,7 +222,8 @@ class Evaluation:
         if isinstance(data, dict):
             if len(data) == 1 and isinstance(data.get(FUNCTION_MARK), dict):
                 return self.value(from_data(data[FUNCTION_MARK]), scope)
-            return {key: self.data(item, scope) for key, item in data.items()}
+            shielded = literal(data)
+            return {key: self.data(item, scope) for key, item in (data if shielded is None else shielded).items()}
         if isinstance(data, list):
             return [self.data(item, scope) for item in data]
         return data

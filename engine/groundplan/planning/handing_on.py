@@ -6,7 +6,7 @@ So a secret's value never stands among the child's inputs, and a changed secret 
 
 import json
 
-from groundplan.model.values import Call, Data, Map, Seq, Value, from_data
+from groundplan.model.values import Call, Data, Map, Seq, Value, from_data, quote
 from groundplan.planning.evaluate import evaluate
 from groundplan.planning.evaluation import EvaluationFault, Lookup, LookupFault, Scope
 from groundplan.planning.walk import MissingStep, walk_data
@@ -14,6 +14,9 @@ from groundplan.planning.walk import MissingStep, walk_data
 
 def hand_on(value: Value, scope: Scope, lookup: Lookup) -> Data:
     """Return a value with its functions evaluated, but each `get_secret` inside it left as a function.
+
+    What evaluating gives is data and stays data in the child, whatever its shape: it is quoted where it looks like a
+    function (spec 7.4).
 
     A value that is itself a `get_secret` with a path (a map of inputs kept in a secret) is opened, and what it holds
     is treated in the same way. Arguments of the functions that stay are evaluated.
@@ -24,7 +27,7 @@ def hand_on(value: Value, scope: Scope, lookup: Lookup) -> Data:
     if isinstance(value, Call) and value.name == "get_secret" and isinstance(value.argument, Seq):
         return _inside(_opened(value, scope, lookup), scope, lookup)
     if isinstance(value, Call):
-        return evaluate(value, scope, lookup)
+        return quote(evaluate(value, scope, lookup))
     return _inside(value, scope, lookup)
 
 
@@ -34,8 +37,8 @@ def _inside(value: Value, scope: Scope, lookup: Lookup) -> Data:
     if isinstance(value, Seq):
         return [_inside(field.value, scope, lookup) for field in value.items]
     if isinstance(value, Call) and value.name == "get_secret":
-        return {"get_secret": evaluate(value.argument, scope, lookup)}
-    return evaluate(value, scope, lookup)
+        return {"get_secret": quote(evaluate(value.argument, scope, lookup))}
+    return quote(evaluate(value, scope, lookup))
 
 
 def _opened(call: Call, scope: Scope, lookup: Lookup) -> Value:

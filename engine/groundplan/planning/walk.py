@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
-from groundplan.model.values import Call, Data, Map, Sensitive, Seq, Value
+from groundplan.model.values import Call, Data, Map, Sensitive, Seq, Value, literal
 from groundplan.planning.conform import kind
 from groundplan.planning.evaluation import Here, Unresolved, make_sensitive
 
@@ -60,6 +60,8 @@ def walk_data(what: str, data: Data, path: Sequence[Data], start: int = 0) -> Da
         if isinstance(data, Unresolved):
             return data
         if isinstance(data, dict):
+            shielded = literal(data)
+            data = data if shielded is None else shielded
             if path[place] not in data:
                 raise _missing(what, path, place, list(data))
             data = data[path[place]]

@@ -76,9 +76,8 @@ class Evaluator:
 
     def runtime_properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
         """Return runtime properties with the functions that the engine put there evaluated."""
-        scope = Scope.of_instance(instance, f"{instance.id}.runtime_properties")
-        found = evaluate_data(dict(instance.runtime_properties), scope, self.lookup(world))
-        return dict(found)
+        scope, lookup = Scope.of_instance(instance, f"{instance.id}.runtime_properties"), self.lookup(world)
+        return {name: evaluate_data(item, scope, lookup) for name, item in instance.runtime_properties.items()}
 
     def value(self, world: World, instance: NodeInstance, value: Value, path: str) -> Data:
         """Evaluate a value where an instance stands."""
