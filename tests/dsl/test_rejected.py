@@ -14,22 +14,10 @@ from groundplan.diagnostics.report import Report
 from groundplan.dsl.compile import compile as compile_blueprint
 from groundplan.dsl.folder import DiskFolder, SourceFile
 
-from .writing import Shelf
+from .writing import SHELF
 
 FOLDER = Path(__file__).parent.parent / "corpus" / "rejected"
 CASES = sorted(FOLDER.glob("*.yaml"))
-SHELF = Shelf(
-    plugins={
-        "shelf": """
-            plugins:
-              shelf:
-                executor: central_deployment_agent
-                package_name: shelf
-                properties: {colour: {type: string}}
-            """
-    },
-    blueprints={name: {"blueprint.yaml": "tosca_definitions_version: cloudify_dsl_1_3\n"} for name in ("vpc", "other")},
-)
 _MARK = re.compile(r"# ERROR: (.*)$")
 
 
@@ -45,7 +33,7 @@ def rejected(case: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
 def test_each_guilty_line_is_named_and_no_other(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     marked = {
         (number, found[1])
-        for number, line in enumerate(case.read_text(encoding="utf-8").splitlines(), 1)
+        for number, line in enumerate(case.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
         if (found := _MARK.search(line))
     }
     report = rejected(case, monkeypatch)

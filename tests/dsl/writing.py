@@ -32,6 +32,21 @@ class Shelf:
         return None if files is None else folder_of(files, f"blueprint:{blueprint_id}/")
 
 
+SHELF = Shelf(
+    plugins={
+        "shelf": """
+            plugins:
+              shelf:
+                executor: central_deployment_agent
+                package_name: shelf
+                properties: {colour: {type: string}}
+            """
+    },
+    blueprints={name: {"blueprint.yaml": "tosca_definitions_version: cloudify_dsl_1_3\n"} for name in ("vpc", "other")},
+)
+"""What the blueprints under tests/corpus import."""
+
+
 def folder_of(files: dict[str, str], label: str = "") -> SourceFile:
     """Return the file `blueprint.yaml` of a folder in memory."""
     content = {name: dedent(text).encode() for name, text in files.items()}

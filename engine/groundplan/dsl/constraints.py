@@ -135,7 +135,7 @@ def _is_fit(operator: str, argument: Field, type_name: str | None, path: str, re
         )
         return False
     only = _ONLY_FOR.get(operator)
-    if only is not None and type_name not in only:
+    if only is not None and type_name is not None and type_name not in only:
         reading.report.tell(
             faults.CONSTRAINT_MISPLACED,
             argument.key_at,

@@ -58,7 +58,10 @@ def _schema(
         schemas.schema_of(entries, found, path, reading, names),
         item_type=_item_type(entries, path, reading),
         constraints=constraints.read(
-            entries.get("constraints"), text_of(entries, "type"), f"{path}.constraints", reading
+            entries.get("constraints"),
+            text_of(entries, "item_type") or text_of(entries, "type"),
+            f"{path}.constraints",
+            reading,
         ),
         display_label=text_of(entries, "display_label"),
         hidden=flag_of(entries, "hidden", False),

@@ -5,6 +5,7 @@ What the functions in it refer to is checked in `references`, what templates mea
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
@@ -16,9 +17,12 @@ from groundplan.dsl.shape import NO_ENTRIES, Reading, declared, element, entries
 from groundplan.dsl.versions import NODE_TEMPLATE, RELATIONSHIP
 from groundplan.model.blueprint import NodeTemplate, Operations, Relationship
 from groundplan.model.ids import NodeId
-from groundplan.model.values import Call, Field, Value
+from groundplan.model.values import Call, Field, Map, Value
 
-EXTERNAL = "use_external_resource"
+EXTERNAL: Final = "use_external_resource"
+_HOST: Final = "cloudify.nodes.Compute"
+_AGENT_PROPERTIES: Final = ("agent_config", "install_agent", "cloudify_agent")
+_WITHOUT_AGENT: Final = (None, "none")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +55,8 @@ class TemplatesReader:
         node_type = self._type(entries.get("type"), path)
         if node_type is None:
             return None
+        if _HOST in node_type.hierarchy:
+            self._warn_of_agents(entries.get("properties"), path)
         instances = scaling.ONE
         if "instances" in entries or "capabilities" in entries:
             instances = scaling.of_template(entries, path, self.reading)
@@ -143,6 +149,18 @@ class TemplatesReader:
                 path=f"{path}.properties.{name}",
                 places=declared(owner.properties[name].at, "declared here"),
                 fix=f"add {name} under properties.",
+            )
+
+    def _warn_of_agents(self, written: Field | None, path: str) -> None:
+        given = entries_of(written, f"{path}.properties", self.reading)
+        for name in _AGENT_PROPERTIES:
+            found = given.get(name)
+            if found is None or not found.value or found.value in ("false", "none"):
+                continue
+            if isinstance(found.value, Map) and found.value.get("install_method") in _WITHOUT_AGENT:
+                continue
+            self.reading.report.tell(
+                faults.AGENT_IGNORED, found.key_at, "it has no effect", path=f"{path}.properties.{name}"
             )
 
     def _operations(self, written: Field | None, owner: Type, kind: str, section: str, path: str) -> Operations:
