@@ -6,13 +6,16 @@ know: `machine.py` and `groundplan_sandbox.postgres` build on it.
 
 import asyncio
 import contextlib
+import fcntl
 import itertools
 import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +67,12 @@ class Process:
             return
         with contextlib.suppress(CellError):
             await self._cell.request({"op": "signal", "pid": self.pid, "signal": int(number), "group": group})
+
+    def resize(self, terminal: Terminal) -> None:
+        """Tell the process, when it has a terminal, that its size has changed."""
+        if self.master is not None and not self._exited.done():
+            size = struct.pack("HHHH", terminal.rows, terminal.columns, 0, 0)
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, size)
 
     def on_exit(self, act: Callable[[], object]) -> None:
         """Call `act` when the process has ended."""

@@ -1,11 +1,13 @@
 """Makes the two servers that the sandbox's own process runs for its machines.
 
-The one place where machines know the object store and the Kubernetes API; each is imported when a machine first asks.
+The one place where machines know the object store and the Kubernetes API; `services.py` starts and publishes them.
 """
 
 from pathlib import Path
 
-from groundplan_sandbox.machines.services import KubernetesCluster, ObjectStore
+from groundplan_sandbox import s3
+from groundplan_sandbox.kubernetes import cluster
+from groundplan_sandbox.machines.services.household import KubernetesCluster, ObjectStore
 
 
 class SandboxServers:
@@ -13,12 +15,8 @@ class SandboxServers:
 
     def object_store(self, folder: Path, access_key: str, secret_key: str, region: str) -> ObjectStore:
         """An S3 server. Raises ValueError for keys that MinIO would not take."""
-        from groundplan_sandbox import s3
-
         return s3.ObjectStore(folder, access_key, secret_key, region)
 
     def kubernetes(self, name: str, folder: Path) -> KubernetesCluster:
         """A cluster named `name`; its objects of an earlier run are there again."""
-        from groundplan_sandbox.kubernetes import cluster
-
         return cluster.KubernetesCluster(name, folder)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 _CHUNK = 64 * 1024
+_CLOSE_SECONDS = 1.0
 
 
 class Source(Protocol):
@@ -25,6 +26,7 @@ class Sink(Protocol):
     async def drain(self) -> None: ...
     def write_eof(self) -> None: ...
     def close(self) -> None: ...
+    async def wait_closed(self) -> None: ...
 
 
 Ends = tuple[Source, Sink]
@@ -45,8 +47,15 @@ async def join(left: Ends, right: Ends) -> None:
     try:
         await asyncio.gather(pump(left[0], right[1]), pump(right[0], left[1]))
     finally:
-        left[1].close()
-        right[1].close()
+        await close(left)
+        await close(right)
+
+
+async def close(ends: Ends) -> None:
+    """Close both directions and wait until that is so; a peer that takes no more gets a second."""
+    ends[1].close()
+    with contextlib.suppress(OSError, TimeoutError):
+        await asyncio.wait_for(ends[1].wait_closed(), _CLOSE_SECONDS)
 
 
 async def ends_of(connection: socket.socket) -> Ends:
@@ -60,7 +69,7 @@ class Relay:
     def __init__(self, dial: Dial) -> None:
         self._dial = dial
         self._servers: dict[str, asyncio.Server] = {}
-        self._joins: set[asyncio.Task[None]] = set()
+        self._joins: dict[asyncio.Task[None], Ends] = {}
 
     async def listen(self, address: str, port: int) -> None:
         """Listen on the host. Raises OSError when the port cannot be had."""
@@ -78,22 +87,27 @@ class Relay:
         if server is not None:
             server.close()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop listening and close every connection."""
         for address in list(self._servers):
             self.forget(address)
-        for task in self._joins:
+        joins = dict(self._joins)
+        for task in joins:
             task.cancel()
+        await asyncio.gather(*joins, return_exceptions=True)
+        # A task that is cancelled before its first step closes nothing.
+        for ends in joins.values():
+            await close(ends)
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.ensure_future(self._connect(reader, writer))
-        self._joins.add(task)
-        task.add_done_callback(self._joins.discard)
+        self._joins[task] = (reader, writer)
+        task.add_done_callback(self._joins.pop)
 
     async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            server = await self._dial()
+            await join((reader, writer), await self._dial())
         except OSError:
             writer.transport.abort()
-            return
-        await join((reader, writer), server)
+        finally:
+            await close((reader, writer))

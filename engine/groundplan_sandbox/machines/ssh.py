@@ -141,8 +141,8 @@ class _Login(asyncssh.SSHServer):  # type: ignore[misc] # read as untyped, see p
                 server = await ends_of(await self._guest.cell.dial(dest_port))
             except CellError:
                 writer.close()
-                return
-            await join((reader, writer), server)
+            else:
+                await join((reader, writer), server)
 
         return forward
 
@@ -172,15 +172,17 @@ class _Forwarding(asyncssh.SSHListener):  # type: ignore[misc] # as above
         super().__init__()
         self._relay = relay
         self._port = port
+        self._closing: asyncio.Future[None] | None = None
 
     def get_port(self) -> int:
         return self._port
 
     def close(self) -> None:
-        self._relay.close()
+        self._closing = asyncio.ensure_future(self._relay.close())
 
     async def wait_closed(self) -> None:
-        return
+        if self._closing is not None:
+            await self._closing
 
 
 class _Session:
@@ -244,13 +246,21 @@ class _Session:
         self._send_output(process.master, self._session.stdout)
         feeding = asyncio.create_task(self._feed(os.dup(process.master), process))
         process.on_exit(feeding.cancel)
+        leaving = asyncio.create_task(self._hang_up(feeding))
+        process.on_exit(leaving.cancel)
         return process
+
+    async def _hang_up(self, feeding: asyncio.Task[None]) -> None:
+        """Close the terminal of a client that went away, which tells the programs on it to end."""
+        await self._session.wait_closed()
+        for task in (feeding, *self._outputs):
+            task.cancel()
 
     def _send_output(self, descriptor: int, target: Any) -> None:
         self._outputs.append(asyncio.create_task(_copy_out(descriptor, target)))
 
     async def _feed(self, descriptor: int, process: Process) -> None:
-        """Pass the client's input and signals on until it ends them; a client that goes away hangs up."""
+        """Pass the client's input and signals on until it ends them."""
         os.set_blocking(descriptor, False)
         loop = asyncio.get_running_loop()
         pipe = os.fdopen(descriptor, "wb", 0)
@@ -274,11 +284,9 @@ class _Session:
                 await process.signal(signal.Signals[f"SIG{received.signal}"])
             except asyncssh.BreakReceived:
                 await process.signal(signal.SIGINT)
-            except asyncssh.TerminalSizeChanged:
-                continue
-        if self._session.channel.is_closing():
-            await process.signal(signal.SIGHUP)
-        else:
+            except asyncssh.TerminalSizeChanged as changed:
+                process.resize(Terminal(rows=changed.height, columns=changed.width))
+        if process.master is None:
             writer.close()
 
 

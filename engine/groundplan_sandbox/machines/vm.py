@@ -21,7 +21,9 @@ from groundplan_sandbox.cells.inside.plan import Bind, CellPlan
 from groundplan_sandbox.cells.view import CONTROL_SOCKET, cell_plan
 from groundplan_sandbox.machines import layout
 from groundplan_sandbox.machines.logins import Logins
-from groundplan_sandbox.machines.services import Builders, Running, Services
+from groundplan_sandbox.machines.publication import Publications
+from groundplan_sandbox.machines.services.household import Builders, Running
+from groundplan_sandbox.machines.services.room import Services
 from groundplan_sandbox.machines.sftp import FileSpace
 from groundplan_sandbox.machines.ssh import SecureShell
 from groundplan_sandbox.postgres.programs import PostgresPrograms
@@ -61,7 +63,8 @@ class VirtualMachine:
         keys = (asyncssh.import_public_key(text).public_data for text in record.authorized_keys)
         self._keys = frozenset(keys)
         self._ssh = SecureShell(self, self._host_key)
-        self._services = Services(self, around.builders)
+        self._services: Services | None = None
+        self._publications: Publications | None = None
         self._logins: Logins | None = None
         self._scratch: Path | None = None
 
@@ -127,6 +130,8 @@ class VirtualMachine:
         self._cell = Cell(self._plan())
         await self._cell.start()
         self._logins = Logins(self._cell, prefix=self._prefix, path=self.path)
+        self._publications = Publications(lambda: self.addresses, self._cell if self.confined else None)
+        self._services = Services(self)
         await self._services.open()
         await self._boot(resume=resume)
         for address in self.addresses:
@@ -136,11 +141,10 @@ class VirtualMachine:
 
     async def suspend(self) -> None:
         """End every process and listener; the files stay, and the record says what ran."""
-        self.record.services = self._services.running
-        self._save()
         await self._ssh.close()
-        if self.running:
+        if self._services is not None:
             await self._services.close()
+            self._services = None
         if self._cell is not None:
             await self._cell.stop()
             self._cell = None
@@ -166,7 +170,7 @@ class VirtualMachine:
             return
         if self.running:
             await self._ssh.listen(address)
-            await self._services.add_address(address)
+            await self.publications.add_address(address)
         self.record.addresses.append(address)
         self._save()
 
@@ -175,8 +179,14 @@ class VirtualMachine:
         if address in self.record.addresses:
             self.record.addresses.remove(address)
             self._ssh.forget(address)
-            self._services.remove_address(address)
+            if self.running:
+                await self.publications.remove_address(address)
             self._save()
+
+    def services_changed(self, running: list[Running]) -> None:
+        """Keep the record of the servers that run; for the services alone."""
+        self.record.services = running
+        self._save()
 
     def ssh_port(self, address: str) -> int:
         return self._ssh.port(address)
@@ -194,12 +204,23 @@ class VirtualMachine:
         finally:
             os.close(nothing)
         await booting.wait()
+        ran, self.record.services = self.record.services, []
         if resume:
-            await self._services.resume(self.record.services)
+            assert self._services is not None
+            await self._services.resume(ran)
 
     @property
     def _prefix(self) -> str:
         return "" if self.confined else str(self.root)
+
+    @property
+    def builders(self) -> Builders:
+        return self._around.builders
+
+    @property
+    def publications(self) -> Publications:
+        assert self._publications is not None, "services publish only while the cell is up"
+        return self._publications
 
     @property
     def path(self) -> str:

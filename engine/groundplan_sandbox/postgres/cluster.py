@@ -63,14 +63,14 @@ class PostgresCluster:
         """The port in the cell's network, known after `start`."""
         return self._port
 
-    async def initialize(self, options: Sequence[str] = ()) -> None:
-        """Run initdb. `options` come last and win (`-U NAME`, `--pwfile FILE`). Raises PostgresError."""
+    async def initialize(self, options: Sequence[str] = (), *, folder: str = "/") -> None:
+        """Run initdb in `folder`. `options` come last and win (`-U NAME`, `--pwfile FILE`). Raises PostgresError."""
         argv = [
             f"{self._place.bin}/initdb", "--pgdata", self._place.data, "--auth-local=peer",
             "--auth-host=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
             "--no-instructions", *options,
         ]  # fmt: skip
-        process = await self._spawn(argv)
+        process = await self._spawn(argv, folder)
         if await process.wait() != 0:
             raise PostgresError(self._log_tail())
 
@@ -106,14 +106,14 @@ class PostgresCluster:
             break
         self._process = None
 
-    async def _spawn(self, argv: Sequence[str]) -> Process:
+    async def _spawn(self, argv: Sequence[str], folder: str = "/") -> Process:
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": posixpath.dirname(self._place.data)}
         log = self._open(self._place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             self._owner.own_descriptor(log)
             streams = (nothing, log, log)
-            return await self._cell.spawn(argv, env=env, cwd="/", streams=streams, user=self._place.user)
+            return await self._cell.spawn(argv, env=env, cwd=folder, streams=streams, user=self._place.user)
         finally:
             os.close(log)
             os.close(nothing)

@@ -2,6 +2,7 @@
 
 import base64
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,11 +110,11 @@ def test_the_store_keeps_objects_for_its_keys_alone(machine: Machine, client: Cl
 
 
 def test_the_store_ends_with_its_process(machine: Machine, client: Client, store: Blueprint) -> None:
-    client.run("pkill -f 'minio server'; while pgrep -f 'minio server' | grep -qv $$; do sleep 0.02; done")
-    deadline = 100
-    while deadline and _listens(machine.addresses[0], 9000):
-        deadline -= 1
-    assert not _listens(machine.addresses[0], 9000)
+    client.run("pkill -x minio")
+    deadline = time.monotonic() + 10
+    while _listens(machine.addresses[0], 9000):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _listens(address: str, port: int) -> bool:

@@ -33,7 +33,7 @@ def test_files_survive_a_stop_and_processes_do_not(machine: Machine, login: Logi
     machine.start()
     after = login(machine)
     assert after.run("cat ~/note").out == "kept\n"
-    assert after.run("pgrep -f 'sleep 301' | grep -v $$").out == ""
+    assert after.run("pgrep -x sleep").out == ""
 
 
 def test_the_host_key_stays_the_same_over_a_restart(machine: Machine) -> None:

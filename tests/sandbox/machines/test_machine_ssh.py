@@ -88,3 +88,21 @@ def test_eight_commands_run_at_the_same_time(client: Client) -> None:
     for number, (given, _, _) in enumerate(channels):
         given.write(f"{number}\n")
     assert [out.read().decode().strip() for _, out, _ in channels] == [str(number) for number in range(8)]
+
+
+def test_a_command_goes_on_when_its_client_goes_away(machine: Machine, login: Login) -> None:
+    first = login(machine)
+    first.ssh.exec_command("mkfifo gate; read line < gate; echo $line > done")
+    first.ssh.close()
+    second = login(machine)
+    assert second.run(
+        "until test -p gate; do sleep 0.01; done; echo through > gate; cat done || sleep 0.1; cat done"
+    ).out
+
+
+def test_a_program_on_a_terminal_ends_with_its_client(machine: Machine, login: Login) -> None:
+    first = login(machine)
+    _, out, _ = first.ssh.exec_command("echo $$; exec sleep 302", get_pty=True)
+    pid = out.readline().strip()
+    first.ssh.close()
+    assert login(machine).run(f"timeout 10 sh -c 'while test -d /proc/{pid}; do sleep 0.02; done'").code == 0

@@ -83,7 +83,7 @@ def postgresql_setup(machine: Machine, arguments: list[str]) -> int:
         raise ProgramError(f"Data directory {_DATA} is not empty!")
     machine.path("/var/lib/pgsql").mkdir(parents=True, exist_ok=True)
     options = shlex.split(os.environ.get("PGSETUP_INITDB_OPTIONS", ""))
-    machine.ask({"op": "postgresql", "action": "initialize", "options": options})
+    machine.ask({"op": "postgresql", "action": "initialize", "options": options, "folder": os.getcwd()})
     sys.stdout.write("Initializing database ... OK\n")
     return 0
 
