@@ -58,6 +58,7 @@ class _Record:
 
     instance: MotoInstance
     authorized_keys: tuple[str, ...]
+    failed: Callable[[], None]
     machine: Machine | None = None
     addresses: dict[str, SshHost] = field(default_factory=dict)
     turn: threading.Lock = field(default_factory=threading.Lock)
@@ -76,16 +77,18 @@ class Instances:
         self._records: dict[str, _Record] = {}
         self.guard = threading.RLock()
         """Held by whoever reads or changes moto's models: requests, and transitions when they come true."""
-        self._closing = threading.Event()
+        self._closed = False
         self._jobs = ThreadPoolExecutor(max_workers=8, thread_name_prefix="ec2")
 
-    def boot(self, instance: MotoInstance, authorized_keys: Sequence[str] = ()) -> None:
+    def admit(self, instance: MotoInstance, authorized_keys: Sequence[str], failed: Callable[[], None]) -> None:
+        """Take a new instance in and boot it. `failed` is called, with `guard` held, if its machine cannot be made."""
+        self._records[instance.id] = _Record(instance=instance, authorized_keys=tuple(authorized_keys), failed=failed)
+        self.boot(instance)
+
+    def boot(self, instance: MotoInstance) -> None:
         """Bring a new or stopped instance to `running`. Returns at once; it is `pending` from here on."""
-        record = self._records.setdefault(
-            instance.id, _Record(instance=instance, authorized_keys=tuple(authorized_keys))
-        )
         self._enter(instance, "pending")
-        self._jobs.submit(self._run, record, self._boot)
+        self._schedule(self._run, self._records[instance.id], self._boot)
 
     def halt(self, instance: MotoInstance, then: Callable[[], None]) -> None:
         """Bring a running instance to `stopped`, then call `then`. Returns at once."""
@@ -110,7 +113,7 @@ class Instances:
 
     def later(self, change: Callable[[], None]) -> None:
         """Call `change` after the delay of a transition."""
-        self._jobs.submit(self._after_delay, change)
+        self._schedule(self._under_guard, change)
 
     def hosts(self) -> dict[str, SshHost]:
         """SSH hosts by address."""
@@ -143,7 +146,8 @@ class Instances:
 
     def close(self) -> None:
         """Terminate every machine and take no more orders."""
-        self._closing.set()
+        with self.guard:
+            self._closed = True
         self.forget_all()()
         self._jobs.shutdown(cancel_futures=True)
 
@@ -168,20 +172,30 @@ class Instances:
 
     def _boot(self, record: _Record) -> None:
         instance = record.instance
-        self._closing.wait(self._delay)
-        if instance.state != "pending" or self._closing.is_set():
+        if instance.state != "pending":
             return
         try:
             self._start(record)
             self._readdress(record)
         except Exception as error:
             log.exception("the machine of %s does not start", instance.id)
-            instance.state_reason = StateReason(f"Server.InternalError: {error}", "Server.InternalError")
-            self._advance(instance, "pending", "terminated")
+            self._jobs.submit(self._give_up, record, error)
             return
         if self._advance(instance, "pending", "running"):
             # An address associated between the two had no running instance to be put on.
             self._readdress(record)
+
+    def _give_up(self, record: _Record, error: Exception) -> None:
+        """EC2 ends an instance that never ran, and leaves one that ran before stopped."""
+        instance = record.instance
+        with self.guard:
+            if instance.state != "pending":
+                return
+            if record.machine is None:
+                record.failed()
+            else:
+                self._enter(instance, "stopped")
+            instance.state_reason = StateReason(f"Server.InternalError: {error}", "Server.InternalError")
 
     def _start(self, record: _Record) -> None:
         if record.machine is None:
@@ -205,11 +219,10 @@ class Instances:
         act: Callable[[Machine], None],
         then: Callable[[], None],
     ) -> None:
-        record = self._records.setdefault(instance.id, _Record(instance=instance, authorized_keys=()))
+        record = self._records[instance.id]
         self._enter(instance, through)
 
         def job(record: _Record) -> None:
-            self._closing.wait(self._delay)
             if instance.state != through:
                 return
             self._unmap(record, set(record.addresses))
@@ -217,7 +230,7 @@ class Instances:
                 act(record.machine)
             self._jobs.submit(self._arrive, record, through, to, then)
 
-        self._jobs.submit(self._run, record, job)
+        self._schedule(self._run, record, job)
 
     def _arrive(self, record: _Record, through: str, to: str, then: Callable[[], None]) -> None:
         # Not within the turn: a request that holds the guard may be waiting for it.
@@ -247,10 +260,22 @@ class Instances:
         if addresses:
             self._changed()
 
-    def _after_delay(self, change: Callable[[], None]) -> None:
-        if not self._closing.wait(self._delay):
+    def _schedule(self, job: Callable[..., None], *arguments: Any) -> None:
+        """Do `job` after the delay of a transition; not at all if everything ends before."""
+
+        def fire() -> None:
             with self.guard:
-                change()
+                if not self._closed:
+                    self._jobs.submit(job, *arguments)
+
+        # A timer each, so that a long delay keeps no worker from the machines of others.
+        timer = threading.Timer(self._delay, fire)
+        timer.daemon = True
+        timer.start()
+
+    def _under_guard(self, change: Callable[[], None]) -> None:
+        with self.guard:
+            change()
 
     def _discard(self, record: _Record) -> None:
         def job(record: _Record) -> None:

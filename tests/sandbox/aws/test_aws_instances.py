@@ -36,6 +36,7 @@ def test_a_machine_that_does_not_start_ends_the_instance_and_says_why(
     instance = run(interface)
     reaches(instance, "terminated")
     assert describe(instance)["StateReason"]["Message"] == "Server.InternalError: no namespaces here"
+    ec2.delete_network_interface(NetworkInterfaceId=interface)
 
 
 def test_an_address_associated_before_the_instance_exists_is_its_machine_s(

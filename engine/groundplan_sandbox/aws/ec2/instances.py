@@ -34,7 +34,8 @@ class InstanceCorrections(InterfaceCorrections):
         for instance in reservation.instances:
             for index, nic in instance.nics.items():
                 nic.delete_on_termination = nic.id not in given and index not in kept
-            self.world.instances.boot(instance, self._authorized_keys(instance.key_name))
+            end = partial(self.terminate_instances, [instance.id])
+            self.world.instances.admit(instance, self._authorized_keys(instance.key_name), failed=end)
         return reservation
 
     def start_instances(self, instance_ids: list[str]) -> Any:
