@@ -82,6 +82,5 @@ def _go_type(name: str) -> str:
 
 
 def _json_type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return {str: "string", dict: "object", list: "array"}.get(type(value), "number")
+    names = {bool: "bool", str: "string", dict: "object", list: "array"}
+    return next((name for python_type, name in names.items() if isinstance(value, python_type)), "number")

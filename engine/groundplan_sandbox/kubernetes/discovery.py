@@ -20,7 +20,13 @@ _SUBRESOURCE_KINDS = {
     "eviction": ("policy", "v1", "Eviction"),
     "token": ("authentication.k8s.io", "v1", "TokenRequest"),
 }
-_SUBRESOURCE_VERBS = {"log": ["get"], "eviction": ["create"], "token": ["create"], "finalize": ["update"]}
+_SUBRESOURCE_VERBS = {
+    "log": ["get"],
+    **{name: ["create", "get"] for name in ("exec", "attach", "portforward")},
+    "eviction": ["create"],
+    "token": ["create"],
+    "finalize": ["update"],
+}
 
 
 def version() -> Object:

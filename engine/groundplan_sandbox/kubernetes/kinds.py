@@ -83,11 +83,13 @@ def _kind(
 
 
 _ALL = ("all",)
+RUNNING = ("log", "exec", "attach", "portforward")
+"""Subresources of a pod that need a container that runs."""
 _WORKLOAD = ("status", "scale")
 
 NAMESPACE = _kind("v1", "Namespace", "namespaces", "ns", sub=("status", "finalize"), namespaced=False)
 NODE = _kind("v1", "Node", "nodes", "no", sub=("status",), namespaced=False)
-POD = _kind("v1", "Pod", "pods", "po", sub=("status", "log", "eviction"), categories=_ALL)
+POD = _kind("v1", "Pod", "pods", "po", sub=("status", "eviction", *RUNNING), categories=_ALL)
 SERVICE = _kind("v1", "Service", "services", "svc", sub=("status",), categories=_ALL)
 ENDPOINTS = _kind("v1", "Endpoints", "endpoints", "ep")
 ENDPOINT_SLICE = _kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")

@@ -12,7 +12,7 @@ from typing import Any
 from groundplan_sandbox.kubernetes import patches
 from groundplan_sandbox.kubernetes.api import Api, Patch
 from groundplan_sandbox.kubernetes.authentication import Tokens
-from groundplan_sandbox.kubernetes.kinds import Kind, Object
+from groundplan_sandbox.kubernetes.kinds import RUNNING, Kind, Object
 from groundplan_sandbox.kubernetes.requests import Request
 from groundplan_sandbox.kubernetes.status import bad_request, invalid, invalid_value, method_not_allowed
 
@@ -43,9 +43,9 @@ def answer(call: Call, subresource: str, method: str, request: Request) -> Objec
             return _token(call)
         case "finalize", "PUT":
             return _finalize(call, request)
-        case "log", "GET":
+        case subresource, _ if subresource in RUNNING:
             call.api.get(call.kind, call.namespace, call.name)
-            raise bad_request(f"no container of pod {call.name} runs in the sandbox: there is no log")
+            raise bad_request(f"no container of pod {call.name} runs in the sandbox: there is no {subresource}")
         case _:
             raise method_not_allowed()
 

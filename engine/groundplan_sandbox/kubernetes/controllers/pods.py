@@ -37,8 +37,9 @@ class PodController:
         if change.kind is POD:
             if change.type is not ChangeType.DELETED:
                 yield key_of(change.object)
-        elif change.kind in (CONFIG_MAP, SECRET, CLAIM) and change.type is not ChangeType.DELETED:
-            for pod in self._api.store.select(POD, namespace_of(change.object)):
+        elif change.kind in (CONFIG_MAP, SECRET, CLAIM, NODE) and change.type is not ChangeType.DELETED:
+            # A change of the node, which is in no namespace, concerns the waiting pods of all of them.
+            for pod in self._api.store.select(POD, namespace_of(change.object) or None):
                 if pod["status"].get("phase") == "Pending":
                     yield key_of(pod)
 
