@@ -48,7 +48,8 @@ def allowed_answer(site: Site, account: Account, request: Request, body: FramedB
     proof = authenticate(request, account, any_region=route.any_region)
     if proof is None and not allowed(site, request, route):
         raise access_denied()
-    return route.operation(site, request, Payload(request, body, proof))
+    payload = Payload(request, body, proof, checksum_elsewhere=route.checksum_elsewhere)
+    return route.operation(site, request, payload)
 
 
 def allowed(site: Site, request: Request, route: Route) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
+
+from groundplan_sandbox.s3.records import Checksum
 
 
 class Digest(Protocol):
@@ -75,8 +77,32 @@ def header_of(algorithm: str) -> str:
     return f"x-amz-checksum-{algorithm.lower()}"
 
 
+WHOLE_OBJECT = ("CRC32", "CRC32C", "CRC64NVME")
+"""Those that a multipart object may have over all its bytes; the others are only joined from those of its parts."""
+
 HEADERS = {header_of(algorithm): algorithm for algorithm in ALGORITHMS}
 """Header name to algorithm."""
+
+
+class Measured:
+    """Pieces of bytes, handed on as they come; afterwards `checksum` is theirs. No algorithm, no checksum."""
+
+    def __init__(self, pieces: Iterable[bytes], algorithm: str | None) -> None:
+        self._pieces = pieces
+        self._algorithm = algorithm
+        self._digest = ALGORITHMS[algorithm]() if algorithm else None
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            if self._digest is not None:
+                self._digest.update(piece)
+            yield piece
+
+    @property
+    def checksum(self) -> Checksum | None:
+        if self._digest is None or self._algorithm is None:
+            return None
+        return Checksum(algorithm=self._algorithm, value=text_of(self._digest.digest()))
 
 
 def text_of(digest: bytes) -> str:

@@ -59,18 +59,22 @@ class Check:
 class Payload:
     """The bytes of one request; iterate once, all of it. `checksum` is known afterwards.
 
-    `announced`: the request has a body at all; `vouched`: the client sent a digest of it beside the signature.
+    `checksum_elsewhere`: an x-amz-checksum header of this request is not about its body. `algorithm`: of the checksum
+    that comes with it, if one does; `announced`: the request has a body at all; `vouched`: the client sent a digest
+    of it beside the signature.
     """
 
-    def __init__(self, request: Request, framed: FramedBody, proof: Proof | None) -> None:
+    def __init__(
+        self, request: Request, framed: FramedBody, proof: Proof | None, *, checksum_elsewhere: bool = False
+    ) -> None:
         self._headers = request.headers
         self._trailers: dict[str, str] = {}
         self._length: int | None = None
         self._checks: list[Check] = []
-        self._algorithm = announced_algorithm(request)
+        self.algorithm = None if checksum_elsewhere else announced_algorithm(request)
         self._source = self._decoded(io.BufferedReader(framed, PIECE), proof)
         self.announced = "content-length" in request.headers or "transfer-encoding" in request.headers
-        self.vouched = self._algorithm is not None or "content-md5" in request.headers
+        self.vouched = self.algorithm is not None or "content-md5" in request.headers
         self.checksum: Checksum | None = None
 
     def __iter__(self) -> Iterator[bytes]:
@@ -88,8 +92,8 @@ class Payload:
             raise incomplete_body()
         for check in self._checks:
             check.verify()
-        if digest is not None and self._algorithm is not None:
-            self.checksum = Checksum(algorithm=self._algorithm, value=text_of(digest.digest()))
+        if digest is not None and self.algorithm is not None:
+            self.checksum = Checksum(algorithm=self.algorithm, value=text_of(digest.digest()))
 
     def read(self, most: int) -> bytes:
         """The whole payload of a small document; S3Error MalformedXML when it is longer than `most` bytes."""
@@ -127,7 +131,7 @@ class Payload:
             self._checks.append(Check(md5, lambda: expected, bad_digest))
 
     def _check_checksum(self) -> Digest | None:
-        algorithm = self._algorithm
+        algorithm = self.algorithm
         if algorithm is None:
             return None
         name, digest = header_of(algorithm), ALGORITHMS[algorithm]()

@@ -53,6 +53,8 @@ class UploadRecord(msgspec.Struct, frozen=True, kw_only=True):
     started: float
     description: Description
     checksum_algorithm: str | None = None
+    checksum_over_all: bool = False
+    """The checksum is over all bytes, not joined from those of the parts."""
 
 
 class PartRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,12 +25,13 @@ class Level(Enum):
 @dataclass(frozen=True, kw_only=True)
 class Route:
     """`anonymous`: the action that a bucket policy may grant to everybody; None when it never can. `any_region`: see
-    sigv4.
+    sigv4. `checksum_elsewhere`: see payload.
     """
 
     operation: Operation
     anonymous: Action | None = None
     any_region: bool = False
+    checksum_elsewhere: bool = False
 
 
 LOCATION = Route(operation=buckets.get_bucket_location, anonymous=Action.GET_BUCKET_LOCATION, any_region=True)
@@ -57,7 +58,7 @@ MARKED: dict[tuple[Level, str, str], Route] = {
     (Level.OBJECT, "PUT", "acl"): Route(operation=configuration.put_acl),
     (Level.OBJECT, "POST", "uploads"): Route(operation=multipart.create_multipart_upload),
     (Level.OBJECT, "PUT", "uploadId"): Route(operation=multipart.upload_part),
-    (Level.OBJECT, "POST", "uploadId"): Route(operation=multipart.complete_multipart_upload),
+    (Level.OBJECT, "POST", "uploadId"): Route(operation=multipart.complete_multipart_upload, checksum_elsewhere=True),
     (Level.OBJECT, "DELETE", "uploadId"): Route(operation=multipart.abort_multipart_upload),
     (Level.OBJECT, "GET", "uploadId"): Route(operation=multipart.list_parts),
     **{

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import zlib
 
 import pytest
 
@@ -120,6 +122,24 @@ def test_checksums_of_parts_are_checked_and_joined(s3, bucket, refused):
         upload.part(1, b"x", ChecksumCRC32="AAAAAA==")
     upload.complete(upload.part(1, b"x", ChecksumAlgorithm="CRC32"))
     assert s3.head_object(**upload.place, ChecksumMode="ENABLED")["ChecksumCRC32"].endswith("-1")
+
+
+def test_a_checksum_may_be_over_all_bytes(s3, bucket, refused):
+    upload = Upload(s3, bucket, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    body = b"a" * 5 * MIB + b"end"
+    parts = [upload.part(1, body[: 5 * MIB]), upload.part(2, b"end")]
+    crc32 = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
+    with refused("XAmzContentChecksumMismatch", "InvalidPart"):
+        upload.complete(*parts, ChecksumCRC32="AAAAAA==", ChecksumType="FULL_OBJECT")
+    upload.complete(*parts, ChecksumCRC32=crc32, ChecksumType="FULL_OBJECT")
+    found = s3.head_object(**upload.place, ChecksumMode="ENABLED")
+    assert (found["ChecksumCRC32"], found["ChecksumType"]) == (crc32, "FULL_OBJECT")
+
+
+def test_a_part_with_another_checksum_than_the_uploads_is_refused(s3, bucket, refused):
+    upload = Upload(s3, bucket, ChecksumAlgorithm="CRC64NVME")
+    with refused("InvalidArgument", "InvalidRequest"):
+        upload.part(1, b"x", ChecksumAlgorithm="CRC32")
 
 
 def test_an_upload_may_ask_for_an_empty_place(upload, s3, refused):

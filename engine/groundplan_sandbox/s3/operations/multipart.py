@@ -14,17 +14,17 @@ from http import HTTPStatus
 
 from groundplan_sandbox.s3 import uploads
 from groundplan_sandbox.s3.catalogue import Upload
-from groundplan_sandbox.s3.checksums import ALGORITHMS, header_of, text_of
+from groundplan_sandbox.s3.checksums import ALGORITHMS, WHOLE_OBJECT, Measured, header_of, text_of
 from groundplan_sandbox.s3.conditions import check_write
 from groundplan_sandbox.s3.documents import Node, parse, render, text_in, timestamp
-from groundplan_sandbox.s3.errors import bad_request, invalid_argument, invalid_request, malformed_xml, not_implemented
+from groundplan_sandbox.s3.errors import bad_request, invalid_argument, invalid_request, malformed_xml
 from groundplan_sandbox.s3.listing import page_of
 from groundplan_sandbox.s3.names import check_key
 from groundplan_sandbox.s3.operations.buckets import DOCUMENT, page_size
 from groundplan_sandbox.s3.operations.descriptions import described
-from groundplan_sandbox.s3.operations.objects import XML, Copied, open_source
+from groundplan_sandbox.s3.operations.objects import XML, asked_algorithm, checksum_headers, open_source, slice_of
 from groundplan_sandbox.s3.operations.site import Site, owner
-from groundplan_sandbox.s3.payload import Payload
+from groundplan_sandbox.s3.payload import Payload, checksum_mismatch
 from groundplan_sandbox.s3.records import Checksum, ObjectRecord, PartRecord, UploadRecord
 from groundplan_sandbox.s3.request import Request, Response
 
@@ -35,11 +35,8 @@ COPY_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{1,18})")
 
 def create_multipart_upload(site: Site, request: Request, payload: Payload) -> Response:
     check_key(request.key)
-    algorithm = request.headers.get("x-amz-checksum-algorithm", "").upper() or None
-    if algorithm is not None and algorithm not in ALGORITHMS:
-        raise invalid_request("Checksum algorithm provided is unsupported.")
-    if request.headers.get("x-amz-checksum-type", "COMPOSITE") != "COMPOSITE" or algorithm == "CRC64NVME":
-        raise not_implemented("checksums over the whole of a multipart object")
+    algorithm = asked_algorithm(request)
+    kind = checksum_kind(request, algorithm)
     record = UploadRecord(
         id=secrets.token_hex(16),
         bucket=request.bucket,
@@ -47,14 +44,25 @@ def create_multipart_upload(site: Site, request: Request, payload: Payload) -> R
         started=request.received,
         description=described(request.headers),
         checksum_algorithm=algorithm,
+        checksum_over_all=kind == "FULL_OBJECT",
     )
     uploads.begin(site.catalogue, record)
     body = render(
         "InitiateMultipartUploadResult",
         [("Bucket", record.bucket), ("Key", record.key), ("UploadId", record.id)],
     )
-    named = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": "COMPOSITE"} if algorithm else {}
+    named = {"x-amz-checksum-algorithm": algorithm, "x-amz-checksum-type": kind} if algorithm else {}
     return Response(headers={**XML, **named}, body=body)
+
+
+def checksum_kind(request: Request, algorithm: str | None) -> str:
+    """Whether a checksum is joined from those of the parts or taken over all bytes; S3Error InvalidRequest."""
+    default = "FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE"
+    kind = request.headers.get("x-amz-checksum-type", default)
+    possible = {"FULL_OBJECT": algorithm in WHOLE_OBJECT, "COMPOSITE": algorithm != "CRC64NVME"}
+    if not possible.get(kind, False):
+        raise invalid_request(f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
+    return kind
 
 
 def found_upload(site: Site, request: Request) -> Upload:
@@ -72,6 +80,9 @@ def upload_part(site: Site, request: Request, payload: Payload) -> Response:
     number, upload = part_number(request), found_upload(site, request)
     if "x-amz-copy-source" in request.headers:
         return upload_part_copy(site, request, upload, number)
+    wanted = upload.record.checksum_algorithm
+    if wanted is not None and payload.algorithm != wanted:
+        raise invalid_argument(f"The upload wants the {wanted} of each part, and this one has {payload.algorithm}.")
     with site.catalogue.new_blob(payload) as blob:
         part = PartRecord(
             upload=upload.record.id,
@@ -91,8 +102,8 @@ def upload_part_copy(site: Site, request: Request, upload: Upload, number: int) 
     source, file = open_source(site, request)
     with file:
         first, length = copied_range(request.headers.get("x-amz-copy-source-range"), source.size)
-        bytes_ = Copied(file, first, length, upload.record.checksum_algorithm)
-        with site.catalogue.new_blob(bytes_) as blob:
+        content = Measured(slice_of(file, first, length), upload.record.checksum_algorithm)
+        with site.catalogue.new_blob(content) as blob:
             part = PartRecord(
                 upload=upload.record.id,
                 number=number,
@@ -100,7 +111,7 @@ def upload_part_copy(site: Site, request: Request, upload: Upload, number: int) 
                 etag=blob.md5,
                 modified=request.received,
                 blob=blob.kept,
-                checksum=bytes_.checksum(),
+                checksum=content.checksum,
             )
             uploads.add_part(site.catalogue, part, blob)
     nodes: list[Node] = [("LastModified", timestamp(part.modified)), ("ETag", f'"{part.etag}"')]
@@ -124,8 +135,12 @@ def copied_range(text: str | None, size: int) -> tuple[int, int]:
 def complete_multipart_upload(site: Site, request: Request, payload: Payload) -> Response:
     upload = found_upload(site, request)
     parts = named_parts(upload, payload.read(DOCUMENT))
-    record_of = upload.record
-    with site.catalogue.new_blob(uploads.joined(site.catalogue, parts)) as blob:
+    begun = upload.record
+    over_all = begun.checksum_algorithm if begun.checksum_over_all else None
+    content = Measured(uploads.joined(site.catalogue, parts), over_all)
+    with site.catalogue.new_blob(content) as blob:
+        checksum = content.checksum or joint_checksum(begun.checksum_algorithm, parts)
+        check_claim(request, checksum)
         record = ObjectRecord(
             bucket=request.bucket,
             key=request.key,
@@ -133,13 +148,13 @@ def complete_multipart_upload(site: Site, request: Request, payload: Payload) ->
             etag=joint_etag(parts),
             modified=request.received,
             blob=blob.kept,
-            description=record_of.description,
-            checksum=joint_checksum(record_of.checksum_algorithm, parts),
+            description=begun.description,
+            checksum=checksum,
         )
         with site.catalogue.lock:
             found_upload(site, request)
             site.catalogue.put_object(record, blob, lambda existing: check_write(existing, request.headers))
-            uploads.drop(site.catalogue, record_of.id)
+            uploads.drop(site.catalogue, begun.id)
     nodes: list[Node] = [
         ("Location", f"/{record.bucket}/{record.key}"),
         ("Bucket", record.bucket),
@@ -147,7 +162,8 @@ def complete_multipart_upload(site: Site, request: Request, payload: Payload) ->
         ("ETag", f'"{record.etag}"'),
     ]
     if record.checksum is not None:
-        nodes += [(f"Checksum{record.checksum.algorithm}", record.checksum.value), ("ChecksumType", "COMPOSITE")]
+        kind = checksum_headers(record.checksum)["x-amz-checksum-type"]
+        nodes += [(f"Checksum{record.checksum.algorithm}", record.checksum.value), ("ChecksumType", kind)]
     return Response(headers=XML, body=render("CompleteMultipartUploadResult", nodes))
 
 
@@ -177,6 +193,13 @@ def named_parts(upload: Upload, document: bytes) -> list[PartRecord]:
     if any(part.size < SMALLEST_PART for part in parts[:-1]):
         raise bad_request("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed object size.")
     return parts
+
+
+def check_claim(request: Request, checksum: Checksum | None) -> None:
+    """What the completing request says of the whole object's checksum must be so."""
+    claimed = None if checksum is None else request.headers.get(header_of(checksum.algorithm))
+    if checksum is not None and claimed not in (None, checksum.value):
+        raise checksum_mismatch()
 
 
 def joint_etag(parts: list[PartRecord]) -> str:

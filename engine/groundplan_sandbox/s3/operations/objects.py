@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from groundplan_sandbox.s3.checksums import ALGORITHMS, header_of, text_of
+from groundplan_sandbox.s3.checksums import ALGORITHMS, Measured, header_of
 from groundplan_sandbox.s3.conditions import byte_range, check_source, check_write, not_modified
 from groundplan_sandbox.s3.documents import render, timestamp
 from groundplan_sandbox.s3.errors import S3Error, bad_request, invalid_argument, invalid_request, not_implemented
@@ -134,9 +134,8 @@ def copy_object(site: Site, request: Request) -> Response:
     source, file = open_source(site, request)
     with file:
         description = copied_description(source, request)
-        algorithm = request.headers.get("x-amz-checksum-algorithm", "").upper() or None
-        bytes_ = Copied(file, 0, source.size, algorithm)
-        with site.catalogue.new_blob(bytes_) as blob:
+        content = Measured(slice_of(file, 0, source.size), asked_algorithm(request))
+        with site.catalogue.new_blob(content) as blob:
             record = ObjectRecord(
                 bucket=request.bucket,
                 key=request.key,
@@ -145,7 +144,7 @@ def copy_object(site: Site, request: Request) -> Response:
                 modified=request.received,
                 blob=blob.kept,
                 description=description,
-                checksum=bytes_.checksum(),
+                checksum=content.checksum,
             )
             site.catalogue.put_object(record, blob, lambda existing: check_write(existing, request.headers))
     body = render("CopyObjectResult", [("LastModified", timestamp(record.modified)), ("ETag", f'"{record.etag}"')])
@@ -194,26 +193,16 @@ def directive(request: Request, name: str) -> bool:
     return value == "REPLACE"
 
 
-class Copied:
-    """Bytes `first` to `first + length` of a file, piece by piece, with a checksum if one is asked for."""
+def slice_of(file: BinaryIO, first: int, length: int) -> Iterator[bytes]:
+    file.seek(first)
+    while length and (piece := file.read(min(length, PIECE))):
+        length -= len(piece)
+        yield piece
 
-    def __init__(self, file: BinaryIO, first: int, length: int, algorithm: str | None) -> None:
-        if algorithm is not None and algorithm not in ALGORITHMS:
-            raise invalid_request("Checksum algorithm provided is unsupported.")
-        self._file, self._first, self._length = file, first, length
-        self._algorithm = algorithm
-        self._digest = ALGORITHMS[algorithm]() if algorithm else None
 
-    def __iter__(self) -> Iterator[bytes]:
-        self._file.seek(self._first)
-        left = self._length
-        while left and (piece := self._file.read(min(left, PIECE))):
-            left -= len(piece)
-            if self._digest is not None:
-                self._digest.update(piece)
-            yield piece
-
-    def checksum(self) -> Checksum | None:
-        if self._digest is None or self._algorithm is None:
-            return None
-        return Checksum(algorithm=self._algorithm, value=text_of(self._digest.digest()))
+def asked_algorithm(request: Request) -> str | None:
+    """The algorithm that x-amz-checksum-algorithm names; S3Error InvalidRequest when S3 has none of that name."""
+    algorithm = request.headers.get("x-amz-checksum-algorithm", "").upper() or None
+    if algorithm is not None and algorithm not in ALGORITHMS:
+        raise invalid_request("Checksum algorithm provided is unsupported.")
+    return algorithm
