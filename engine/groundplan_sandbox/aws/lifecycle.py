@@ -204,7 +204,7 @@ class Instances:
             record.machine.start()
 
     def _reboot(self, record: _Record) -> None:
-        if record.machine is None:
+        if record.machine is None or record.instance.state != "running":
             return
         self._unmap(record, set(record.addresses))
         record.machine.stop()

@@ -27,6 +27,7 @@ class RecordingMachine:
     addresses: set[str] = field(default_factory=set)
     running: bool = True
     terminated: bool = False
+    starts: int = 0
 
     def add_address(self, address: str) -> None:
         self.addresses.add(address)
@@ -42,6 +43,7 @@ class RecordingMachine:
 
     def start(self) -> None:
         self.running = True
+        self.starts += 1
 
     def terminate(self) -> None:
         self.running, self.terminated = False, True

@@ -91,6 +91,18 @@ def test_an_automatic_address_lives_from_start_to_stop(
     assert (machine.running, len(machine.addresses)) == (True, 1)
 
 
+def test_a_rebooted_instance_keeps_its_addresses(
+    aws: Any, ec2: Any, run: Any, reaches: Any, network: Any, eventually: Any
+) -> None:
+    asked = {"SubnetId": network.subnet, "DeviceIndex": 0, "AssociatePublicIpAddress": True}
+    instance = run(NetworkInterfaces=[asked])
+    reaches(instance, "running")
+    machine = aws.machines.launched[instance]
+    before = set(machine.addresses)
+    ec2.reboot_instances(InstanceIds=[instance])
+    eventually(lambda: machine.starts == 1 and machine.addresses == before)
+
+
 def test_a_terminated_instance_frees_the_interface_it_was_given(
     aws: Any, ec2: Any, run: Any, reaches: Any, interface: str, network: Any
 ) -> None:
