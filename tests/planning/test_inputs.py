@@ -74,6 +74,13 @@ def test_all_missing_and_unknown_inputs_are_told_at_once() -> None:
     assert resolved.faults[2].fix == "did you mean 'env_type'?"
 
 
+def test_a_missing_input_is_told_with_what_is_allowed() -> None:
+    rule = Constraint(operator="valid_values", argument=from_data(["dev", "prod"]))
+    schema = Schema(type="string", description="The environment.\n", constraints=(rule,))
+    assert resolve(schema).faults[0].message == "Input 'x' (The environment) has no value; one of dev, prod is needed."
+    assert resolve(Schema(type="integer")).faults[0].message == "Input 'x' has no value; a whole number is needed."
+
+
 def test_custom_parameters_are_kept_where_they_are_allowed() -> None:
     assert resolve_inputs({}, {}, {"mine": 1}, allow_unknown=True).values == {"mine": 1}
 

@@ -64,7 +64,7 @@ def test_deep_nesting_is_tried_once_a_level() -> None:
 def whole() -> Blueprint:
     create = Operation(plugin="p", operation="o", inputs={"key": from_data({"get_secret": ["op", "k"]})})
     plan = blueprint(
-        node("db", operations={"i.create": create}, key={"get_secret": "gone"}, same={"get_secret": "gone"}),
+        node("db", operations={"i.create": create}, key={"a": [{"get_secret": "gone"}]}, same={"get_secret": "gone"}),
         inputs={"region": Schema(has_default=True, default=from_data({"get_secret": "default"}))},
     )
     url = {"a": ["x", {"concat": [{"get_capability": [{"get_input": "net"}, "id"]}]}]}
@@ -77,7 +77,7 @@ def test_a_blueprint_is_tried_everywhere_and_each_fault_told_once() -> None:
     world = World(plan=whole(), inputs={"region": {"get_secret": "default"}, "net": "net1"})
     assert [(fault.path, fault.message) for fault in try_blueprint(whole(), world)] == [
         ("inputs.region", "There is no secret 'default'."),
-        ("node_templates.db.properties.key", "There is no secret 'gone'."),
+        ("node_templates.db.properties.key.a[0]", "There is no secret 'gone'."),
         ("node_templates.db.i.create.inputs.key", "There is no secret 'op'."),
     ]
 

@@ -128,6 +128,11 @@ def test_a_flag_is_true_or_false() -> None:
         planned("uninstall", chain_of_three(), ignore_failure="no")
 
 
+def test_what_is_not_supported_is_refused_rather_than_ignored() -> None:
+    with pytest.raises(PlanningError, match="not supported yet"):
+        planned("uninstall", chain_of_three(), recursive=True)
+
+
 def test_workflows_are_found_by_what_the_blueprint_maps_them_to() -> None:
     names = {"install": "cloudify.plugins.workflows.install", "mine": "my.module.workflow"}
     workflows = {name: Workflow(name=name, plugin="p", operation=operation) for name, operation in names.items()}

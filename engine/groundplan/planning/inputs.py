@@ -170,9 +170,8 @@ class _Resolving:
         return made
 
     def _missing(self, name: str, schema: Schema) -> None:
-        about = f" ({schema.description.strip()})" if schema.description else ""
-        expected = f", {EXPECTED[schema.type]}" if schema.type in EXPECTED else ""
-        self._fault("missing-input", (name,), schema, f"{self._named(name)}{about} has no value{expected} is needed.")
+        about = f" ({schema.description.strip().rstrip('.')})" if schema.description else ""
+        self._fault("missing-input", (name,), schema, f"{self._named(name)}{about} has no value{_needed(schema)}.")
 
     def _checked(self, path: Path, schema: Schema, value: Data) -> Data:
         """Check a value and return it, completed where its data type has defaults."""
@@ -284,6 +283,14 @@ class _Resolving:
     def _named(self, *path: str | int) -> str:
         steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path[1:])
         return f"{self._noun.capitalize()} '{path[0]}{steps}'"
+
+
+def _needed(schema: Schema) -> str:
+    """Return what is needed where nothing was given, as the end of a sentence."""
+    for constraint in schema.constraints:
+        if constraint.operator == "valid_values" and not any(calls(constraint.argument)):
+            return f"; one of {', '.join(map(str, to_data(constraint.argument)))} is needed"
+    return f"; {EXPECTED[schema.type]} is needed" if schema.type in EXPECTED else ""
 
 
 def _is_function(value: Data) -> bool:

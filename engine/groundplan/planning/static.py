@@ -116,15 +116,21 @@ class _Trial(Evaluation):
             self.faults.append(fault)
             return UNRESOLVED
 
+    def attempt_each(self, value: Value, scope: Scope) -> None:
+        """Try every outermost function of a value, so that a fault tells where exactly it stands."""
+        try:
+            for path, call in _outermost(value, scope.path):
+                self.attempt(call, scope.at(path))
+        except RecursionError:
+            self.faults.append(EvaluationFault("The value is nested too deeply.", scope.path))
+
     def attempt(self, value: Value, scope: Scope) -> Data:
         """Try a value; never raises `EvaluationFault`."""
         try:
             return self.value(value, scope)
         except EvaluationFault as fault:
             self.faults.append(fault)
-        except RecursionError:
-            self.faults.append(EvaluationFault("The value is nested too deeply.", scope.path))
-        return UNRESOLVED
+            return UNRESOLVED
 
 
 def try_static(value: Value, scope: Scope, lookup: Lookup) -> list[EvaluationFault]:
@@ -133,7 +139,7 @@ def try_static(value: Value, scope: Scope, lookup: Lookup) -> list[EvaluationFau
     Functions of run time (`get_attribute`, `get_capability`...) and what is made of their results are left alone.
     """
     trial = _Trial(lookup, FUNCTIONS)
-    trial.attempt(value, scope)
+    trial.attempt_each(value, scope)
     return trial.faults
 
 
@@ -141,7 +147,7 @@ def try_blueprint(blueprint: Blueprint, lookup: Lookup) -> list[EvaluationFault]
     """Try every value of a blueprint and every input; each fault is told once, at the first place that has it."""
     trial = _Trial(lookup, FUNCTIONS)
     for place in _all_places(blueprint, lookup):
-        trial.attempt(place.value, place.scope)
+        trial.attempt_each(place.value, place.scope)
     first: dict[tuple[str, str], EvaluationFault] = {}
     for fault in trial.faults:
         first.setdefault((fault.function, fault.message), fault)
@@ -189,12 +195,18 @@ def _target(call: Call, scope: Scope, lookup: Lookup) -> DeploymentId | None:
 
 
 def _calls_at(value: Value, path: str) -> Iterator[tuple[str, Call]]:
+    for at, call in _outermost(value, path):
+        yield at, call
+        yield from _calls_at(call.argument, at)
+
+
+def _outermost(value: Value, path: str) -> Iterator[tuple[str, Call]]:
+    """Yield the functions that are inside no other one, with where each stands."""
     if isinstance(value, Call):
         yield path, value
-        yield from _calls_at(value.argument, path)
     elif isinstance(value, Map):
         for key, field in value.entries.items():
-            yield from _calls_at(field.value, f"{path}.{key}")
+            yield from _outermost(field.value, f"{path}.{key}")
     elif isinstance(value, Seq):
         for index, field in enumerate(value.items):
-            yield from _calls_at(field.value, f"{path}[{index}]")
+            yield from _outermost(field.value, f"{path}[{index}]")

@@ -40,6 +40,13 @@ def _install(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
 
 
 def _uninstall(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+    if _flag(parameters, "recursive", default=False):
+        raise PlanningError(
+            "unsupported-parameter",
+            "Uninstalling contained deployments as well (recursive) is not supported yet.",
+            path="recursive",
+            fix="uninstall them first, one by one.",
+        )
     return uninstall(
         facts.blueprint,
         facts.instances,
