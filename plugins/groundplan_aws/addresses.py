@@ -7,7 +7,7 @@ from groundplan_aws import lifecycle
 from groundplan_aws.catalogue import INSTANCES, INTERFACE
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.resource import dig
-from groundplan_aws.tagging import OWNER_KEY
+from groundplan_aws.tagging import owner_in
 from groundplan_aws.target import Target, on_target
 
 _OPTIONS: Final = ("PrivateIpAddress", "AllowReassociation")
@@ -96,7 +96,7 @@ def _unused(target: Target) -> dict[str, Any] | None:
         return None
     answer = target.api.call("describe_addresses")
     for address in dig(answer, ("Addresses",)):
-        if "AssociationId" not in address and OWNER_KEY not in dig(address, ("Tags", "Key")):
+        if "AssociationId" not in address and owner_in(address) is None:
             found: dict[str, Any] = address
             return found
     return None

@@ -4,12 +4,13 @@ The last is put on at creation (`TagSpecifications`), so nothing can be made and
 values are its own to check.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan_aws.resource import dig
 
 OWNER_KEY: Final = "groundplan:instance"
 """Key of the tag that names the node instance: `DEPLOYMENT/INSTANCE`."""
@@ -22,6 +23,12 @@ def owner(ctx: OperationContext) -> str:
     """Return the value of the owner tag; a name too long for a tag is shortened to its hash."""
     name = f"{ctx.deployment.id}/{ctx.instance.id}"
     return name if len(name) <= _LONGEST else sha256(name.encode()).hexdigest()
+
+
+def owner_in(description: Mapping[str, Any]) -> str | None:
+    """Return the owner that a described resource's tags name; an interface has its tags in `TagSet`."""
+    written = [*dig(description, ("Tags",)), *dig(description, ("TagSet",))]
+    return next((tag["Value"] for tag in written if tag["Key"] == OWNER_KEY), None)
 
 
 def token(ctx: OperationContext, predecessors: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from groundplan_aws.catalogue import resource_of
 from groundplan_aws.client import Api, account_of, connect
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.resource import Resource, dig, first
-from groundplan_aws.tagging import OWNER_KEY, owner
+from groundplan_aws.tagging import OWNER_KEY, owner, owner_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +99,15 @@ class Target(Subject):
         return [value] if wants_list and not isinstance(value, list) else value
 
     def owned(self) -> list[dict[str, Any]]:
-        """Return all that carries this instance's owner tag, living or gone, recorded or lost."""
+        """Return all that carries this instance's owner tag, living or gone, recorded or lost.
+
+        The tags are looked at here too: an endpoint that does not know the filter answers with everybody's resources.
+        """
         known = self.api.parameters(self.resource.describe)
         parameter = "Filters" if "Filters" in known else "Filter"
         wanted = [{"Name": f"tag:{OWNER_KEY}", "Values": [owner(self.ctx)]}]
         answer = self.api.call(self.resource.describe, **{parameter: wanted})
-        return dig(answer, self.resource.listed)
+        return [found for found in dig(answer, self.resource.listed) if owner_in(found) == owner(self.ctx)]
 
     def find_lost(self) -> dict[str, Any] | None:
         """Return what an attempt made whose record was lost: it carries this instance's owner tag."""

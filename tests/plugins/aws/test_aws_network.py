@@ -148,6 +148,19 @@ def test_a_nat_gateway_takes_the_related_subnet_and_address(bench: Any, subnet: 
     run_twice(lifecycle.delete, nat)
 
 
+@pytest.mark.usefixtures("gateway")
+def test_a_nat_gateway_of_somebody_else_is_not_taken(bench: Any, subnet: BenchContext, ec2: Any) -> None:
+    there = ec2.create_nat_gateway(SubnetId=id_of(subnet), ConnectivityType="private")["NatGateway"]["NatGatewayId"]
+    nat = bench.node("NATGateway", {"ConnectivityType": "private"}, neighbours=[bench.related(subnet)], name="nat")
+    lifecycle.create(nat)
+    assert id_of(nat) != there
+    nat.instance.runtime_properties.clear()
+    lifecycle.delete(nat)
+    states = {found["NatGatewayId"]: found["State"] for found in ec2.describe_nat_gateways()["NatGateways"]}
+    assert states.pop(there) in ("pending", "available")
+    assert set(states.values()) == {"deleted"}
+
+
 def routes_of(ec2: Any, table: BenchContext) -> dict[str, str]:
     (found,) = ec2.describe_route_tables(RouteTableIds=[id_of(table)])["RouteTables"]
     return {route["DestinationCidrBlock"]: route["GatewayId"] for route in found["Routes"]}
