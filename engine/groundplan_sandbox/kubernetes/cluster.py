@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ipaddress
 import shutil
 import socket
 import ssl
@@ -52,11 +53,14 @@ class KubernetesCluster:
         """Serve on every (address, port); port 0 takes a free one. Returns the addresses bound.
 
         The certificate names the addresses, `certificate_names` and localhost. Objects of an earlier run are there
-        again. Raises OSError when an address cannot be bound, ValueError when the saved state cannot be read,
-        RuntimeError when it is running already.
+        again. Raises OSError when an address cannot be bound, ValueError when the saved state cannot be read or an
+        address is not a loopback address, RuntimeError when it is running already.
         """
         if self.running:
             raise RuntimeError(f"cluster {self.name} is running")
+        for address, _ in listen:
+            if not ipaddress.ip_address(address).is_loopback:
+                raise ValueError(f"the sandbox serves on loopback addresses only, not on {address}")
         sockets = _bind(listen)
         try:
             names = [*(address for address, _ in listen), *certificate_names, "localhost", "10.96.0.1"]

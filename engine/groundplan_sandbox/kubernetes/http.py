@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, HTTPScope, Scope
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from groundplan_sandbox.kubernetes.authentication import User, authenticate
@@ -36,9 +36,8 @@ class CertifiedProtocol(H11Protocol):
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         certificate, application = transport.get_extra_info("peercert"), self.app
 
-        async def certified(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-            extended: Any = {**scope, "client_certificate": certificate}
-            await application(extended, receive, send)
+        async def certified(scope: Scope, receive: Receive, send: Send) -> None:
+            await application({**scope, "client_certificate": certificate}, receive, send)
 
         self.app = certified
 
@@ -49,7 +48,7 @@ class Application:
     def __init__(self, routes: Routes) -> None:
         self._routes = routes
 
-    async def __call__(self, scope: HTTPScope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         writer = _Writer(send)
         try:
             if scope["path"] in HEALTH_PATHS:
@@ -68,9 +67,9 @@ class Application:
             failure = ApiError(500, "InternalError", f"Internal error occurred: {type(error).__name__}")
             await writer.reply(Reply(body=failure.to_json(), code=500))
 
-    async def _read(self, scope: HTTPScope, receive: ASGIReceiveCallable) -> Request:
+    async def _read(self, scope: Scope, receive: Receive) -> Request:
         headers = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        certificate: dict[str, Any] | None = scope.get("client_certificate")  # type: ignore[assignment]
+        certificate: dict[str, Any] | None = scope.get("client_certificate")
         user = _ANONYMOUS
         if scope["path"] != "/version" or certificate or "authorization" in headers:
             user = authenticate(self._routes.tokens, headers.get("authorization", ""), certificate)
@@ -84,7 +83,7 @@ class Application:
         )
 
 
-async def _body(receive: ASGIReceiveCallable) -> bytes:
+async def _body(receive: Receive) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -101,7 +100,7 @@ async def _body(receive: ASGIReceiveCallable) -> bytes:
 
 
 class _Writer:
-    def __init__(self, send: ASGISendCallable) -> None:
+    def __init__(self, send: Send) -> None:
         self._send = send
         self._started = False
 
@@ -122,7 +121,7 @@ class _Writer:
         await self._start(reply.code, reply.media_type, length, *map(_warning, warnings))
         await self._write(body, more=False)
 
-    async def stream(self, events: AsyncIterator[Object], receive: ASGIReceiveCallable) -> None:
+    async def stream(self, events: AsyncIterator[Object], receive: Receive) -> None:
         """One JSON document a line until the events end or the client leaves."""
         await self._start(200, "application/json")
         await self._write(b"", more=True)
@@ -141,7 +140,7 @@ class _Writer:
             await self._write(_encode(event), more=True)
 
 
-async def _disconnected(receive: ASGIReceiveCallable) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

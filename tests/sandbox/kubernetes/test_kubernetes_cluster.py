@@ -91,6 +91,12 @@ def test_a_port_in_use_is_an_error(cluster):
     assert not cluster.running
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "nonsense"])
+def test_only_loopback_is_served(cluster, address):
+    with pytest.raises(ValueError, match=address):
+        cluster.start([(address, 0)], [])
+
+
 def test_delete_leaves_nothing(cluster, tmp_path):
     [place] = cluster.start([("127.0.0.1", 0)], [])
     cluster.delete()
