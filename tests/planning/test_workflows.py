@@ -123,6 +123,39 @@ def test_filters_choose_what_matches_all_of_them(filters: dict[str, Data], chose
     assert walk(planned("install", plan, **filters)[0]) == ([chosen] if chosen else [])
 
 
+ROLLED = lifecycle("create", "start", "prestop", "stop", "delete", "postdelete")
+
+
+def caught() -> tuple[Blueprint, list[NodeInstance]]:
+    """Four instances, each depending on the one before: started, starting, creating and untouched."""
+    states = (InstanceState.STARTED, InstanceState.STARTING, InstanceState.CREATING, InstanceState.UNINITIALIZED)
+    links = [()] + [(relationship("depends_on", name, source="unlink"),) for name in "abc"]
+    plan = blueprint(*(node(name, *link, operations=ROLLED) for name, link in zip("abcd", links, strict=True)))
+    return plan, [replace(item, state=state) for item, state in zip(instances_of(plan), states, strict=True)]
+
+
+def test_rollback_takes_back_what_was_caught_in_the_middle() -> None:
+    plan, instances = caught()
+    (graph,) = planned("rollback", plan, instances)
+    assert walk(graph) == [
+        ["c unlink"],
+        ["c delete"],
+        ["c postdelete"],
+        ["c uninitialized"],
+        ["b prestop"],
+        ["b stop"],
+        ["b configured"],
+    ]
+    assert all(task.ignore_failure for task in graph.tasks)
+    changes = [(task.before, task.after) for task in graph.tasks if task.before or task.after]
+    assert changes == [("stopping", None), (None, "configured"), ("deleting", None), (None, "uninitialized")]
+
+
+def test_a_full_rollback_then_uninstalls_everything() -> None:
+    plan, instances = caught()
+    assert [task.name for task in planned("rollback", plan, instances, full_rollback=True)[1].tasks][-1] == "deleted"
+
+
 def test_a_flag_is_true_or_false() -> None:
     with pytest.raises(PlanningError, match="true or false is expected"):
         planned("uninstall", chain_of_three(), ignore_failure="no")

@@ -1,6 +1,6 @@
-"""What one node instance goes through when it is installed or uninstalled: its steps, in order (spec 5.3, 5.4).
+"""What one node instance goes through when it is installed, uninstalled or rolled back (spec 5.3, 5.4, 5.5).
 
-Order between instances and the choice of instances are the workflows' (`workflows.install`, `workflows.uninstall`).
+Order between instances and the choice of instances are the workflows' (`workflows.install`, `workflows.uninstall`...).
 Agents do not exist here, so the agent's steps on hosts do not either.
 """
 
@@ -65,8 +65,7 @@ class Steps:
         steps = [step for step in steps if step]
         if state not in _BEGUN:
             _enter(steps, _S.INITIALIZING)
-        steps.append(_MARK_STARTED)
-        return steps
+        return [*steps, _mark(_S.STARTED)]
 
     def uninstall(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `deleted` (spec 5.4); none when it is deleted."""
@@ -74,16 +73,32 @@ class Steps:
         if state is _S.DELETED:
             return []
         if state not in _STOPPED:
-            names = f"{VALIDATION}.delete", f"{MONITORING}.stop", f"{LIFECYCLE}.prestop", f"{LIFECYCLE}.stop"
-            steps += [step for step in (self.operation(instance, name) for name in names) if step]
-            _enter(steps, _S.STOPPING)
+            steps += self._stop(instance)
             _leave(steps, _S.STOPPED)
         if state not in _REMOVED:
-            steps += reversed(self.relationships(instance, "unlink"))
-            steps.append(self.operation(instance, f"{LIFECYCLE}.delete", _S.DELETING))
-            steps.append(self.operation(instance, f"{LIFECYCLE}.postdelete"))
-        steps.append(_MARK_DELETED)
+            steps += self._delete(instance)
+        return [*steps, _mark(_S.DELETED)]
+
+    def roll_back(self, instance: NodeInstance) -> list[Step]:
+        """Return the steps from a state in mid-install to the one before it; none from any other (spec 5.5)."""
+        if instance.state in (_S.CREATING, _S.CONFIGURING):
+            return [*self._delete(instance), _mark(_S.UNINITIALIZED)]
+        if instance.state is _S.STARTING:
+            return [*self._stop(instance), _mark(_S.CONFIGURED)]
+        return []
+
+    def _stop(self, instance: NodeInstance) -> list[Step]:
+        names = f"{VALIDATION}.delete", f"{MONITORING}.stop", f"{LIFECYCLE}.prestop", f"{LIFECYCLE}.stop"
+        steps = [step for step in (self.operation(instance, name) for name in names) if step]
+        _enter(steps, _S.STOPPING)
         return steps
+
+    def _delete(self, instance: NodeInstance) -> list[Step]:
+        return [
+            *reversed(self.relationships(instance, "unlink")),
+            self.operation(instance, f"{LIFECYCLE}.delete", _S.DELETING),
+            self.operation(instance, f"{LIFECYCLE}.postdelete"),
+        ]
 
     def operation(
         self,
@@ -178,5 +193,5 @@ def _leave(steps: list[Step], state: InstanceState) -> None:
         steps[-1] = [draft._replace(after=state) for draft in steps[-1]]
 
 
-_MARK_STARTED: Final[Step] = (Draft(TaskKind.STATE, after=_S.STARTED),)
-_MARK_DELETED: Final[Step] = (Draft(TaskKind.STATE, after=_S.DELETED),)
+def _mark(state: InstanceState) -> Step:
+    return (Draft(TaskKind.STATE, after=state),)

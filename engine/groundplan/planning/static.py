@@ -50,7 +50,10 @@ class CapabilityUse:
 
 
 def places(blueprint: Blueprint) -> Iterator[Place]:
-    """Yield every value of a blueprint that is evaluated some day (spec 3.2), inputs aside."""
+    """Yield every value of a blueprint that is evaluated some day (spec 3.2), inputs aside.
+
+    Properties of relationships are not among them.
+    """
     for node in blueprint.nodes.values():
         yield from _of_node(node)
     for section, outputs in (("outputs", blueprint.outputs), ("capabilities", blueprint.capabilities)):
@@ -77,7 +80,6 @@ def _of_node(node: NodeTemplate) -> Iterator[Place]:
     for index, relationship in enumerate(node.relationships):
         at = f"{path}.relationships[{index}]"
         both = Scope.of_relationship_template(node.name, relationship.target)
-        yield from _placed(relationship.properties, both, f"{at}.properties")
         yield from _of_operations(relationship.source_operations, both, f"{at}.source")
         yield from _of_operations(relationship.target_operations, both, f"{at}.target")
 

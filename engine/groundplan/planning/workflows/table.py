@@ -14,6 +14,7 @@ from groundplan.planning.selection import select
 from groundplan.planning.stages import Facts, Stages, Workflow
 from groundplan.planning.workflows.execute_operation import Order, execute_operation
 from groundplan.planning.workflows.install import install
+from groundplan.planning.workflows.rollback import rollback
 from groundplan.planning.workflows.uninstall import uninstall
 
 Stage = Callable[[Facts, Mapping[str, Data]], TaskGraph]
@@ -103,6 +104,20 @@ def _one_operation(
     return plan
 
 
+def _rollback(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+    selection = select(facts.blueprint, facts.instances, parameters)
+    return rollback(facts.blueprint, facts.instances, selection=selection, first=facts.first)
+
+
+def _uninstall_the_rest(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+    return uninstall(facts.blueprint, facts.instances, ignore_failure=True, first=facts.first)
+
+
+def _rollback_workflow(parameters: Mapping[str, Data]) -> Stages:
+    full = _flag(parameters, "full_rollback", default=False)
+    return FixedStages(stages=(_rollback, _uninstall_the_rest) if full else (_rollback,), parameters=parameters)
+
+
 def _flag(parameters: Mapping[str, Data], name: str, *, default: bool) -> bool:
     value = reveal(parameters.get(name))
     if value is None:
@@ -136,6 +151,7 @@ WORKFLOWS: Final[Mapping[str, Workflow]] = {
             _one_operation(_START, arguments="start_parms"),
         ),
         "pull": _workflow(_one_operation(f"{LIFECYCLE}.pull", arguments="operation_parms")),
+        "rollback": _rollback_workflow,
         "check_status": _workflow(_one_operation(f"{VALIDATION}.check_status", ordered=False, retries=0)),
         "check_drift": _workflow(_one_operation(f"{LIFECYCLE}.check_drift", on_relationships="check_drift")),
     }.items()
