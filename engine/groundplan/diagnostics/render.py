@@ -9,6 +9,10 @@ from groundplan.diagnostics.span import Source, Sources, Span
 LIMIT: Final = 20
 """How many faults a terminal shows before it counts the rest."""
 
+_WIDTH: Final = 120
+_LEAD: Final = 40
+"""Of a line longer than `_WIDTH`, that much is shown, from `_LEAD` characters before the place on."""
+
 
 def render(report: Report, *, limit: int = LIMIT) -> str:
     """Return the report as text, each fault ending with an empty line; empty without faults."""
@@ -85,15 +89,22 @@ def _snippet(
     if is_first:
         lines.append(" " * (width + 1) + "|")
         if span.line > 1:
-            lines.append(_numbered(span.line - 1, source, width))
-    lines.append(_numbered(span.line, source, width))
-    blank = "".join(" " if character != "\t" else "\t" for character in source.line(span.line)[: span.column - 1])
-    lines.append(f"{' ' * (width + 1)}| {blank}{stroke * (span.end_column - span.column)} {label}".rstrip())
+            lines.append(f"{span.line - 1:>{width}} | {_cut(source.line(span.line - 1), 0)}".rstrip())
+    text = source.line(span.line)
+    start = max(0, span.column - 1 - _LEAD) if len(text) > _WIDTH else 0
+    shown = _cut(text, start)
+    lines.append(f"{span.line:>{width}} | {shown}".rstrip())
+    before = span.column - 1 - start + (start > 0)
+    blank = "".join("\t" if character == "\t" else " " for character in shown[:before])
+    strokes = stroke * max(1, min(span.end_column - span.column, len(shown) - before))
+    lines.append(f"{' ' * (width + 1)}| {blank}{strokes} {label}".rstrip())
     return lines
 
 
-def _numbered(number: int, source: Source, width: int) -> str:
-    return f"{number:>{width}} | {source.line(number)}".rstrip()
+def _cut(text: str, start: int) -> str:
+    """Return a line from `start` on, an ellipsis standing for what is left out."""
+    end = start + _WIDTH
+    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
 
 
 def _notes(diagnostic: Diagnostic) -> list[str]:

@@ -74,7 +74,7 @@ def compile(main: SourceFile, fetch: Fetch, report: Report) -> Blueprint | None:
 
 
 def _read_main(main: SourceFile, report: Report) -> Document | None:
-    content = main.folder.read(main.path)
+    content = main.read()
     if content is None:
         at = report.sources.add(main.display, None)
         report.tell(faults.IMPORT_MISSING, at, f"there is no readable file {main.display}")

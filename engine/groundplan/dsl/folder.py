@@ -129,3 +129,10 @@ class SourceFile:
     def display(self) -> str:
         """The file's name for people."""
         return self.folder.display(self.path)
+
+    def read(self) -> bytes | None:
+        """Return the file's bytes, or None when there is no readable file in the folder."""
+        try:
+            return self.folder.read(self.path)
+        except Outside:
+            return None

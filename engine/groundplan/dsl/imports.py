@@ -289,7 +289,7 @@ class Importer:
             self._tell(faults.NAMESPACE_SHARED, request, f"{request.namespace} is the blueprint {used} already")
             return None
         main = self._fetch.blueprint(identifier)
-        content = main.folder.read(main.path) if main is not None else None
+        content = main.read() if main is not None else None
         if main is None or content is None:
             self._tell(faults.IMPORT_MISSING, request, f"there is no blueprint {identifier}")
             return None

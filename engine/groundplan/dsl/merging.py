@@ -85,6 +85,8 @@ class _Section:
                 self._tell_redefined(key, first, second)
             self.entries[key] = second
             return
+        if self.name == "plugins" and self.owners[self.name, key].is_standard:
+            return  # the manifest of a plugin that the standard types declare already
         joined = _joined(self.name, first, second)
         if joined is not None:
             self.entries[key] = joined
