@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +27,56 @@ class User:
         return {"username": self.name, "groups": [*self.groups, "system:authenticated"]}
 
 
+def service_account_user(namespace: str, name: str) -> User:
+    """The user that a ServiceAccount's tokens stand for."""
+    groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+    return User(name=f"system:serviceaccount:{namespace}:{name}", groups=groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grant:
+    """expires: seconds since the epoch, or None for never."""
+
+    name: str
+    groups: tuple[str, ...]
+    expires: float | None
+
+
 class Tokens:
     """Bearer tokens by their SHA-256: the file in the cluster's folder holds no token that could be used."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._users: dict[str, User] = {}
+        self._grants: dict[str, _Grant] = {}
         if path.exists():
-            for digest, user in json.loads(path.read_text(encoding="utf-8")).items():
-                self._users[digest] = User(name=user["name"], groups=tuple(user["groups"]))
+            for digest, grant in json.loads(path.read_text(encoding="utf-8")).items():
+                self._grants[digest] = _Grant(**grant | {"groups": tuple(grant["groups"])})
 
-    def issue(self, user: str, groups: Sequence[str]) -> str:
+    def issue(self, user: str, groups: Sequence[str], *, seconds: float | None = None) -> str:
+        """A new token for a user, for ever or for so many seconds."""
         token = secrets.token_urlsafe(32)
-        self._users[_digest(token)] = User(name=user, groups=tuple(groups))
-        self._path.touch(mode=0o600)
-        saved = {digest: {"name": each.name, "groups": each.groups} for digest, each in self._users.items()}
-        self._path.write_text(json.dumps(saved), encoding="utf-8")
+        expires = None if seconds is None else time.time() + seconds
+        self._grants[_digest(token)] = _Grant(name=user, groups=tuple(groups), expires=expires)
+        self._save()
         return token
 
+    def revoke(self, user: str) -> None:
+        """Forget every token of a user."""
+        left = {digest: grant for digest, grant in self._grants.items() if grant.name != user}
+        if len(left) != len(self._grants):
+            self._grants = left
+            self._save()
+
     def user(self, token: str) -> User | None:
-        return self._users.get(_digest(token))
+        grant = self._grants.get(_digest(token))
+        if grant is None or (grant.expires is not None and grant.expires < time.time()):
+            return None
+        return User(name=grant.name, groups=grant.groups)
+
+    def _save(self) -> None:
+        self._path.touch(mode=0o600)
+        saved = {digest: asdict(grant) for digest, grant in self._grants.items()}
+        self._path.write_text(json.dumps(saved), encoding="utf-8")
 
 
 def _digest(token: str) -> str:

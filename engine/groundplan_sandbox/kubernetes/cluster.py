@@ -200,7 +200,7 @@ class _Serving:
         self._closing = asyncio.Event()
         address, port = self._sockets[0].getsockname()[:2]
         api = Api(store=self._store)
-        controllers = WorkQueue(api, all_controllers(api, address, self._authority))
+        controllers = WorkQueue(api, all_controllers(api, self._tokens, address, self._authority))
         populate(api, address, port)
         controllers.start()
         forget = self._store.listen(self._plan_save)

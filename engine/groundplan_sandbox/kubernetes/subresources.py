@@ -11,7 +11,7 @@ from typing import Any
 
 from groundplan_sandbox.kubernetes import patches
 from groundplan_sandbox.kubernetes.api import Api, Patch
-from groundplan_sandbox.kubernetes.authentication import Tokens
+from groundplan_sandbox.kubernetes.authentication import Tokens, service_account_user
 from groundplan_sandbox.kubernetes.kinds import RUNNING, Kind, Object
 from groundplan_sandbox.kubernetes.requests import Request
 from groundplan_sandbox.kubernetes.status import bad_request, invalid, invalid_value, method_not_allowed
@@ -89,8 +89,8 @@ def _rescale(call: Call, body: Any, request: Request) -> Object:
 def _token(call: Call) -> Object:
     call.api.get(call.kind, call.namespace, call.name)
     seconds = int(((call.body or {}).get("spec") or {}).get("expirationSeconds") or 3600)
-    groups = ("system:serviceaccounts", f"system:serviceaccounts:{call.namespace}")
-    token = call.tokens.issue(f"system:serviceaccount:{call.namespace}:{call.name}", groups)
+    user = service_account_user(call.namespace, call.name)
+    token = call.tokens.issue(user.name, user.groups, seconds=seconds)
     expires = (datetime.now(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     body: Object = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
     body |= {"metadata": {"name": call.name, "namespace": call.namespace}, "spec": {"expirationSeconds": seconds}}

@@ -58,6 +58,22 @@ def test_a_service_account_token_comes_in(ask, api, core, namespace):
     assert code == 200
 
 
+def test_a_secret_holds_a_token_while_the_account_lives(ask, core, namespace, eventually):
+    core.create_namespaced_service_account(namespace, {"metadata": {"name": "robot"}})
+    metadata = {"name": "robot-token", "annotations": {"kubernetes.io/service-account.name": "robot"}}
+    body = {"metadata": metadata, "type": "kubernetes.io/service-account-token"}
+    core.create_namespaced_secret(namespace, body)
+    data = eventually(lambda: core.read_namespaced_secret("robot-token", namespace).data)
+    assert set(data) == {"token", "ca.crt", "namespace"}
+    header = {"Authorization": f"Bearer {base64.b64decode(data['token']).decode()}"}
+    assert ask("/api", **header)[0] == 200
+    core.delete_namespaced_service_account("robot", namespace)
+    eventually(lambda: ask("/api", **header)[0] == 401)
+    eventually(
+        lambda: "robot-token" not in [item.metadata.name for item in core.list_namespaced_secret(namespace).items]
+    )
+
+
 def test_the_admin_may_do_everything(api):
     review = {"spec": {"resourceAttributes": {"verb": "delete", "resource": "nodes"}}}
     answer = client.AuthorizationV1Api(api).create_self_subject_access_review(review)

@@ -9,6 +9,7 @@ import time
 import pytest
 from kubernetes import client, config
 
+from groundplan_sandbox.kubernetes.authentication import Tokens, User
 from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
 
 
@@ -89,6 +90,13 @@ def test_a_port_in_use_is_an_error(cluster):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         cluster.start([("127.0.0.1", taken.getsockname()[1])], [])
     assert not cluster.running
+
+
+def test_a_token_ends_with_its_time(tmp_path):
+    tokens = Tokens(tmp_path / "tokens.json")
+    kept, ended = tokens.issue("ann", ["a"], seconds=60), tokens.issue("ann", ["a"], seconds=-1)
+    again = Tokens(tmp_path / "tokens.json")
+    assert [again.user(token) for token in (kept, ended)] == [User(name="ann", groups=("a",)), None]
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "nonsense"])

@@ -7,6 +7,7 @@ client does. `all_controllers` is the list of them.
 from __future__ import annotations
 
 from groundplan_sandbox.kubernetes.api import Api
+from groundplan_sandbox.kubernetes.authentication import Tokens
 from groundplan_sandbox.kubernetes.controllers.claims import ClaimController
 from groundplan_sandbox.kubernetes.controllers.daemon_sets import DaemonSetController
 from groundplan_sandbox.kubernetes.controllers.deployments import DeploymentController
@@ -19,14 +20,16 @@ from groundplan_sandbox.kubernetes.controllers.queue import Controller
 from groundplan_sandbox.kubernetes.controllers.replica_sets import ReplicaSetController
 from groundplan_sandbox.kubernetes.controllers.services import EndpointsController, LoadBalancerController
 from groundplan_sandbox.kubernetes.controllers.stateful_sets import StatefulSetController
+from groundplan_sandbox.kubernetes.controllers.tokens import TokenController
 from groundplan_sandbox.kubernetes.kinds import INGRESS, SERVICE
 
 
-def all_controllers(api: Api, address: str, authority: str) -> list[Controller]:
+def all_controllers(api: Api, tokens: Tokens, address: str, authority: str) -> list[Controller]:
     """address: the server's, given to load balancers. authority: the cluster's CA certificate, PEM."""
     recorder = Recorder(api=api)
     return [
         NamespaceController(api, authority),
+        TokenController(api, tokens, authority),
         GarbageCollector(api),
         DeploymentController(api, recorder),
         ReplicaSetController(api, recorder),
