@@ -52,10 +52,17 @@ class Owner:
 
 def find_owner() -> Owner:
     """The unprivileged user that stands for a machine's root when the sandbox runs as root."""
-    if os.geteuid() != 0:
-        return Owner(uid=None, gid=None)
     entry = pwd.getpwnam(_UNPRIVILEGED_USER)
+    # The root of a rootless container is a plain user outside it, and knows no other.
+    if os.geteuid() != 0 or not _is_mapped(entry.pw_uid):
+        return Owner(uid=None, gid=None)
     return Owner(uid=entry.pw_uid, gid=entry.pw_gid)
+
+
+def _is_mapped(uid: int) -> bool:
+    """Whether this user namespace has the user (user_namespaces(7): inside, outside, count)."""
+    lines = [[int(field) for field in line.split()] for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    return any(first <= uid < first + count for first, _, count in lines)
 
 
 async def find_refusal(scratch: Path, owner: Owner) -> str | None:

@@ -4,14 +4,13 @@ One thread of its own runs the event loop of all machines. It keeps no account o
 emulated cloud (`groundplan_sandbox.aws`) says which machine has which address.
 """
 
-import asyncio
 import re
-import threading
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from groundplan_sandbox.cells.confinement import Confinement, ConfinementRefusedError, find_owner, find_refusal
+from groundplan_sandbox.cells.loop import LoopThread
 from groundplan_sandbox.cells.view import CONTROL_SOCKET
 from groundplan_sandbox.machines import layout
 from groundplan_sandbox.machines.builders import SandboxServers
@@ -81,9 +80,7 @@ class MachineHost:
     def __init__(self, folder: Path, confinement: Confinement = Confinement.NAMESPACES) -> None:
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="machines", daemon=True)
-        self._thread.start()
+        self._loop = LoopThread("machines")
         self._machines: dict[str, Machine] = {}
         confined = confinement is Confinement.NAMESPACES
         owner = find_owner()
@@ -131,13 +128,11 @@ class MachineHost:
         for machine in self.machines:
             self.run(machine._vm.suspend())
         self._machines.clear()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
         self._loop.close()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Do something on the machines' event loop and wait for it."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return self._loop.run(work)
 
     def forget(self, name: str) -> None:
         """Drop a machine from the list; for `Machine.terminate`."""

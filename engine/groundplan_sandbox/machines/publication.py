@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from groundplan_sandbox.cells.cell import Cell, CellError
+from groundplan_sandbox.cells.relay import Dial, Ends, Relay, in_cell
 from groundplan_sandbox.machines.ports import PortWatch
-from groundplan_sandbox.machines.relay import Dial, Ends, Relay, ends_of
 
 
 class PortTakenError(Exception):
@@ -30,18 +30,6 @@ class Port:
     dial: Dial
     inside: bool = False
     optional: bool = False
-
-
-def in_cell(cell: Cell, port: int) -> Dial:
-    """Dials a server that runs in the cell."""
-
-    async def dial() -> Ends:
-        try:
-            return await ends_of(await cell.dial(port))
-        except CellError as error:
-            raise ConnectionRefusedError(str(error)) from error
-
-    return dial
 
 
 def on_host(port: int) -> Dial:

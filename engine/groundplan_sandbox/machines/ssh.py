@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import asyncssh
 
 from groundplan_sandbox.cells.cell import Cell, CellError, Process, Terminal
+from groundplan_sandbox.cells.relay import Ends, Relay, ends_of, join
 from groundplan_sandbox.machines.logins import Logins
-from groundplan_sandbox.machines.relay import Ends, Relay, ends_of, join
 from groundplan_sandbox.machines.sftp import FileSpace, MachineFiles
 
 SSH_PORT = 22

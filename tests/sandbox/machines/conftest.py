@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import asyncssh
 import paramiko
@@ -83,6 +84,16 @@ def machine(host: MachineHost, public_key: str, address: str) -> Iterator[Machin
         machine.terminate()
 
 
+class SshHost(Protocol):
+    """What a login needs of a machine."""
+
+    @property
+    def addresses(self) -> tuple[str, ...]: ...
+    @property
+    def host_key(self) -> str: ...
+    def ssh_port(self, address: str) -> int: ...
+
+
 Login = Callable[..., Client]
 
 
@@ -92,7 +103,7 @@ def login(key: asyncssh.SSHKey) -> Iterator[Login]:
     clients: list[paramiko.SSHClient] = []
     own = paramiko.Ed25519Key.from_private_key(io.StringIO(key.export_private_key().decode()))
 
-    def connect(machine: Machine, user: str = "centos", pkey: paramiko.PKey = own) -> Client:
+    def connect(machine: SshHost, user: str = "centos", pkey: paramiko.PKey = own) -> Client:
         address = machine.addresses[0]
         client = paramiko.SSHClient()
         clients.append(client)

@@ -6,8 +6,9 @@ The server runs in the machine's cell, on the machine's own files; only its port
 import asyncio
 
 from groundplan_sandbox.cells.cell import CellError
+from groundplan_sandbox.cells.relay import in_cell
 from groundplan_sandbox.machines.control import Answer, Request
-from groundplan_sandbox.machines.publication import Port, PortTakenError, free_port, in_cell
+from groundplan_sandbox.machines.publication import Port, PortTakenError, free_port
 from groundplan_sandbox.machines.services.household import Household
 from groundplan_sandbox.postgres.cluster import POSTGRES_USER_ID, Place, PostgresCluster, PostgresError
 

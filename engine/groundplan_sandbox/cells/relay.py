@@ -1,6 +1,6 @@
-"""Passes bytes between two ends of a connection, and publishes a server of a machine on the machine's addresses.
+"""Passes bytes between two ends of a connection, and leads listening sockets to one server, in a cell or not.
 
-It knows no protocol. Which ports are published, and where they lead, is said by `services.py` and `ssh.py`.
+It knows no protocol. Which ports are listened on, and where they lead, is decided by its users.
 """
 
 import asyncio
@@ -8,6 +8,8 @@ import contextlib
 import socket
 from collections.abc import Awaitable, Callable
 from typing import Protocol
+
+from groundplan_sandbox.cells.cell import Cell, CellError
 
 _CHUNK = 64 * 1024
 _CLOSE_SECONDS = 1.0
@@ -61,6 +63,18 @@ async def close(ends: Ends) -> None:
 async def ends_of(connection: socket.socket) -> Ends:
     """The two ends of a connected socket."""
     return await asyncio.open_connection(sock=connection)
+
+
+def in_cell(cell: Cell, port: int) -> Dial:
+    """Dials a server that runs in the cell."""
+
+    async def dial() -> Ends:
+        try:
+            return await ends_of(await cell.dial(port))
+        except CellError as error:
+            raise ConnectionRefusedError(str(error)) from error
+
+    return dial
 
 
 class Relay:
