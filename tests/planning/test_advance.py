@@ -91,6 +91,12 @@ def test_an_ignored_failure_lets_the_rest_go_on() -> None:
     assert progress.advance([(1, OK)]).standing is Standing.SUCCEEDED
 
 
+def test_a_failure_that_the_record_does_not_ignore_blocks_even_so() -> None:
+    progress = Progress(graph((), (0,), lenient=frozenset({0})))
+    progress.advance()
+    assert progress.advance([(0, TaskState.FAILED)]).standing is Standing.FAILED
+
+
 def test_cancel_lets_tasks_in_flight_end_and_starts_no_other() -> None:
     progress = Progress(graph((), (0,)))
     progress.advance()

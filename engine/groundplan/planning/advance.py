@@ -115,7 +115,8 @@ class Progress:
     def advance(self, outcomes: Iterable[tuple[int, Verdict | TaskState]] = ()) -> Advance:
         """Take the ends of tasks, each once, and return what may start now.
 
-        A failed task that has `ignore_failure` counts as done. The first call, without outcomes, gives the tasks
+        A state is the record's word and stands: `failed` blocks what follows, `ignored` does not. A verdict is judged
+        here: `failed` blocks unless the task has `ignore_failure`. The first call, without outcomes, gives the tasks
         that wait for nothing; so does the first call after `append`.
 
         Args:
@@ -180,7 +181,7 @@ class Progress:
         return index
 
     def _end(self, index: int, outcome: Verdict | TaskState) -> None:
-        done = _is_done(outcome) or self._ignores_failure[index]
+        done = _is_done(outcome) or (isinstance(outcome, Verdict) and self._ignores_failure[index])
         self._settled += 1
         if not done:
             self._status[index] = _FAILED
