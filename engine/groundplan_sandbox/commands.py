@@ -124,7 +124,7 @@ def status(as_json: bool) -> None:
         click.echo(f"The sandbox of {home.root} is up.")
         _show(found)
     else:
-        click.echo(f"The sandbox of {home.root} is down.")
+        click.echo(f"The sandbox of {home.root} is down. Start it: groundplan sandbox up")
 
 
 @sandbox.command()

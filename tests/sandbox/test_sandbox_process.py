@@ -150,12 +150,15 @@ def test_credentials_and_port_outlive_down(running: Bench) -> None:
     assert (running.ok("secrets"), running.binding()["aws"]["endpoint_url"]) == (secrets, endpoint)
 
 
-def test_a_killed_sandbox_is_down_and_comes_up_again(running: Bench) -> None:
-    pid = running.binding()["pid"]
-    os.kill(pid, signal.SIGKILL)
+def test_a_killed_sandbox_is_down_and_comes_up_again_even_when_its_port_is_taken(running: Bench) -> None:
+    before = running.binding()
+    os.kill(before["pid"], signal.SIGKILL)
     eventually(lambda: not running.status()["running"])
-    running.ok("up")
-    assert running.binding()["pid"] != pid
+    with socket.create_server(("127.0.0.1", urlsplit(before["aws"]["endpoint_url"]).port or 0)):
+        running.ok("up")
+    after = running.binding()
+    assert after["pid"] != before["pid"]
+    assert after["aws"]["endpoint_url"] != before["aws"]["endpoint_url"]
 
 
 def test_a_running_sandbox_is_not_unbound(shared: Bench) -> None:
