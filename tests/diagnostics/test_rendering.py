@@ -141,3 +141,10 @@ def test_of_a_long_line_the_guilty_part_is_shown() -> None:
     line, carets = render(report).splitlines()[3:5]
     assert len(line) < 140
     assert line[carets.index("^") :].startswith("wrong")
+
+
+def test_among_many_names_one_slip_is_forgiven() -> None:
+    known = {f"node_{number}" for number in range(1000)} | {"database"}
+    assert suggest("databse", known) == "database"
+    assert suggest("dtaabase", known) == "database"
+    assert suggest("elsewhere", known) == ""

@@ -1,11 +1,35 @@
 """The known name nearest to an unknown one, for "did you mean"."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from difflib import get_close_matches
+from string import ascii_lowercase, digits
+from typing import Final
+
+_FEW: Final = 300
+"""Up to so many names are compared one by one; among more, only names one slip of the finger away are looked up."""
+
+_LETTERS: Final = ascii_lowercase + ascii_lowercase.upper() + digits + "_-."
 
 
-def suggest(unknown: str, known: Iterable[str]) -> str:
+def suggest(unknown: str, known: Collection[str]) -> str:
     """Return the nearest of the known names, or an empty string when none is near."""
+    if len(unknown) > 100:
+        return ""
+    if len(known) > _FEW:
+        return next((name for name in _slips(unknown) if name in known and name != unknown), "")
     names = {name.lower(): name for name in known if name != unknown}
     near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
     return names[near[0]] if near else ""
+
+
+def _slips(word: str) -> Iterator[str]:
+    """Yield the words that one swapped, missing, wrong or superfluous letter makes of a word."""
+    splits = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    for before, after in splits:
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
+        if after:
+            yield before + after[1:]
+        for letter in _LETTERS:
+            yield before + letter + after
+            yield before + letter + after[1:]

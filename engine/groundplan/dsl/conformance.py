@@ -40,6 +40,7 @@ class Conformance:
     def __init__(self, data_types: Mapping[str, DataType], reading: Reading) -> None:
         self._data_types = data_types
         self._reading = reading
+        self._implied: dict[str, Map | None] = {}
 
     def value(self, given: Field, schema: Schema, path: str, *, is_whole: bool = True) -> Value:
         """Return a value completed by its schema; faults tell where it disagrees.
@@ -79,6 +80,11 @@ class Conformance:
         data_type = self._data_types.get(schema.type or "")
         if data_type is None:
             return None
+        if data_type.name not in self._implied:
+            self._implied[data_type.name] = self._imply(data_type)
+        return self._implied[data_type.name]
+
+    def _imply(self, data_type: DataType) -> Map | None:
         entries: dict[str, Field] = {}
         for name, inner in data_type.properties.items():
             if inner.has_default:

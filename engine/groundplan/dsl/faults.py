@@ -133,6 +133,12 @@ TYPE_UNKNOWN: Final = _error(
 )
 PARENT_UNKNOWN: Final = _error("parent-unknown", "Unknown parent type", "derived_from names a type of the same kind.")
 INHERITANCE_CYCLE: Final = _error("inheritance-cycle", "Inheritance cycle", "A type cannot be its own ancestor.")
+INHERITANCE_DEEP: Final = _error("inheritance-deep", "Too many ancestors", "A type has at most 100 ancestors.")
+DATA_TYPE_LARGE: Final = _error(
+    "data-type-large",
+    "Data type too large",
+    "Data types in data types are at most 50 deep and hold at most 10,000 fields in all.",
+)
 DATA_TYPE_CYCLE: Final = _error("data-type-cycle", "Data type contains itself", "A value of such a type could not end.")
 DATA_TYPE_PRIMITIVE: Final = _error(
     "data-type-primitive", "Data type named like a primitive", "The names of primitive types are taken."

@@ -5,9 +5,8 @@ What a type declares is read in `sections`; how operations are overridden is in 
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from groundplan.diagnostics.diagnostic import Fault
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.conformance import merged
@@ -16,6 +15,8 @@ from groundplan.model.types import Schema
 from groundplan.model.values import Field, Map
 
 T = TypeVar("T")
+
+MAX_ANCESTORS: Final = 100
 
 
 def resolve(
@@ -28,43 +29,49 @@ def resolve(
         build: (name, the parent as built or None) -> the type.
 
     Returns:
-        All types; one with an unknown parent or in a cycle, which is a fault, is built as if it had none.
+        All types; one with an unknown parent, in a cycle or with too many ancestors, which is a fault, is built as if
+        it had none.
     """
     built: dict[str, T] = {}
+    depth: dict[str, int] = {}
     cyclic: set[str] = set()
     for name in parents:
         chain = list(_unbuilt_ancestry(name, parents, built))
-        if _closes_cycle(chain, parents, built):
+        if chain and _name(parents[chain[-1]]) in chain:
             _tell_cycle(chain, parents, cyclic, section, reading)
         for each in reversed(chain):
+            path = f"{section}.{each}.derived_from"
             parent = parents[each]
             if parent is not None and parent.value not in parents:
-                _tell_unknown(parent, parents, f"{section}.{each}.derived_from", reading)
-            built[each] = build(each, built.get(_name(parent)))
+                _tell_unknown(parent, parents, path, reading)
+            above = _name(parent)
+            depth[each] = depth.get(above, 0) + 1 if above is not None else 1
+            if parent is not None and depth[each] > MAX_ANCESTORS:
+                reading.report.tell(faults.INHERITANCE_DEEP, parent.at, f"more than {MAX_ANCESTORS}", path=path)
+                above, depth[each] = None, 1
+            built[each] = build(each, built.get(above) if above is not None else None)
     return {name: built[name] for name in parents}
 
 
-def _name(parent: Field | None) -> str:
-    return parent.value if parent is not None and isinstance(parent.value, str) else ""
+def _name(parent: Field | None) -> str | None:
+    return parent.value if parent is not None and isinstance(parent.value, str) else None
 
 
 def _unbuilt_ancestry(name: str, parents: Mapping[str, Field | None], built: Mapping[str, object]) -> Iterator[str]:
     seen: set[str] = set()
-    while name in parents and name not in built and name not in seen:
-        seen.add(name)
-        yield name
-        name = _name(parents[name])
-
-
-def _closes_cycle(chain: list[str], parents: Mapping[str, Field | None], built: Mapping[str, object]) -> bool:
-    return bool(chain) and _name(parents[chain[-1]]) in chain
+    following: str | None = name
+    while following is not None and following in parents and following not in built and following not in seen:
+        seen.add(following)
+        yield following
+        following = _name(parents[following])
 
 
 def _tell_cycle(
     chain: list[str], parents: Mapping[str, Field | None], cyclic: set[str], section: str, reading: Reading
 ) -> None:
-    start = chain.index(_name(parents[chain[-1]]))
-    cycle = chain[start:]
+    again = _name(parents[chain[-1]])
+    assert again is not None, "the chain was seen to close"
+    cycle = chain[chain.index(again) :]
     if cyclic.intersection(cycle):
         return
     cyclic.update(cycle)
@@ -79,15 +86,11 @@ def _tell_cycle(
     )
 
 
-def _tell_unknown(
-    parent: Field,
-    parents: Mapping[str, Field | None],
-    path: str,
-    reading: Reading,
-    fault: Fault = faults.PARENT_UNKNOWN,
-) -> None:
-    name = _name(parent)
-    reading.report.tell(fault, parent.at, f"there is no type {name}", path=path, suggestion=suggest(name, parents))
+def _tell_unknown(parent: Field, parents: Mapping[str, Field | None], path: str, reading: Reading) -> None:
+    name = str(parent.value)
+    reading.report.tell(
+        faults.PARENT_UNKNOWN, parent.at, f"there is no type {name}", path=path, suggestion=suggest(name, parents)
+    )
 
 
 def overlaid(parent: Mapping[str, Schema], own: Mapping[str, Schema], data_types: frozenset[str]) -> dict[str, Schema]:

@@ -144,12 +144,17 @@ class Topology:
             clear.update(trail)
 
     def _is_hosted(self, name: NodeId) -> bool:
-        known = self._hosted.get(name)
-        if known is None:
-            chain = [name, *self.ancestors(name)]
-            known = any(self._nodes[each].is_host for each in chain if each in self._nodes)
-            self._hosted[name] = known
-        return known
+        """Whether a template, or one that contains it, is a host; what is known of a container is not asked twice."""
+        chain: list[NodeId] = []
+        at: NodeId | None = name
+        while at is not None and at not in self._hosted:
+            chain.append(at)
+            if at in self._nodes and self._nodes[at].is_host:
+                break
+            at = self.containers.get(at)
+        is_hosted = at is not None and self._hosted.get(at, True)
+        self._hosted.update(dict.fromkeys(chain, is_hosted))
+        return is_hosted
 
     def _check_host(self, node: NodeTemplate) -> None:
         for full, operation in node.operations.items():

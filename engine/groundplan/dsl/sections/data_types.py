@@ -1,6 +1,7 @@
 """The section `data_types` (spec 1.8): structures that properties and inputs may be typed by."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Final
 
 from groundplan.dsl import faults, inheritance
 from groundplan.dsl.conformance import Conformance
@@ -9,6 +10,9 @@ from groundplan.dsl.shape import Reading, element, text_of
 from groundplan.dsl.versions import DATA_TYPE, PROPERTY
 from groundplan.model.types import PRIMITIVES, DataType, Schema
 from groundplan.model.values import Field
+
+MAX_DEPTH: Final = 50
+MAX_SIZE: Final = 10_000
 
 
 def read(fields: dict[str, Field], reading: Reading) -> dict[str, DataType]:
@@ -51,25 +55,60 @@ def _derived(own: DataType, parent: DataType | None, names: frozenset[str]) -> D
 
 
 def _without_cycles(types: dict[str, DataType], reading: Reading) -> dict[str, DataType]:
-    """Cut the fields by which a type contains itself; each cycle is one fault."""
-    finished: set[str] = set()
+    """Cut the fields by which a type contains itself, or grows beyond bounds; each is one fault."""
+    measures: dict[str, _Measure] = {}
     cut: set[tuple[str, str]] = set()
     for start in types:
         stack = [(start, iter(types[start].properties.items()))]
         trail = [start]
-        while stack:
+        while stack and start not in measures:
             name, fields = stack[-1]
             step = next(((field, schema) for field, schema in fields if schema.type in types), None)
             if step is None:
                 stack.pop()
-                finished.add(trail.pop())
+                trail.pop()
+                measures[name] = _measure(types[name], measures, cut, reading)
             elif step[1].type in trail:
                 cut.add((name, step[0]))
                 _tell_cycle(name, step[0], step[1], trail, reading)
-            elif step[1].type is not None and step[1].type not in finished:
+            elif step[1].type is not None and step[1].type not in measures:
                 trail.append(step[1].type)
                 stack.append((step[1].type, iter(types[step[1].type].properties.items())))
     return {name: _cut(data_type, cut) for name, data_type in types.items()} if cut else types
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """How much a value of a data type may hold.
+
+    Attributes:
+        depth: of data types in data types, itself counted.
+        size: of fields in all.
+    """
+
+    depth: int = 1
+    size: int = 1
+
+
+def _measure(
+    data_type: DataType, measures: dict[str, _Measure], cut: set[tuple[str, str]], reading: Reading
+) -> _Measure:
+    depth, size = 1, 1
+    for field, schema in data_type.properties.items():
+        inner = measures.get(schema.type or "", _Measure(0, 1))
+        if (data_type.name, field) in cut:
+            continue
+        if inner.depth >= MAX_DEPTH or size + inner.size > MAX_SIZE:
+            cut.add((data_type.name, field))
+            reading.report.tell(
+                faults.DATA_TYPE_LARGE,
+                schema.at,
+                f"{data_type.name} is too large with {field}",
+                path=f"data_types.{data_type.name}.properties.{field}",
+            )
+            continue
+        depth, size = max(depth, inner.depth + 1), size + inner.size
+    return _Measure(depth, size)
 
 
 def _tell_cycle(name: str, field: str, schema: Schema, trail: list[str], reading: Reading) -> None:

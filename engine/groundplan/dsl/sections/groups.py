@@ -249,17 +249,33 @@ def scaling_groups(
 
 
 def _has_cycle(groups: Mapping[str, Group], reading: Reading) -> bool:
-    for name, group in groups.items():
-        if name in leaves(name, groups, keep_groups=True):
-            reading.report.tell(
-                faults.GROUP_CYCLE, group.at, f"{name} is among its own members", path=f"groups.{name}.members"
-            )
-            return True
+    clear: set[str] = set()
+    for start in groups:
+        stack = [(start, iter(groups[start].members))]
+        trail = {start: None}
+        while stack and start not in clear:
+            name, members = stack[-1]
+            member = next((each for each in members if each in groups and each not in clear), None)
+            if member is None:
+                stack.pop()
+                trail.pop(name)
+                clear.add(name)
+            elif member in trail:
+                reading.report.tell(
+                    faults.GROUP_CYCLE,
+                    groups[member].at,
+                    f"{member} is among its own members",
+                    path=f"groups.{member}.members",
+                )
+                return True
+            else:
+                trail[member] = None
+                stack.append((member, iter(groups[member].members)))
     return False
 
 
-def leaves(name: str, groups: Mapping[str, Group], *, keep_groups: bool = False) -> set[str]:
-    """Return the templates in a group and the groups inside it; with `keep_groups` the groups too."""
+def leaves(name: str, groups: Mapping[str, Group]) -> set[str]:
+    """Return the templates in a group and in the groups inside it."""
     found: set[str] = set()
     seen: set[str] = set()
     waiting = list(groups[name].members)
@@ -270,8 +286,6 @@ def leaves(name: str, groups: Mapping[str, Group], *, keep_groups: bool = False)
         seen.add(member)
         if member in groups:
             waiting += groups[member].members
-            if keep_groups:
-                found.add(member)
         else:
             found.add(member)
     return found
