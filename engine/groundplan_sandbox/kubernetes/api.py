@@ -22,12 +22,18 @@ from groundplan_sandbox.kubernetes.apply import (
     read_ownership,
     with_ownership,
 )
-from groundplan_sandbox.kubernetes.decoding import decode_object
+from groundplan_sandbox.kubernetes.bodies import (
+    FieldValidation,
+    agreeing,
+    known_fields,
+    refuse_unknown_fields,
+    tidy_metadata,
+    without_nulls,
+)
 from groundplan_sandbox.kubernetes.defaults import apply_defaults, first_status
 from groundplan_sandbox.kubernetes.kinds import NAMESPACE, POD, Kind, Object
 from groundplan_sandbox.kubernetes.metadata import is_deleting, owners_of, random_suffix, timestamp
 from groundplan_sandbox.kubernetes.status import (
-    ApiError,
     already_exists,
     bad_request,
     conflict,
@@ -41,15 +47,6 @@ from groundplan_sandbox.kubernetes.validation import validate
 FOREGROUND = "foregroundDeletion"
 _KEPT_NAMESPACES = frozenset({"default", "kube-system", "kube-public"})
 _KEPT_METADATA = ("uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
-
-
-class FieldValidation(StrEnum):
-    """What to do about fields that a kind does not have. TRUSTED skips the check: for the server's own writes."""
-
-    STRICT = "Strict"
-    WARN = "Warn"
-    IGNORE = "Ignore"
-    TRUSTED = "Trusted"
 
 
 class Patch(StrEnum):
@@ -96,7 +93,11 @@ class Api:
 
     def create(self, kind: Kind, namespace: str, body: Object, options: Options) -> Object:
         """Raises ApiError 400, 403, 404 (namespace), 409 AlreadyExists, 422."""
-        item = self._new(kind, namespace, _decoded(kind, _checked(kind, namespace, None, body), options))
+        item = self._new(
+            kind,
+            namespace,
+            known_fields(kind, agreeing(kind, namespace, None, body), options.field_validation, options.warn),
+        )
         self._require_namespace(kind, item)
         if self.store.get(kind, namespace, name_of(item)) is not None:
             raise already_exists(kind, name_of(item))
@@ -108,7 +109,12 @@ class Api:
     def replace(self, kind: Kind, namespace: str, name: str, body: Object, options: Options) -> Object:
         """Raises ApiError 404, 409 Conflict when `body` carries another resourceVersion, 422."""
         old = self.get(kind, namespace, name)
-        return self._write(kind, old, _decoded(kind, _checked(kind, namespace, name, body), options), options)
+        return self._write(
+            kind,
+            old,
+            known_fields(kind, agreeing(kind, namespace, name, body), options.field_validation, options.warn),
+            options,
+        )
 
     def patch(self, kind: Kind, namespace: str, name: str, patch: Patch, body: Any, options: Options) -> Object:
         """Raises ApiError 400, 404 (apply creates instead), 409 (stale, or owned by another manager), 422."""
@@ -117,8 +123,8 @@ class Api:
         old = self.get(kind, namespace, name)
         change = {Patch.JSON: patches.json_patch, Patch.MERGE: patches.merge_patch}
         patched = change.get(patch, patches.strategic_merge_patch)(old, body)
-        fresh = _checked(kind, namespace, name, _without_nulls(patched))
-        return self._write(kind, old, _decoded(kind, fresh, options), options)
+        fresh = agreeing(kind, namespace, name, without_nulls(patched))
+        return self._write(kind, old, known_fields(kind, fresh, options.field_validation, options.warn), options)
 
     def modify(self, kind: Kind, item: Object, edit: Callable[[Object], None], options: Options) -> Object:
         """Change the stored state of `item` by `edit`, which gets a copy. Raises ApiError 404 when it is gone."""
@@ -159,10 +165,10 @@ class Api:
         for kind, each in self.store.everything():
             left = [reference for reference in owners_of(each) if reference["uid"] != uid]
             if len(left) != len(owners_of(each)):
-                self.store.put(kind, _tidy(each | {"metadata": each["metadata"] | {"ownerReferences": left}}))
+                self.store.put(kind, tidy_metadata(each | {"metadata": each["metadata"] | {"ownerReferences": left}}))
 
     def _new(self, kind: Kind, namespace: str, body: Object) -> Object:
-        item: Object = _without_nulls(copy.deepcopy(_checked(kind, namespace, None, body)))
+        item: Object = without_nulls(copy.deepcopy(agreeing(kind, namespace, None, body)))
         metadata = item["metadata"]
         if metadata.get("resourceVersion"):
             raise bad_request("resourceVersion should not be set on objects to be created")
@@ -233,8 +239,8 @@ class Api:
         return stored
 
     def _apply(self, kind: Kind, namespace: str, name: str, body: Any, options: Options) -> Object:
-        config = _without_nulls(_checked(kind, namespace, name, body))
-        _refuse_unknown(kind, config)
+        config = without_nulls(agreeing(kind, namespace, name, body))
+        refuse_unknown_fields(kind, config)
         if config["metadata"].get("managedFields"):
             raise bad_request("metadata.managedFields must be nil")
         if kind.has_status and options.subresource != "status":
@@ -258,62 +264,8 @@ class Api:
         return self._put(kind, owned, options)
 
     def _put(self, kind: Kind, item: Object, options: Options) -> Object:
-        tidy = _tidy(item)
+        tidy = tidy_metadata(item)
         return tidy if options.dry_run else self.store.put(kind, tidy)
-
-
-def _checked(kind: Kind, namespace: str, name: str | None, body: Any) -> Object:
-    """The body as an object of `kind` with its metadata agreeing with the request's path. Raises ApiError 400."""
-    if not isinstance(body, dict) or not isinstance(body.get("metadata") or {}, dict):
-        raise bad_request("the request's body is not an object with metadata")
-    found = (body.get("apiVersion") or kind.api_version, body.get("kind") or kind.kind)
-    if found != (kind.api_version, kind.kind):
-        raise bad_request(f"{found[1]} in version {found[0]!r} cannot be handled as a {kind.kind}")
-    metadata = dict(body.get("metadata") or {})
-    if kind.namespaced and metadata.setdefault("namespace", namespace) != namespace:
-        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-    if name is not None and metadata.setdefault("name", name) != name:
-        raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
-    if not kind.namespaced:
-        metadata.pop("namespace", None)
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **body, "metadata": metadata}
-
-
-def _decoded(kind: Kind, body: Object, options: Options) -> Object:
-    """The body without unknown fields. Raises ApiError 400 for wrong types, and for such fields when Strict."""
-    if options.field_validation is FieldValidation.TRUSTED:
-        return body
-    decoded = decode_object(kind, body)
-    faults = [f'unknown field "{path}"' for path in decoded.unknown]
-    if faults and options.field_validation is FieldValidation.STRICT:
-        about = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
-        raise bad_request(f"{about}: strict decoding error: {', '.join(faults)}")
-    if options.field_validation is FieldValidation.WARN:
-        for fault in faults:
-            options.warn(fault)
-    return decoded.object
-
-
-def _refuse_unknown(kind: Kind, config: Object) -> None:
-    """Server-side apply has no use for a field that nobody could own. Code and words are the real server's."""
-    unknown = decode_object(kind, config).unknown
-    if unknown:
-        metadata = config["metadata"]
-        what = f"{metadata.get('namespace', '')}/{metadata['name']}; {kind.api_version}, Kind={kind.kind}"
-        message = f"failed to create typed patch object ({what}): .{unknown[0]}: field not declared in schema"
-        raise ApiError(500, "", message)
-
-
-def _tidy(item: Object) -> Object:
-    """Metadata without empty lists and maps, which the API never shows."""
-    return item | {"metadata": {key: value for key, value in item["metadata"].items() if value not in ([], {})}}
-
-
-def _without_nulls(value: Any) -> Any:
-    """JSON null means absent in the API."""
-    if isinstance(value, dict):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return [_without_nulls(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _check_revision(kind: Kind, old: Object, body: Object) -> None:

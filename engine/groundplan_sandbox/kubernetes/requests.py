@@ -14,8 +14,9 @@ from urllib.parse import parse_qsl
 
 import yaml
 
-from groundplan_sandbox.kubernetes.api import FieldValidation, Options
+from groundplan_sandbox.kubernetes.api import Options
 from groundplan_sandbox.kubernetes.authentication import User
+from groundplan_sandbox.kubernetes.bodies import FieldValidation
 from groundplan_sandbox.kubernetes.kinds import Kind, kind_at
 from groundplan_sandbox.kubernetes.protobuf import decode
 from groundplan_sandbox.kubernetes.status import bad_request
