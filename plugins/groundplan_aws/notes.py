@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from groundplan_aws import catalogue
-from groundplan_aws.resource import dig, first
+from groundplan_aws.resource import dig
 from groundplan_aws.target import Target
 
 Description = Mapping[str, Any]
@@ -19,14 +19,10 @@ def take(target: Target, description: Description) -> None:
 
 def _vpc(target: Target, description: Description) -> None:
     """`main_route_table_id`: the table that subnets without one of their own use."""
-    answer = target.api.call(
-        "describe_route_tables",
-        Filters=[
-            {"Name": "vpc-id", "Values": [description["VpcId"]]},
-            {"Name": "association.main", "Values": ["true"]},
-        ],
-    )
-    target.record["main_route_table_id"] = first(answer, ("RouteTables", "RouteTableId"))
+    of_vpc = {"Name": "vpc-id", "Values": [description["VpcId"]]}
+    tables = dig(target.api.call("describe_route_tables", Filters=[of_vpc]), ("RouteTables",))
+    main = (table["RouteTableId"] for table in tables if any(dig(table, ("Associations", "Main"))))
+    target.record["main_route_table_id"] = next(main, None)
 
 
 def _elastic_ip(target: Target, description: Description) -> None:

@@ -1,13 +1,15 @@
 """A machine on its own address, in the order of an install and of an uninstall: interface, address, instance."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.testing import BenchContext, run_twice
 from groundplan_aws import addresses, instances, interfaces, keypairs, lifecycle
+from groundplan_aws.target import on_target
+from groundplan_aws.waiting import wait
 
 IMAGE = "ami-08d2d8b00f270d03b"
 
@@ -95,6 +97,24 @@ def test_a_stopped_instance_starts_again(machine: Machine) -> None:
     assert lifecycle.check_status(machine.instance) == "running"
 
 
+def test_a_wait_ends_before_the_attempt_does(machine: Machine) -> None:
+    install(machine)
+    ctx = machine.instance
+    ctx.slept.clear()
+    ctx.pause, ctx.operation = None, replace(ctx.operation, timeout=10)
+    with pytest.raises(RecoverableError, match="still running after"):
+        on_target(lambda target: wait(target, "instance_stopped", str(target.id)))(ctx)
+    assert 8 <= sum(ctx.slept) < 10
+
+
+def test_a_state_that_cannot_be_reached_is_told_with_its_reason(machine: Machine, ec2: Any) -> None:
+    install(machine)
+    identifier = machine.instance.instance.runtime_properties["aws_resource_id"]
+    ec2.terminate_instances(InstanceIds=[identifier])
+    with pytest.raises(NonRecoverableError, match=r"terminated|shutting-down"):
+        on_target(lambda target: wait(target, "instance_running", identifier))(machine.instance)
+
+
 def test_an_interface_joins_a_running_instance(bench: Any, machine: Machine, subnet: str) -> None:
     install(machine)
     second = bench.node("Interface", {"SubnetId": subnet}, neighbours=[bench.related(machine.instance)], name="nic2")
@@ -103,6 +123,13 @@ def test_an_interface_joins_a_running_instance(bench: Any, machine: Machine, sub
     assert second.instance.runtime_properties["device_index"] == 1
     run_twice(interfaces.detach, second)
     assert lifecycle.check_status(second) == "available"
+
+
+def test_a_pull_takes_what_changed_meanwhile(machine: Machine, ec2: Any) -> None:
+    install(machine)
+    ec2.disassociate_address(AssociationId=machine.address.instance.runtime_properties["association_id"])
+    lifecycle.pull(machine.instance)
+    assert machine.instance.instance.runtime_properties["public_ip_address"] is None
 
 
 def test_more_than_one_instance_in_a_node_is_refused(bench: Any) -> None:
