@@ -16,6 +16,7 @@ from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine
+from groundplan.service.deployments import remains
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +42,7 @@ def drive(engine: Engine, execution: Execution, *, task_retries: int | None, as_
         print_json(records.execution(ended))
     else:
         _close(ended)
+        _tell_remains(engine, ended)
     if ended.status is not ExecutionStatus.TERMINATED:
         raise click.exceptions.Exit(1)
 
@@ -58,6 +60,19 @@ def _close(ended: Execution) -> None:
         click.echo(ended.error, err=True)
     click.echo(f"  = see what happened: groundplan events list {ended.id}", err=True)
     click.echo(f"  = go on from there:  groundplan executions resume {ended.id}", err=True)
+
+
+def _tell_remains(engine: Engine, ended: Execution) -> None:
+    """After an uninstall, say whether anything is left."""
+    if ended.workflow != "uninstall" or ended.is_dry_run:
+        return
+    left = remains(engine.store, ended.deployment)
+    if left:
+        click.echo(f"Still there: {', '.join(left)}", err=True)
+    else:
+        click.echo(
+            "Nothing is left: every node instance is deleted, and so is every deployment that its components made."
+        )
 
 
 @contextmanager

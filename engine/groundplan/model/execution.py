@@ -117,6 +117,8 @@ class EventType(StrEnum):
     TASK_FAILED = "task_failed"
     PLUGIN_EVENT = "plugin_event"
     LOG = "log"
+    REVEALED = "revealed"
+    """Somebody had sensitive values shown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +126,8 @@ class Event:
     """One thing that happened, secrets masked.
 
     Attributes:
+        execution: the execution that it happened in; None for what a person did outside of one.
+        deployment: empty where it concerns none.
         level: of a log record (`info`, `warning`...), else empty.
         operation: full name of the operation, or empty.
         target: the other end, in a relationship operation.
@@ -132,7 +136,7 @@ class Event:
     at: datetime
     type: EventType
     message: str
-    execution: ExecutionId
+    execution: ExecutionId | None
     deployment: DeploymentId
     level: str = ""
     instance: InstanceId | None = None

@@ -340,6 +340,9 @@ class LocalDriver:
         batch = drive.take_batch()
         transaction.record(batch)
         batches.append(batch)
+        if execution.status is ExecutionStatus.TERMINATED and drive.world.is_gone:
+            for key in transaction.remembered(execution.deployment):
+                transaction.remember(execution.deployment, key, None)
         parent = self._elsewhere.pop(execution.id, None)
         if parent is not None and parent.execution in self._drives:
             self._finish_parent(transaction, self._drives[parent.execution], parent.task, execution)

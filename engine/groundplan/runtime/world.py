@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
-from groundplan.model.deployment import Deployment, NodeInstance
+from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.graph import Side, Task
 from groundplan.model.ids import InstanceId
 from groundplan.state.store import InstanceChange
@@ -35,6 +35,11 @@ class World:
     def instances(self) -> Sequence[NodeInstance]:
         """All instances, in the order in which they were made."""
         return tuple(self._instances.values())
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether every instance was deleted again."""
+        return all(instance.state is InstanceState.DELETED for instance in self._instances.values())
 
     def instance(self, id: InstanceId) -> NodeInstance:
         """Return one instance as it is now."""

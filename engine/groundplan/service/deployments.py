@@ -156,6 +156,18 @@ def installation(instances: Sequence[NodeInstance]) -> str:
     return "active" if started else "inactive"
 
 
+def remains(store: Store, id: DeploymentId) -> Sequence[str]:
+    """Return what still exists of a deployment: its node instances, and the deployments that its components made."""
+    with store.snapshot() as snapshot:
+        instances = [f"node instance {item.id}" for item in snapshot.instances(id) if item.state not in _GONE]
+        children = [
+            f"deployment {item.id}"
+            for item in snapshot.deployments()
+            if item.owner is not None and item.owner.deployment == id
+        ]
+    return [*instances, *children]
+
+
 def listing(store: Store) -> Sequence[DeploymentStatus]:
     """Return all deployments with how they stand, oldest first."""
     with store.snapshot() as snapshot:

@@ -12,6 +12,7 @@ from groundplan.model.values import Data, conceal, reveal
 from groundplan.service import deployments as use_case
 from groundplan.service.assembly import now
 from groundplan.service.given import read_given
+from groundplan.service.revealing import note_reveal
 
 
 @click.group()
@@ -96,8 +97,11 @@ def get(deployment_id: str, as_json: bool) -> None:
 @as_json
 def inputs(deployment_id: str, reveal: bool, as_json: bool) -> None:
     """Show the inputs that a deployment was made with."""
-    with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
-        found = dict(use_case.existing(snapshot, DeploymentId(deployment_id)).inputs)
+    with engine(quiet=as_json) as opened:
+        with opened.store.snapshot() as snapshot:
+            found = dict(use_case.existing(snapshot, DeploymentId(deployment_id)).inputs)
+        if reveal:
+            note_reveal(opened.store, f"inputs of {deployment_id}", now(), deployment=deployment_id)
     shown = _shown(found, revealed=reveal)
     if as_json:
         print_json(shown)
@@ -114,6 +118,8 @@ def outputs(deployment_id: str, reveal: bool, as_json: bool) -> None:
     """Show a deployment's outputs, as they are now."""
     with engine(quiet=as_json) as opened:
         found = use_case.outputs(opened.store, opened.library, DeploymentId(deployment_id))
+        if reveal:
+            note_reveal(opened.store, f"outputs of {deployment_id}", now(), deployment=deployment_id)
     _show_values(found, revealed=reveal, as_json=as_json)
 
 
@@ -125,6 +131,8 @@ def capabilities(deployment_id: str, reveal: bool, as_json: bool) -> None:
     """Show a deployment's capabilities, as they are now."""
     with engine(quiet=as_json) as opened:
         found = use_case.capabilities(opened.store, opened.library, DeploymentId(deployment_id))
+        if reveal:
+            note_reveal(opened.store, f"capabilities of {deployment_id}", now(), deployment=deployment_id)
     _show_values(found, revealed=reveal, as_json=as_json)
 
 

@@ -6,6 +6,8 @@ from groundplan.cli.options import as_json, engine, print_json, print_table, rev
 from groundplan.cli.views import records
 from groundplan.model.ids import DeploymentId
 from groundplan.service import deployments as use_case
+from groundplan.service.assembly import now
+from groundplan.service.revealing import note_reveal
 
 _DEPLOYMENT = click.option("-d", "--deployment-id", required=True, help="The deployment.")
 
@@ -53,13 +55,16 @@ def node_instances() -> None:
 @as_json
 def list_instances(deployment_id: str, node_name: str | None, reveal: bool, as_json: bool) -> None:
     """List the node instances of a deployment."""
-    with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
-        use_case.existing(snapshot, DeploymentId(deployment_id))
-        found = [
-            item
-            for item in snapshot.instances(DeploymentId(deployment_id))
-            if node_name is None or item.node == node_name
-        ]
+    with engine(quiet=as_json) as opened:
+        with opened.store.snapshot() as snapshot:
+            use_case.existing(snapshot, DeploymentId(deployment_id))
+            found = [
+                item
+                for item in snapshot.instances(DeploymentId(deployment_id))
+                if node_name is None or item.node == node_name
+            ]
+        if reveal:
+            note_reveal(opened.store, f"node instances of {deployment_id}", now(), deployment=deployment_id)
     if as_json:
         print_json([records.instance(deployment_id, item, revealed=reveal) for item in found])
         return

@@ -10,6 +10,7 @@ from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.service import secrets as use_case
 from groundplan.service.assembly import now
+from groundplan.service.revealing import note_reveal
 
 
 @click.group()
@@ -76,6 +77,8 @@ def get(name: str, reveal: bool, as_json: bool) -> None:
     """Show a secret; its value only with --reveal."""
     with engine(quiet=as_json) as opened:
         found = use_case.get(opened.store, name)
+        if reveal:
+            note_reveal(opened.store, f"secret {name}", now())
     value = found.text if reveal else "******"
     if as_json:
         print_json({"key": name, "value": value})

@@ -158,7 +158,7 @@ def event(row: Row[Any]) -> Event:
         at=to_moment(row.at),
         type=EventType(row.type),
         message=row.message,
-        execution=ExecutionId(row.execution_id),
+        execution=None if row.execution_id is None else ExecutionId(row.execution_id),
         deployment=DeploymentId(row.deployment_id),
         level=row.level,
         instance=None if row.instance is None else InstanceId(row.instance),

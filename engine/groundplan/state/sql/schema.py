@@ -128,7 +128,7 @@ events: Final = Table(
     "events",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), index=True),
     Column("deployment_id", String, nullable=False, index=True),
     Column("at", Float, nullable=False),
     Column("type", String, nullable=False),

@@ -133,7 +133,7 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("execution_id", sa.String(), nullable=False),
+        sa.Column("execution_id", sa.String(), nullable=True),
         sa.Column("deployment_id", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
