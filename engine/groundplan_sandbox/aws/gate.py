@@ -71,6 +71,9 @@ def _judge_unsigned(request: Request) -> tuple[str, Reason | None]:
     if "authorization" in request.headers or "AWSAccessKeyId=" in request.query:
         # An older signing scheme: S3's anonymous rules are not for it.
         return "s3", Reason.WRONG_SIGNATURE
+    # moto sends these to the service they name; no bucket may have an underscore in its name.
+    if "x-amz-target" in request.headers or "_" in request.path.lstrip("/").partition("/")[0]:
+        return "json", Reason.UNSIGNED
     # An anonymous request may read a public bucket; moto's S3 applies the bucket's policy.
     return "s3", None
 
@@ -82,10 +85,9 @@ def _read(environ: Environ) -> Request:
     }
     headers["content-type"] = environ.get("CONTENT_TYPE", "")
     headers["content-length"] = environ.get("CONTENT_LENGTH", "")
-    body = b""
-    # A declared hash stands for the body, so an upload is not read into memory here.
-    if "x-amz-content-sha256" not in headers:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = environ.get("CONTENT_LENGTH", "")
+    body = environ["wsgi.input"].read(int(length)) if length.isdecimal() else b""
+    if body:
         environ["wsgi.input"] = io.BytesIO(body)
     path, _, query = str(environ["REQUEST_URI"]).partition("?")
     return Request(method=environ["REQUEST_METHOD"], path=path, query=query, headers=headers, body=body)

@@ -3,6 +3,7 @@
 moto keeps its state in module globals, so a process holds at most one of these at a time.
 """
 
+import contextlib
 import logging
 import socket
 import threading
@@ -21,7 +22,6 @@ from groundplan_sandbox.credentials import Credentials
 
 PRELOADED = ("sts", "iam", "s3")
 """Services whose first call would cost the user a second; EC2 is loaded with this module."""
-
 
 POLL = 0.1
 """Seconds between looks whether to stop."""
@@ -88,11 +88,9 @@ class AwsServer:
 
 
 def _listen(preferred: int | None) -> socket.socket:
-    for port in filter(None, (preferred,)):
-        try:
-            return socket.create_server(("127.0.0.1", port))
-        except OSError:
-            logging.getLogger(__name__).info("port %s of the last time is taken", port)
+    if preferred is not None:
+        with contextlib.suppress(OSError):
+            return socket.create_server(("127.0.0.1", preferred))
     return socket.create_server(("127.0.0.1", 0))
 
 

@@ -7,6 +7,7 @@ the request off the wire and words the refusal.
 import hashlib
 import hmac
 import posixpath
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote
@@ -14,6 +15,7 @@ from urllib.parse import parse_qsl, quote
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 EMPTY_BODY = hashlib.sha256(b"").hexdigest()
+_SHA256 = re.compile("[0-9a-f]{64}")
 TIMESTAMP = "%Y%m%dT%H%M%SZ"
 SKEW = 15 * 60.0
 """Seconds by which the two clocks may differ, and for which a signature in a header counts."""
@@ -125,8 +127,8 @@ def _canonical_path(path: str, service: str) -> str:
 
 def _payload_hash(request: Request, claim: Claim) -> str:
     declared = request.headers.get("x-amz-content-sha256")
-    if declared is not None:
-        return declared
-    if claim.in_query and claim.service == "s3":
+    if declared is not None and not _SHA256.fullmatch(declared):
+        return declared  # UNSIGNED-PAYLOAD, or the body is signed piece by piece
+    if declared is None and claim.in_query and claim.service == "s3":
         return UNSIGNED
     return hashlib.sha256(request.body).hexdigest() if request.body else EMPTY_BODY

@@ -62,6 +62,21 @@ def test_a_request_changed_on_the_way_is_refused(aws: Any) -> None:
     assert code_of(lambda: client.create_vpc(CidrBlock="10.0.0.0/16")) == "AuthFailure"
 
 
+def test_an_object_changed_on_the_way_is_refused(aws: Any) -> None:
+    client = aws.client("s3")
+    client.create_bucket(Bucket="box", CreateBucketConfiguration={"LocationConstraint": "us-west-1"})
+
+    def change(request: Any, **_: Any) -> None:
+        request.body = b"altered"
+
+    client.meta.events.register("before-send.s3.PutObject", change)
+    assert code_of(lambda: client.put_object(Bucket="box", Key="k", Body=b"content")) == "SignatureDoesNotMatch"
+
+
+def test_no_path_leads_an_unsigned_request_to_a_service(aws: Any) -> None:
+    assert urllib3.request("POST", aws.url + "/ec2_us-west-1/", body="", retries=False).status == 403
+
+
 def test_an_unsigned_request_is_refused(aws: Any) -> None:
     answer = urllib3.request("POST", aws.url, body="Action=DescribeVpcs&Version=2016-11-15", retries=False)
     assert (answer.status, b"AuthFailure" in answer.data) == (401, True)
