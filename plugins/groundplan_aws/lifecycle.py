@@ -176,12 +176,20 @@ def modify_attributes(target: Target, attributes: Mapping[str, Any]) -> None:
 
 
 def remove(target: Target) -> None:
-    """Delete the resource, recorded or lost, and wait until it is gone."""
-    identifier = target.id or first(target.find_lost(), (target.resource.id_field,))
-    if identifier is None:
-        return
+    """Delete the resource, recorded or lost, and wait until it is gone.
+
+    All that carries the owner tag goes: the SDK sends a create call again when no answer came, and without a client
+    token AWS may have made two.
+    """
+    recorded = [target.id] if target.id else []
+    living = [str(found[target.resource.id_field]) for found in target.owned() if target.lives(found)]
+    for identifier in dict.fromkeys([*recorded, *living]):
+        _remove_one(target, identifier)
+
+
+def _remove_one(target: Target, identifier: str) -> None:
     resource = target.resource
-    handle = _handle(target, str(identifier))
+    handle = _handle(target, identifier)
     if handle is None:
         return
     parameter = resource.delete_parameter or resource.delete_field or resource.id_field
@@ -191,7 +199,7 @@ def remove(target: Target) -> None:
         if not error.refusal.absent:
             raise
     if resource.removed:
-        wait_until_gone(target, resource.removed, str(identifier))
+        wait_until_gone(target, resource.removed, identifier)
 
 
 def _handle(target: Target, identifier: str) -> str | None:

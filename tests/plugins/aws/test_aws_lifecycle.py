@@ -28,6 +28,15 @@ def test_a_delete_without_a_record_finds_what_the_lost_attempt_made(bench: Any, 
     assert own_vpcs(ec2) == []
 
 
+def test_what_a_request_sent_twice_made_goes_too(bench: Any, ec2: Any) -> None:
+    ctx = bench.node("Vpc", {"CidrBlock": "10.0.0.0/16"})
+    lifecycle.create(ctx)
+    tags = ctx.instance.runtime_properties["create_response"]["Tags"]
+    ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])
+    lifecycle.delete(ctx)
+    assert own_vpcs(ec2) == []
+
+
 def test_a_repeated_delete_is_done(bench: Any, ec2: Any) -> None:
     ctx = bench.node("Vpc", {"CidrBlock": "10.0.0.0/16"})
     lifecycle.create(ctx)
