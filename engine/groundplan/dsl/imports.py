@@ -22,7 +22,7 @@ from groundplan.dsl.reader import as_map, describe, read
 from groundplan.dsl.shape import Reading, declared, element, items_of, too_new
 from groundplan.dsl.shared import bundled, read_shared
 from groundplan.dsl.versions import BLUEPRINT, IMPORT_PROPERTIES_SINCE, VERSIONS, Version
-from groundplan.model.values import Field, Map, Value
+from groundplan.model.values import Field, Map, Value, to_data
 
 STANDARD_TYPES: Final = "cloudify/types/types.yaml"
 _STANDARD_URL: Final = re.compile(
@@ -126,6 +126,7 @@ class _Found:
     origin: _Origin
     is_plugin: bool = False
     is_blueprint: bool = False
+    is_standard: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -306,12 +307,14 @@ class Importer:
         )
 
     def _bundled(self, path: str, request: _Request, *, is_last: bool = True) -> _Found | None:
-        for name in _candidates(path, self._reading.version):
+        beside = join(dirname(request.origin.path), path) if request.origin.folder is None else path
+        for name in (*_candidates(beside, self._reading.version), *_candidates(path, self._reading.version)):
             text = bundled(name)
             if text is not None:
                 document = read_shared(name, text, self._report)
                 assert document is not None, "bundled resources are YAML"
-                return _Found(key=name, root=document.root, at=document.at, name=name, origin=_Origin())
+                origin = _Origin(path=name)
+                return _Found(key=name, root=document.root, at=document.at, name=name, origin=origin, is_standard=True)
         if is_last:
             self._tell(faults.IMPORT_MISSING, request, f"there is no {path}")
         return None
@@ -357,9 +360,11 @@ class Importer:
             self._report.tell(faults.DOCUMENT_ROOT, found.at, f"expected a mapping, found {describe(root)}")
             self.result.is_complete = False
             return
+        if not self._has_fitting_version(root, request, reading.version):
+            self.result.is_complete = False
+            return
         sections = element(Field(root, found.at, found.at), BLUEPRINT, "", reading) or {}
-        self._check_version(sections, reading.version)
-        is_standard = _is_standard(sections)
+        is_standard = found.is_standard or _is_standard(sections)
         if is_standard and request.own_namespace:
             self._tell(faults.NAMESPACE_STANDARD, request, f"{found.name} declares the standard types")
         namespace = "" if is_standard else request.namespace
@@ -370,23 +375,28 @@ class Importer:
             sections = namespaces.qualify(sections, namespace)
         self.result.units.append(Unit(name=found.name, sections=sections, is_standard=is_standard))
 
-    def _check_version(self, sections: Mapping[str, Field], newest: Version) -> None:
-        written = sections.get("tosca_definitions_version")
+    def _has_fitting_version(self, root: Value, request: _Request, newest: Version) -> bool:
+        """Whether a file names no version, or one that is no newer than the main file's."""
+        mapping = as_map(root)
+        written = mapping.entries.get("tosca_definitions_version") if mapping is not None else None
         if written is None:
-            return
+            return True
+        path = "tosca_definitions_version"
         version = VERSIONS.get(written.value) if isinstance(written.value, str) else None
         if version is None:
-            self._report.tell(
-                faults.VERSION_UNKNOWN, written.at, f"found {written.value!r}", path="tosca_definitions_version"
-            )
-        elif version > newest:
+            self._report.tell(faults.VERSION_UNKNOWN, written.at, f"found {to_data(written.value)!r}", path=path)
+            return False
+        if version > newest:
             self._report.tell(
                 faults.VERSION_NEWER,
                 written.at,
                 f"{version.text} is newer than the main file's {newest.text}",
-                path="tosca_definitions_version",
+                path=path,
+                places=declared(request.at, "imported here"),
                 fix=f"write tosca_definitions_version: {version.text} in the main file.",
             )
+            return False
+        return True
 
     def _tell(self, fault: Fault, request: _Request, label: str) -> None:
         self._report.tell(fault, request.at, label, path=request.path)
