@@ -42,7 +42,7 @@ def resolve(
         for each in reversed(chain):
             path = f"{section}.{each}.derived_from"
             parent = parents[each]
-            if parent is not None and parent.value not in parents:
+            if parent is not None and parent.value is not None and parent.value not in parents:
                 _tell_unknown(parent, parents, path, reading)
             above = _name(parent)
             depth[each] = depth.get(above, 0) + 1 if above is not None else 1

@@ -10,7 +10,8 @@ from typing import Final
 
 from groundplan.diagnostics.diagnostic import Diagnostic
 from groundplan.diagnostics.report import Report
-from groundplan.dsl.reader import Document, read, token_end
+from groundplan.dsl.reader import Document, read
+from groundplan.dsl.tokens import token_end
 
 _FIRST_BASE: Final = 1 << 40
 _RESOURCES: Final = files("groundplan.dsl") / "resources"

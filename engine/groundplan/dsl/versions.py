@@ -46,9 +46,9 @@ class Kind(Enum):
     BOOLEAN = ("true or false", (bool,))
     INTEGER = ("a whole number", (int,))
     NUMBER = ("a number", (int, float))
-    MAPPING = ("a mapping", (Map, Call, NoneType))
+    MAPPING = ("a mapping", (Map, Call))
     LIST = ("a list", (Seq,))
-    MAPPING_OR_LIST = ("a mapping or a list", (Map, Call, Seq, NoneType))
+    MAPPING_OR_LIST = ("a mapping or a list", (Map, Call, Seq))
     TEXT_OR_FUNCTION = ("text or a function", (str, Call))
     ANY = ("anything", ())
 
@@ -59,11 +59,16 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of an element."""
+    """One key of an element. Nothing may stand where the key is not required; it counts as left out."""
 
     kind: Kind = Kind.TEXT
     since: Version = Version.V1_0
     required: bool = False
+
+    @property
+    def types(self) -> frozenset[type]:
+        """The types of `model.values` that may stand there; of no use for a key of any kind."""
+        return self.kind.types if self.required else self.kind.types | {NoneType}
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Element:
         """Work out what `shape` asks for again and again."""
         keys = self.keys.items()
         object.__setattr__(self, "required", frozenset(name for name, key in keys if key.required))
-        object.__setattr__(self, "types", {name: key.kind.types for name, key in keys if key.kind is not Kind.ANY})
+        object.__setattr__(self, "types", {name: key.types for name, key in keys if key.kind is not Kind.ANY})
         known = tuple(frozenset(name for name, key in keys if key.since <= version) for version in Version)
         object.__setattr__(self, "_known", known)
 

@@ -40,7 +40,7 @@ def _plugin(name: str, field: Field, reading: Reading) -> Plugin:
 
 def executor(field: Field | None, path: str, reading: Reading) -> str | None:
     """Return a written executor, or None, with a fault when there is no such one."""
-    if field is None:
+    if field is None or field.value is None:
         return None
     if field.value not in EXECUTORS:
         reading.report.tell(
