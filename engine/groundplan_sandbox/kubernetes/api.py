@@ -21,6 +21,7 @@ from groundplan_sandbox.kubernetes.apply import (
     own_update,
     read_ownership,
     with_ownership,
+    without_times,
 )
 from groundplan_sandbox.kubernetes.bodies import (
     FieldValidation,
@@ -112,7 +113,9 @@ class Api:
         return self._write(
             kind,
             old,
-            known_fields(kind, agreeing(kind, namespace, name, body), options.field_validation, options.warn),
+            known_fields(
+                kind, without_nulls(agreeing(kind, namespace, name, body)), options.field_validation, options.warn
+            ),
             options,
         )
 
@@ -227,14 +230,10 @@ class Api:
         return item
 
     def _keep(self, kind: Kind, old: Object, item: Object, options: Options) -> Object:
-        freed = is_deleting(item) and old["metadata"].get("finalizers") and not item["metadata"].get("finalizers")
+        if without_times(tidy_metadata(item)) == without_times(old):
+            return old
         stored = self._put(kind, item, options)
-        if (
-            freed
-            and not options.dry_run
-            and kind is not NAMESPACE
-            and not item["metadata"].get("deletionGracePeriodSeconds")
-        ):
+        if not options.dry_run and _is_freed(kind, old, item):
             return self.store.remove(kind, stored)
         return stored
 
@@ -266,6 +265,13 @@ class Api:
     def _put(self, kind: Kind, item: Object, options: Options) -> Object:
         tidy = tidy_metadata(item)
         return tidy if options.dry_run else self.store.put(kind, tidy)
+
+
+def _is_freed(kind: Kind, old: Object, item: Object) -> bool:
+    """Whether a write took the last finalizer from an object whose deletion had begun and waits for nothing else."""
+    before, now = old["metadata"], item["metadata"]
+    held = now.get("finalizers") or now.get("deletionGracePeriodSeconds") or kind is NAMESPACE
+    return is_deleting(item) and bool(before.get("finalizers")) and not held
 
 
 def _check_revision(kind: Kind, old: Object, body: Object) -> None:

@@ -71,6 +71,12 @@ def with_ownership(item: Object, ownership: Ownership) -> Object:
     return item | {"metadata": metadata | ({"managedFields": entries} if entries else {})}
 
 
+def without_times(item: Object) -> Object:
+    """The object as it is without the times in managedFields: a write that changes only those changes nothing."""
+    entries = [{**entry, "time": ""} for entry in item["metadata"].get("managedFields") or []]
+    return item | {"metadata": item["metadata"] | {"managedFields": entries}}
+
+
 def own_update(old: Object | None, new: Object, manager: Manager, ownership: Ownership, now: str) -> Ownership:
     """Ownership after a write that is no apply: the writer takes what it changed, and what is gone is nobody's."""
     before, after = leaves(old) if old else {}, leaves(new)

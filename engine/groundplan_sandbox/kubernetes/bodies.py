@@ -37,7 +37,8 @@ def agreeing(kind: Kind, namespace: str, name: str | None, body: Any) -> Object:
         raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")
     if not kind.namespaced:
         metadata.pop("namespace", None)
-    return {"apiVersion": kind.api_version, "kind": kind.kind, **body, "metadata": metadata}
+    head = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata}
+    return head | body | head
 
 
 def known_fields(kind: Kind, body: Object, validation: FieldValidation, warn: Callable[[str], None]) -> Object:

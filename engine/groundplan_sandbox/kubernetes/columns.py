@@ -131,6 +131,10 @@ def _external(item: Object) -> str:
     return _ingress_addresses(item) or ("<pending>" if item["spec"]["type"] == "LoadBalancer" else _NONE)
 
 
+def _hosts(item: Object) -> str:
+    return ",".join(rule.get("host", "*") for rule in _at("spec.rules", ())(item)) or "*"
+
+
 def _endpoints(item: Object) -> str:
     found = [
         f"{address['ip']}:{port['port']}"
@@ -257,9 +261,9 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "Ingress": (
         _NAME,
         Column(name="Class", cell=_at("spec.ingressClassName")),
-        Column(name="Hosts", cell=lambda i: ",".join(r.get("host", "*") for r in i["spec"].get("rules") or []) or "*"),
+        Column(name="Hosts", cell=_hosts),
         Column(name="Address", cell=_ingress_addresses),
-        Column(name="Ports", cell=lambda item: "80, 443" if item["spec"].get("tls") else "80"),
+        Column(name="Ports", cell=lambda item: "80, 443" if _at("spec.tls", ())(item) else "80"),
         _AGE,
     ),
     "Event": (

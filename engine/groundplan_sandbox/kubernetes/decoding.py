@@ -82,5 +82,5 @@ def _go_type(name: str) -> str:
 
 
 def _json_type(value: Any) -> str:
-    names = {bool: "bool", str: "string", dict: "object", list: "array"}
+    names = {bool: "bool", str: "string", dict: "object", list: "array", type(None): "null"}
     return next((name for python_type, name in names.items() if isinstance(value, python_type)), "number")

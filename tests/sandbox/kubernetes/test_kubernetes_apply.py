@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 from kubernetes import client
@@ -33,6 +34,15 @@ def test_apply_creates_and_repeats_without_a_change(apply):
     assert first["metadata"]["resourceVersion"] == second["metadata"]["resourceVersion"]
     [entry] = owners(second, "one")
     assert (entry["operation"], entry["fieldsV1"]) == ("Apply", {"f:data": {"f:k": {}}})
+
+
+def test_string_data_applied_twice_is_one_write(apply, eventually):
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"password": "p"}}
+    first = apply(secret, "one")
+    assert first["data"] == {"password": "cA=="}
+    begun = first["metadata"]["managedFields"][0]["time"]
+    eventually(lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") > begun)
+    assert apply(secret, "one")["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
 def test_two_managers_conflict_on_one_field(apply):
