@@ -1,0 +1,1 @@
+"""The ssh plugin: runs a blueprint's scripts and commands on other hosts, over SSH."""

@@ -92,14 +92,13 @@ def _text(value: Data) -> str:
 class OutputLog:
     """Logs a script's output line by line, as `<out> ` and `<err> `, until it becomes too much.
 
-    A `LineSink`. It also keeps the end of the error output.
+    A `LineSink`. Each output has a limit of its own; the end of the error output is kept.
     """
 
     def __init__(self, log: Log, options: ProcessOptions) -> None:
         self._log = log
         self._options = options
-        self._lines = 0
-        self._characters = 0
+        self._written = {"out": [0, 0], "err": [0, 0]}
         self._errors = ""
 
     def __call__(self, stream: str, line: str) -> None:
@@ -108,26 +107,28 @@ class OutputLog:
             self._errors = f"{self._errors}{line}\n"[-_TAIL_CHARACTERS:]
         shown = "out" if self._options.stderr_to_stdout else stream
         if self._options.log_stdout if shown == "out" else self._options.log_stderr:
-            self._put(f"<{shown}> {line}")
+            self._put(shown, line)
 
-    def _put(self, line: str) -> None:
-        was_full = self._is_full()
-        self._lines += 1
-        self._characters += len(line)
-        if was_full:
+    def _put(self, stream: str, line: str) -> None:
+        written = self._written[stream]
+        was_much = _is_much(*written)
+        written[0] += 1
+        written[1] += len(line)
+        if was_much:
             return
-        if self._is_full():
-            self._log.warning("the script writes much: the rest of its output is not logged")
+        if _is_much(*written):
+            self._log.warning(f"the script writes much to {stream}: the rest of it is not logged")
         else:
-            self._log.info(line)
-
-    def _is_full(self) -> bool:
-        return self._lines > _LOGGED_LINES or self._characters > _LOGGED_CHARACTERS
+            self._log.info(f"<{stream}> {line}")
 
     @property
     def errors(self) -> str:
         """The end of the error output, at most 4000 characters."""
         return self._errors.rstrip("\n")
+
+
+def _is_much(lines: int, characters: int) -> bool:
+    return lines > _LOGGED_LINES or characters > _LOGGED_CHARACTERS
 
 
 def conclude(name: str, code: int, errors: str, answer: ScriptAnswer) -> Data:
