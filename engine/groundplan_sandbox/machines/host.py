@@ -5,6 +5,7 @@ emulated cloud (`groundplan_sandbox.aws`) says which machine has which address.
 """
 
 import re
+import shutil
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,7 +49,7 @@ class Machine:
     def add_address(self, address: str) -> None:
         """Give the machine a loopback address: SSH and the services that run on it listen there too.
 
-        Raises OSError when the address cannot be bound at all.
+        Raises OSError when the address cannot be bound at all, PortTakenError when a service's port is taken there.
         """
         self._host.run(self._vm.add_address(address))
 
@@ -114,7 +115,11 @@ class MachineHost:
             raise ValueError(f"there is a machine named {name!r}")
         names = None if user_names is None else list(user_names)
         record = MachineRecord(name=name, authorized_keys=list(authorized_keys), user_names=names)
-        return self._adopt(folder, record)
+        try:
+            return self._adopt(folder, record)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
     def restore(self) -> tuple[Machine, ...]:
         """Bring back the machines that were here when the sandbox ended, those that ran running."""

@@ -75,7 +75,7 @@ def write_programs(folder: Path, *, library: str, root: str, control: str) -> No
         text = launcher(name, python=PYTHON, library=library, root=root, control=control)
         write_executable(folder / name, text)
     python = folder / "python3"
-    if not python.is_symlink():
+    if not python.is_symlink() and not Path("/usr/bin/python3").exists():
         python.symlink_to(PYTHON)
     compileall.compile_dir(str(library_source() / "programs"), quiet=2)
 

@@ -21,7 +21,7 @@ from groundplan_sandbox.cells.inside.plan import Bind, CellPlan
 from groundplan_sandbox.cells.view import CONTROL_SOCKET, cell_plan
 from groundplan_sandbox.machines import layout
 from groundplan_sandbox.machines.logins import Logins
-from groundplan_sandbox.machines.publication import Publications
+from groundplan_sandbox.machines.publication import PortTakenError, Publications
 from groundplan_sandbox.machines.services.household import Builders, Running
 from groundplan_sandbox.machines.services.room import Services
 from groundplan_sandbox.machines.sftp import FileSpace
@@ -125,6 +125,17 @@ class VirtualMachine:
 
         Enabled units start; with `resume`, what ran when the machine was suspended.
         """
+        if self.running:
+            return
+        try:
+            await self._start(resume=resume)
+        except BaseException:
+            await self.suspend()
+            raise
+        self.record.running = True
+        self._save()
+
+    async def _start(self, *, resume: bool) -> None:
         if not self.root.exists():
             await asyncio.to_thread(self._make_files)
         self._cell = Cell(self._plan())
@@ -136,8 +147,6 @@ class VirtualMachine:
         await self._boot(resume=resume)
         for address in self.addresses:
             await self._ssh.listen(address)
-        self.record.running = True
-        self._save()
 
     async def suspend(self) -> None:
         """End every process and listener; the files stay, and the record says what ran."""
@@ -169,10 +178,18 @@ class VirtualMachine:
         if address in self.record.addresses:
             return
         if self.running:
-            await self._ssh.listen(address)
-            await self.publications.add_address(address)
+            await self._listen(address)
         self.record.addresses.append(address)
         self._save()
+
+    async def _listen(self, address: str) -> None:
+        await self._ssh.listen(address)
+        try:
+            await self.publications.add_address(address)
+        except PortTakenError:
+            self._ssh.forget(address)
+            await self.publications.remove_address(address)
+            raise
 
     async def remove_address(self, address: str) -> None:
         """Serve on the address no more."""
@@ -262,7 +279,7 @@ class VirtualMachine:
 
     def _make_files(self) -> None:
         made = layout.write_skeleton(self.root, hostname=self.record.name)
-        made += layout.write_local(self.folder / "local")
+        made += layout.write_local(self.folder / "local" if self.confined else self.root / "usr" / "local")
         for path in made:
             self._around.owner.own(path)
 

@@ -4,6 +4,7 @@ import io
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -75,13 +76,27 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachineHost]:
     host.close()
 
 
-@pytest.fixture
-def machine(host: MachineHost, public_key: str, address: str) -> Iterator[Machine]:
+@contextmanager
+def _launched(host: MachineHost, public_key: str) -> Iterator[Machine]:
+    address = new_address()
     machine = host.launch(f"vm-{address.replace('.', '-')}", [public_key])
     machine.add_address(address)
     yield machine
     if machine in host.machines:
         machine.terminate()
+
+
+@pytest.fixture
+def machine(host: MachineHost, public_key: str) -> Iterator[Machine]:
+    with _launched(host, public_key) as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def shared_client(host: MachineHost, public_key: str, login: "Login") -> Iterator["Client"]:
+    """Logged in at a machine that the module's tests share: for what leaves nothing that another would stumble on."""
+    with _launched(host, public_key) as machine:
+        yield login(machine)
 
 
 class SshHost(Protocol):
@@ -97,7 +112,7 @@ class SshHost(Protocol):
 Login = Callable[..., Client]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def login(key: asyncssh.SSHKey) -> Iterator[Login]:
     """Logs in at a machine's first address: `login(machine, user="centos")`."""
     clients: list[paramiko.SSHClient] = []

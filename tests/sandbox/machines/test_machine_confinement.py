@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,56 +46,57 @@ def host_listener() -> Iterator[int]:
     server.close()
 
 
-def test_a_canary_in_home_is_not_there(client: Client, canary: Path) -> None:
-    result = client.run(f"sudo cat {canary}; sudo find / -name canary -not -path '/proc/*' 2>/dev/null")
+def test_a_canary_in_home_is_not_there(shared_client: Client, canary: Path) -> None:
+    result = shared_client.run(f"sudo cat {canary}; sudo find / -name canary -not -path '/proc/*' 2>/dev/null")
     assert result.out == ""
     assert "No such file or directory" in result.err
 
 
-def test_a_listener_on_the_hosts_loopback_is_not_there(client: Client, host_listener: int) -> None:
-    result = client.run(f"cat < /dev/tcp/127.0.0.1/{host_listener}")
+def test_a_listener_on_the_hosts_loopback_is_not_there(shared_client: Client, host_listener: int) -> None:
+    result = shared_client.run(f"cat < /dev/tcp/127.0.0.1/{host_listener}")
     assert (result.out, result.code) == ("", 1)
     assert "Connection refused" in result.err
 
 
-def test_the_hosts_folders_are_not_there(client: Client, host: MachineHost) -> None:
+def test_the_hosts_folders_are_not_there(shared_client: Client, host: MachineHost) -> None:
     folder = str(host.folder)
-    assert client.run(f"ls {folder}").code == 2
-    assert client.run("ls /home").out == "centos\n"
-    assert client.run("ls -A /run").out == ""
+    assert shared_client.run(f"ls {folder}").code == 2
+    own = {"centos", *Path(sys.base_prefix).parts}
+    assert set(shared_client.run("ls -A /home /root").out.split()) <= own | {"/home:", "/root:"}
+    assert shared_client.run("ls -A /run").out == ""
 
 
-def test_the_hosts_programs_cannot_be_written(client: Client) -> None:
-    assert "Read-only file system" in client.run("sudo touch /usr/bin/planted").err
-    assert client.run("sudo mount -o remount,bind,rw /usr").code != 0
-    assert client.run("sudo umount /usr").code != 0
+def test_the_hosts_programs_cannot_be_written(shared_client: Client) -> None:
+    assert "Read-only file system" in shared_client.run("sudo touch /usr/bin/planted").err
+    assert shared_client.run("sudo mount -o remount,bind,rw /usr").code != 0
+    assert shared_client.run("sudo umount /usr").code != 0
     assert not Path("/usr/bin/planted").exists()
 
 
-def test_the_kernels_settings_cannot_be_written(client: Client) -> None:
-    assert client.run("sudo sh -c 'echo /tmp/x > /proc/sys/kernel/core_pattern'").code != 0
+def test_the_kernels_settings_cannot_be_written(shared_client: Client) -> None:
+    assert shared_client.run("sudo sh -c 'echo /tmp/x > /proc/sys/kernel/core_pattern'").code != 0
 
 
-def test_only_the_machines_own_processes_are_seen(client: Client) -> None:
-    pids = client.run("ls -d /proc/[0-9]*").out.split()
+def test_only_the_machines_own_processes_are_seen(shared_client: Client) -> None:
+    pids = shared_client.run("ls -d /proc/[0-9]*").out.split()
     assert len(pids) < 10
-    assert str(os.getpid()) not in client.run("cat /proc/*/cmdline").out
+    assert str(os.getpid()) not in shared_client.run("cat /proc/*/cmdline").out
 
 
-def test_the_environment_is_its_own(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_is_its_own(shared_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRET")
-    assert "SECRET" not in client.run("env; cat /proc/1/environ").out
+    assert "SECRET" not in shared_client.run("env; cat /proc/1/environ").out
 
 
-def test_processes_files_and_memory_are_limited(client: Client) -> None:
-    processes, files, memory = client.run("ulimit -u; ulimit -n; ulimit -v").out.split()
+def test_processes_files_and_memory_are_limited(shared_client: Client) -> None:
+    processes, files, memory = shared_client.run("ulimit -u; ulimit -n; ulimit -v").out.split()
     assert (processes, files) == ("2048", "4096")
     assert int(memory) <= 8 << 20
 
 
-def test_a_planted_link_leads_a_file_transfer_nowhere(client: Client, canary: Path) -> None:
-    client.run(f"ln -s {canary} look; ln -s {canary.parent} folder")
-    with client.ssh.open_sftp() as sftp:
+def test_a_planted_link_leads_a_file_transfer_nowhere(shared_client: Client, canary: Path) -> None:
+    shared_client.run(f"ln -s {canary} look; ln -s {canary.parent} folder")
+    with shared_client.ssh.open_sftp() as sftp:
         for path in ("look", "folder/canary"):
             with pytest.raises(FileNotFoundError):
                 sftp.open(path)

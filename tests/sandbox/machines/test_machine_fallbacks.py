@@ -17,6 +17,7 @@ from groundplan_sandbox.cells.confinement import Confinement
 from groundplan_sandbox.machines.host import Machine, MachineHost
 
 from .conftest import Client, Login, new_address
+from .test_machine_services import SET_UP_DATABASE, ask_database
 
 ENGINE = Path(__file__).parents[3] / "engine"
 NOBODY = 65534
@@ -155,6 +156,14 @@ def test_unconfined_machines_serve_too(unconfined: Machine, login: Login) -> Non
     client.run("MINIO_ROOT_PASSWORD=rehearsal nohup ./minio server ~/data >/dev/null 2>&1 &")
     result = client.run("./mc alias set local http://localhost:9000 minioadmin rehearsal && ./mc mb local/plain")
     assert (result.code, result.err) == (0, "")
+
+
+def test_an_unconfined_database_is_not_roots(unconfined: Machine, login: Login) -> None:
+    client: Client = login(unconfined)
+    result = client.run(SET_UP_DATABASE)
+    assert result.code == 0, result.err
+    ask_database(unconfined.addresses[0])
+    assert "root" not in client.run("ps -o user= -C postgres").out
 
 
 def test_unconfined_background_processes_end_with_the_machine(unconfined: Machine, login: Login) -> None:

@@ -10,8 +10,8 @@ from groundplan_sandbox.machines.host import Machine
 from .conftest import Client, Login
 
 
-def test_a_command_gives_its_output_and_its_exit_code(client: Client) -> None:
-    result = client.run("echo to-out; echo to-err >&2; exit 3")
+def test_a_command_gives_its_output_and_its_exit_code(shared_client: Client) -> None:
+    result = shared_client.run("echo to-out; echo to-err >&2; exit 3")
     assert (result.out, result.err, result.code) == ("to-out\n", "to-err\n", 3)
 
 
@@ -19,30 +19,30 @@ def test_a_command_starts_in_the_home_of_whoever_logs_in(machine: Machine, login
     assert login(machine, "ubuntu").run("pwd; echo $HOME $USER").out == "/home/ubuntu\n/home/ubuntu ubuntu\n"
 
 
-def test_the_client_gives_standard_input_and_environment(client: Client) -> None:
-    assert client.run("cat; echo $COLOUR", stdin="fed ", env={"COLOUR": "sea green"}).out == "fed sea green\n"
+def test_the_client_gives_standard_input_and_environment(shared_client: Client) -> None:
+    assert shared_client.run("cat; echo $COLOUR", stdin="fed ", env={"COLOUR": "sea green"}).out == "fed sea green\n"
 
 
-def test_a_terminal_is_one(client: Client) -> None:
-    assert client.run("test -t 0 && stty size", pty=True).out == "24 80\r\n"
+def test_a_terminal_is_one(shared_client: Client) -> None:
+    assert shared_client.run("test -t 0 && stty size", pty=True).out == "24 80\r\n"
 
 
-def test_a_shell_reads_commands(client: Client) -> None:
-    channel = client.ssh.invoke_shell()
+def test_a_shell_reads_commands(shared_client: Client) -> None:
+    channel = shared_client.ssh.invoke_shell()
     channel.sendall(b"echo $((40+2))-answer; exit 5\n")
     text = channel.makefile().read().decode()
     assert "42-answer" in text
     assert channel.recv_exit_status() == 5
 
 
-def test_a_file_sent_by_sftp_runs(client: Client) -> None:
-    client.put("#!/bin/bash -e\necho ran in $(pwd)\n", "job.sh")
-    assert client.run("./job.sh").out == "ran in /home/centos\n"
+def test_a_file_sent_by_sftp_runs(shared_client: Client) -> None:
+    shared_client.put("#!/bin/bash -e\necho ran in $(pwd)\n", "job.sh")
+    assert shared_client.run("./job.sh").out == "ran in /home/centos\n"
 
 
-def test_sftp_lists_renames_and_removes(client: Client) -> None:
-    client.put("x", "one")
-    with client.ssh.open_sftp() as sftp:
+def test_sftp_lists_renames_and_removes(shared_client: Client) -> None:
+    shared_client.put("x", "one")
+    with shared_client.ssh.open_sftp() as sftp:
         sftp.mkdir("folder")
         sftp.posix_rename("one", "folder/two")
         assert sftp.listdir("folder") == ["two"]
@@ -52,8 +52,8 @@ def test_sftp_lists_renames_and_removes(client: Client) -> None:
             sftp.stat("folder")
 
 
-def test_a_forwarded_port_leads_back_to_the_client(client: Client) -> None:
-    transport = client.ssh.get_transport()
+def test_a_forwarded_port_leads_back_to_the_client(shared_client: Client) -> None:
+    transport = shared_client.ssh.get_transport()
     assert transport is not None
     port = transport.request_port_forward("127.0.0.1", 0)
 
@@ -65,7 +65,7 @@ def test_a_forwarded_port_leads_back_to_the_client(client: Client) -> None:
 
     answering = threading.Thread(target=answer)
     answering.start()
-    result = client.run(f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf ping >&3; cat <&3")
+    result = shared_client.run(f"exec 3<>/dev/tcp/127.0.0.1/{port}; printf ping >&3; cat <&3")
     answering.join()
     assert result.out == "pong ping"
 
@@ -83,8 +83,8 @@ def test_a_background_process_outlives_the_session(machine: Machine, login: Logi
     assert login(machine).run(f"cat /proc/{pid}/comm").out == "sleep\n"
 
 
-def test_eight_commands_run_at_the_same_time(client: Client) -> None:
-    channels = [client.ssh.exec_command("read line; echo $line") for _ in range(8)]
+def test_eight_commands_run_at_the_same_time(shared_client: Client) -> None:
+    channels = [shared_client.ssh.exec_command("read line; echo $line") for _ in range(8)]
     for number, (given, _, _) in enumerate(channels):
         given.write(f"{number}\n")
     assert [out.read().decode().strip() for _, out, _ in channels] == [str(number) for number in range(8)]

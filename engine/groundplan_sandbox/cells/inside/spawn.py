@@ -90,7 +90,10 @@ def _change_user(user: int, group: int) -> None:
     elif os.getuid() == 0:
         os.setgroups([])
         os.setresgid(group, group, group)
+        sys_.prctl(sys_.PR_SET_KEEPCAPS, 1)
         os.setresuid(user, user, user)
+        # Without namespaces the cell's folders may lie below one that only root may enter, such as /root.
+        sys_.keep_only_capability(sys_.CAP_DAC_OVERRIDE)
 
 
 def _in_user_namespace() -> bool:

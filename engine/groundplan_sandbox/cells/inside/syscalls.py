@@ -30,7 +30,12 @@ MOUNT_ATTR_NODEV = 0x4
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_KEEPCAPS = 8
 PR_SET_CHILD_SUBREAPER = 36
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+
+CAP_DAC_OVERRIDE = 1
 
 RESOLVE_IN_ROOT = 0x10
 
@@ -39,6 +44,8 @@ _AT_RECURSIVE = 0x8000
 # openat2(2) and mount_setattr(2) are newer than the split of the tables: one number on every architecture.
 _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
+
+_CAPABILITY_VERSION_3 = 0x20080522
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -99,10 +106,20 @@ def pivot_root(folder: str) -> None:
     os.chdir("/")
 
 
-def prctl(option: int, value: int) -> None:
-    """prctl(2) with one argument."""
+def prctl(option: int, value: int, more: int = 0) -> None:
+    """prctl(2) with one argument or two."""
     zero = ctypes.c_ulong(0)
-    _checked(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero), "prctl")
+    result = _libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), ctypes.c_ulong(more), zero, zero)
+    _checked(result, "prctl")
+
+
+def keep_only_capability(capability: int) -> None:
+    """Drop every capability but one, which programs that are started keep (capabilities(7), ambient set)."""
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    bit = 1 << capability
+    sets = (ctypes.c_uint32 * 6)(bit, bit, bit, 0, 0, 0)
+    _checked(_libc.capset(ctypes.byref(header), ctypes.byref(sets)), "capset")
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
 
 
 def set_host_name(name: str) -> None:

@@ -28,14 +28,18 @@ _KNOWN = (
 _KNOWN_PACKAGES = (
     (re.compile(r"storage\.googleapis\.com/minikube/releases/[^/]+/minikube[-_][\w.-]+\.(rpm|deb)"), "minikube"),
 )
-_WITH_VALUE = {"-o", "--output", "-H", "--header", "-X", "--request", "-d", "--data", "-u", "--user", "-m", "-w"}
+_HEADER = {"-H", "--header"}
+_WITH_VALUE = {"-o", "--output", "-X", "--request", "-d", "--data", "-u", "--user", "-m", "-w"}
 _WITH_VALUE |= {"--connect-timeout", "--max-time", "--retry", "--retry-delay", "--cacert", "-A", "--data-raw"}
 _LOCAL = {"localhost", "127.0.0.1"}
 _CANNOT_RESOLVE, _CANNOT_CONNECT, _HTTP_ERROR = 6, 7, 22
 
 
 def curl(machine: Machine, arguments: list[str]) -> int:
-    """`curl [-L] [-o FILE | -O] URL`: 6 for an unknown host, 7 when nothing answers, 22 for an HTTP error with -f."""
+    """`curl [-L] [-o FILE | -O] [-X METHOD] [-H HEADER] [-d DATA] URL`.
+
+    6 for an unknown host, 7 when nothing answers, 22 for an HTTP error with -f, 23 when the file cannot be written.
+    """
     options, urls = _parse(arguments)
     if not urls:
         raise ProgramError("no URL specified", 2)
@@ -57,6 +61,9 @@ def _parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         argument = rest.pop(0)
         if not argument.startswith("-"):
             urls.append(argument)
+        elif argument in _HEADER:
+            header = rest.pop(0) if rest else ""
+            options["-H"] = f"{options['-H']}\n{header}" if "-H" in options else header
         elif argument in _WITH_VALUE:
             options[argument] = rest.pop(0) if rest else ""
         elif argument.startswith("--"):
@@ -100,10 +107,9 @@ def _request(machine: Machine, url: str, options: dict[str, str]) -> bytes:
     if not machine.confined:
         url = re.sub(r"//(localhost|127\.0\.0\.1)", f"//{machine.ask({'op': 'machine'})['addresses'][0]}", url)
     request = urllib.request.Request(url, data=data.encode() if data else None, method=method)  # noqa: S310 - own machine
-    for name in ("-H", "--header"):
-        if name in options:
-            key, _, value = options[name].partition(":")
-            request.add_header(key.strip(), value.strip())
+    for header in options.get("-H", "").splitlines():
+        key, _, value = header.partition(":")
+        request.add_header(key.strip(), value.strip())
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=30) as response:
