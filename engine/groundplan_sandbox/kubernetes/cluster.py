@@ -40,9 +40,12 @@ class KubernetesCluster:
     def start(self, listen: Sequence[tuple[str, int]], certificate_names: Sequence[str]) -> list[tuple[str, int]]:
         """Serve on every (address, port); port 0 takes a free one. Returns the addresses bound.
 
-        The certificate names the addresses, `certificate_names` and localhost. Objects of an earlier run are there
-        again. Raises OSError when an address cannot be bound, ValueError when the saved state cannot be read or an
-        address is not a loopback address, RuntimeError when it is running already.
+        The certificate names the addresses, `certificate_names` and localhost. The first IP address among
+        `certificate_names`, else the first address bound, is that of the node and of load balancers. Objects of an
+        earlier run are there again.
+
+        Raises OSError when an address cannot be bound, ValueError when the saved state cannot be read or an address
+        is not a loopback address, RuntimeError when it is running already.
         """
         if self.running:
             raise RuntimeError(f"cluster {self.name} is running")
@@ -54,7 +57,15 @@ class KubernetesCluster:
             names = [*(address for address, _ in listen), *certificate_names, "localhost", "10.96.0.1"]
             pair = self._authority.issue_server([*names, "kubernetes", "kubernetes.default.svc"])
             context = _tls(pair, self._authority.certificate)
-            self._serving = Serving(self._state, self._tokens, self._authority.certificate, sockets, context)
+            address = _public_address([*certificate_names, listen[0][0]])
+            self._serving = Serving(
+                state=self._state,
+                tokens=self._tokens,
+                authority=self._authority.certificate,
+                sockets=sockets,
+                context=context,
+                address=address,
+            )
             self._serving.start()
         except BaseException:
             self._serving = None
@@ -66,8 +77,8 @@ class KubernetesCluster:
     def stop(self) -> None:
         """Save the objects and stop serving; every watch ends. Does nothing when it is not running."""
         if self._serving is not None:
-            self._serving.stop()
-            self._serving = None
+            serving, self._serving = self._serving, None
+            serving.stop()
 
     def delete(self) -> None:
         """Stop, and remove the folder with everything in it."""
@@ -103,6 +114,16 @@ def _entry(name: str, path: Path, embed: bool) -> dict[str, str]:
     if not embed:
         return {name: str(path)}
     return {f"{name}-data": base64.b64encode(path.read_bytes()).decode()}
+
+
+def _public_address(names: Sequence[str]) -> str:
+    for name in names:
+        try:
+            return str(ipaddress.ip_address(name))
+        except ValueError:
+            # A host name: it goes into the certificate, and is no address to hand out.
+            continue
+    raise ValueError(f"no IP address among {', '.join(names)}")
 
 
 def _bind(listen: Sequence[tuple[str, int]]) -> list[socket.socket]:

@@ -40,12 +40,16 @@ class Serving:
 
     def __init__(
         self,
+        *,
         state: Path,
         tokens: Tokens,
         authority: Path,
         sockets: list[socket.socket],
         context: ssl.SSLContext,
+        address: str,
     ) -> None:
+        """state: where objects are kept. authority: the CA's certificate. address: that of the node."""
+        self._address = address
         self._state = state
         self._tokens = tokens
         self._sockets = sockets
@@ -71,9 +75,12 @@ class Serving:
             raise self._failure
 
     def stop(self) -> None:
+        """End the run. Raises what ended it badly, such as OSError when the objects could not be saved."""
         if self.alive:
             self._loop.call_soon_threadsafe(self._closing.set)
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def _run(self) -> None:
         try:
@@ -86,13 +93,13 @@ class Serving:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
-        address, port = self._sockets[0].getsockname()[:2]
+        port = self._sockets[0].getsockname()[1]
         api = Api(store=self._store)
-        controllers = WorkQueue(api, all_controllers(api, self._tokens, address, self._authority))
-        populate(api, address, port)
+        controllers = WorkQueue(api, all_controllers(api, self._tokens, self._address, self._authority))
+        populate(api, self._address, port)
         controllers.start()
         forget = self._store.listen(self._plan_save)
-        routes = Routes(api=api, tokens=self._tokens, address=f"{address}:{port}", closing=self._closing)
+        routes = Routes(api=api, tokens=self._tokens, address=f"{self._address}:{port}", closing=self._closing)
         await self._listen(Application(routes))
         controllers.stop()
         forget()

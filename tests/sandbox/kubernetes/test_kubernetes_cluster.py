@@ -72,6 +72,12 @@ def test_several_addresses_serve_one_cluster(cluster, connect):
     assert connect(cluster, places[1]).read_namespaced_config_map("a", "default").metadata.name == "a"
 
 
+def test_the_first_named_address_is_given_out(cluster, connect):
+    [place] = cluster.start([("127.0.0.1", 0)], ["node.test", "127.30.0.9", "127.0.0.1"])
+    [node] = connect(cluster, place).list_node().items
+    assert node.status.addresses[0].address == "127.30.0.9"
+
+
 def test_clusters_are_strangers(cluster, connect, tmp_path):
     other = KubernetesCluster("other", tmp_path / "other")
     [place], [second] = cluster.start([("127.0.0.1", 0)], []), other.start([("127.0.0.1", 0)], [])
