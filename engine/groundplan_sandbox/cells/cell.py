@@ -206,13 +206,16 @@ class Cell:
             self._answered(message, descriptors)
 
     def _answered(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        reply = self._replies.pop(message.get("id", 0), None)
+        if reply is None or reply.done():
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
         if "pid" in message:
             # Here and not in `spawn`: the news of its exit may be the next message, read before `spawn` goes on.
             process = Process(self, message["pid"], descriptors[0] if descriptors else None)
             self._processes[process.pid] = self._born[process.pid] = process
-        reply = self._replies.pop(message["id"])
-        if not reply.done():
-            reply.set_result((message, descriptors))
+        reply.set_result((message, descriptors))
 
     def _record_exit(self, pid: int, status: int) -> None:
         process = self._processes.pop(pid, None)

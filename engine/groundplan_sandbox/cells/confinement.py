@@ -52,11 +52,11 @@ class Owner:
 
 def find_owner() -> Owner:
     """The unprivileged user that stands for a machine's root when the sandbox runs as root."""
+    if os.geteuid() != 0:
+        return Owner(uid=None, gid=None)
     entry = pwd.getpwnam(_UNPRIVILEGED_USER)
     # The root of a rootless container is a plain user outside it, and knows no other.
-    if os.geteuid() != 0 or not _is_mapped(entry.pw_uid):
-        return Owner(uid=None, gid=None)
-    return Owner(uid=entry.pw_uid, gid=entry.pw_gid)
+    return Owner(uid=entry.pw_uid, gid=entry.pw_gid) if _is_mapped(entry.pw_uid) else Owner(uid=None, gid=None)
 
 
 def _is_mapped(uid: int) -> bool:

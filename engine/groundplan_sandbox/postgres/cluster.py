@@ -33,7 +33,8 @@ class PostgresError(Exception):
 class Place:
     """Where a cluster lives: folders as the cell's processes name them; `data` is made by `initialize`.
 
-    `user` is the user id of its processes, `port` a port other than the one its configuration says.
+    `user` is the user id of its processes, `port` a port other than the one its configuration says, `listen` the
+    addresses of the cell's network where it answers.
     """
 
     bin: str
@@ -42,6 +43,7 @@ class Place:
     log: str
     user: int | None
     port: int | None = None
+    listen: str = "127.0.0.1"
 
 
 class PostgresCluster:
@@ -80,6 +82,7 @@ class PostgresCluster:
             return
         argv = [f"{self._place.bin}/postgres", "-D", self._place.data, "-c", "logging_collector=off"]
         argv += ["-c", f"unix_socket_directories={self._place.sockets}", "-c", "fsync=off"]
+        argv += ["-c", f"listen_addresses={self._place.listen}"]
         if self._place.port is not None:
             argv += ["-p", str(self._place.port)]
         self._process = process = await self._spawn(argv)

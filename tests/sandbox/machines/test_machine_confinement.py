@@ -110,3 +110,8 @@ def test_a_planted_link_does_not_mislead_the_next_start(machine: Machine, client
     machine.stop()
     machine.start()
     assert canary.read_text() == "SECRET"
+
+
+def test_the_machines_root_cannot_trace_its_process_1(shared_client: Client) -> None:
+    assert shared_client.run("sudo readlink /proc/1/exe").code != 0
+    assert shared_client.run("sudo ls /proc/1/fd").code != 0

@@ -55,6 +55,12 @@ def test_a_service_follows_the_machines_addresses(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("database")
+def test_a_machine_reaches_its_own_database_by_every_name(machine: Machine, client: Client) -> None:
+    ask = f"PGPASSWORD='{PASSWORD}' psql -U admin -tAc 'select 42' postgres"
+    assert client.run(f"{ask} -h localhost; {ask} -h {machine.addresses[0]}").out == "42\n42\n"
+
+
+@pytest.mark.usefixtures("database")
 def test_an_enabled_service_starts_with_the_machine(machine: Machine, login: Login) -> None:
     machine.stop()
     machine.start()

@@ -66,6 +66,8 @@ def _enter_namespaces(plan: CellPlan, control: socket.socket) -> None:
     _drop_privileges(plan)
     # After the change of user, which would clear it: if the waiting parent is killed, so is this machine.
     sys_.prctl(sys_.PR_SET_PDEATHSIG, signal.SIGKILL)
+    # The machine's own root must not trace process 1, which speaks with the sandbox.
+    sys_.prctl(sys_.PR_SET_DUMPABLE, 0)
 
 
 def _drop_privileges(plan: CellPlan) -> None:

@@ -83,7 +83,9 @@ def _reset_signals() -> None:
 
 
 def _change_user(user: int, group: int) -> None:
-    if os.path.exists("/proc/self/setgroups") and os.getuid() == 0 and _in_user_namespace():
+    if os.getuid() == 0 and _in_user_namespace():
+        # Inherited from process 1, whose maps nobody may write.
+        sys_.prctl(sys_.PR_SET_DUMPABLE, 1)
         own = os.getuid(), os.getgid()
         sys_.unshare(sys_.CLONE_NEWUSER)
         map_user(own, (user, group))

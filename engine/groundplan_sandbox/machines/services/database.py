@@ -84,6 +84,7 @@ class MachineDatabase:
                 sockets="/run/postgresql,/tmp",
                 log=f"{_HOME}/server.log",
                 user=POSTGRES_USER_ID,
+                listen="*",
             )
         home = f"{self._household.folder}/root{_HOME}"
         return Place(
