@@ -262,13 +262,15 @@ class OperationBuilder:
     def build(self, written: Written, path: str) -> Operation:
         """Return one operation; a no-op when it has no implementation or, with a fault, an unknown one."""
         if not written.implementation:
+            given_only = {name: given.value for name, given in written.values.items()}
             return Operation(
-                inputs={name: given.value for name, given in written.values.items()},
+                inputs=given_only,
                 executor=written.executor,
                 max_retries=written.max_retries,
                 retry_interval=written.retry_interval,
                 timeout=written.timeout,
                 timeout_recoverable=written.timeout_recoverable,
+                has_intrinsic_functions=any(may_hold_calls(value) for value in given_only.values()),
             )
         found = self._implementations.resolve(written.implementation, written.at, path)
         if found is None:

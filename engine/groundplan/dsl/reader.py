@@ -121,7 +121,6 @@ def _decode(text: bytes | str, name: str, report: Report) -> str | None:
 @dataclass(frozen=True, slots=True)
 class _Anchor:
     value: Value
-    offset: int
     size: int
     depth: int
     holds_calls: bool
@@ -174,7 +173,6 @@ class _Reader:
         self._size = 0
         self._expanded = 0
         self._depth = 0
-        self._deepest = 0
         self._calls = 0
 
     def document(self, name: str) -> Document:
@@ -197,7 +195,7 @@ class _Reader:
         if kind is ScalarEvent:
             value = self._scalar(event)
             if event.anchor is not None:
-                self._remember(event, value, size=1, depth=0, calls=self._calls)
+                self._remember(event, value, 1, holds_calls=False)
             return value
         if kind is AliasEvent:
             return self._alias(event)
@@ -206,22 +204,20 @@ class _Reader:
     def _collection(self, event: Any, read_items: Callable[[Any], Value]) -> Value:
         if event.tag is not None and not event.implicit and event.tag not in (_TAG + "map", _TAG + "seq", "!"):
             raise _Unreadable(faults.YAML_TAG, event.start_mark.index, f"the tag {_short(event.tag)} is not known")
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
+        if self._depth >= MAX_DEPTH:
             raise _Unreadable(faults.YAML_LIMIT, event.start_mark.index, f"nested more than {MAX_DEPTH} deep")
-        size, deepest, calls = self._size, self._deepest, self._calls
-        self._deepest = self._depth
-        value = read_items(event)
-        if event.anchor is not None:
-            self._remember(event, value, size=self._size - size + 1, depth=self._deepest - self._depth + 1, calls=calls)
-        self._deepest = max(deepest, self._deepest)
+        self._depth += 1
+        if event.anchor is None:
+            value = read_items(event)
+        else:
+            size, calls = self._size, self._calls
+            value = read_items(event)
+            self._remember(event, value, self._size - size + 1, holds_calls=self._calls != calls)
         self._depth -= 1
         return value
 
-    def _remember(self, event: Any, value: Value, *, size: int, depth: int, calls: int) -> None:
-        self._anchors[event.anchor] = _Anchor(
-            value, event.start_mark.index, size, depth, holds_calls=self._calls != calls
-        )
+    def _remember(self, event: Any, value: Value, size: int, *, holds_calls: bool) -> None:
+        self._anchors[event.anchor] = _Anchor(value, size, _depth_of(value), holds_calls)
 
     def _alias(self, event: Any) -> Value:
         offset = event.start_mark.index
@@ -239,7 +235,6 @@ class _Reader:
             raise _Unreadable(faults.YAML_LIMIT, offset, "aliases stand for too many values")
         if self._depth + anchor.depth > MAX_DEPTH:
             raise _Unreadable(faults.YAML_LIMIT, offset, f"nested more than {MAX_DEPTH} deep")
-        self._deepest = max(self._deepest, self._depth + anchor.depth)
         self._calls += anchor.holds_calls
         return anchor.value
 
@@ -350,6 +345,16 @@ class _Reader:
                     under = {**mapping.entries, **under}
         self._size += len(under)
         return {**under, **own}
+
+
+def _depth_of(value: Value) -> int:
+    """Return how deep a value is nested: 0 for a scalar."""
+    if isinstance(value, Call):
+        return 1 + _depth_of(value.argument)
+    if isinstance(value, Map | Seq):
+        fields = value.entries.values() if isinstance(value, Map) else value.items
+        return 1 + max((_depth_of(field.value) for field in fields), default=0)
+    return 0
 
 
 def _short(tag: str) -> str:

@@ -15,7 +15,7 @@ from groundplan.dsl.operations import may_hold_calls
 from groundplan.dsl.paths import inside, missing
 from groundplan.dsl.shape import Reading
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Operations, Relationship
-from groundplan.model.values import Call, Field, Map, Seq, Value, calls, to_data
+from groundplan.model.values import Call, Field, Map, Seq, Value, to_data
 
 _KEYWORDS: Final = frozenset({"SELF", "SOURCE", "TARGET"})
 _NAMES_A_NODE: Final = frozenset({"get_property", "get_attribute", "get_attributes_list", "get_attributes_dict"})
@@ -95,14 +95,16 @@ class References:
     def _operations(self, operations: Operations, scope: Scope, path: str) -> None:
         found = self._with_calls.get(id(operations))
         if found is None:
-            found = tuple(each for each in operations.items() if _has_calls(each[1]))
+            found = tuple(each for each in operations.items() if each[1].has_intrinsic_functions)
             self._with_calls[id(operations)] = found
         for name, operation in found:
             for key, value in operation.inputs.items():
                 self._value(value, scope, f"{path}.{name}.inputs.{key}")
 
     def _value(self, value: Value, scope: Scope, path: str) -> None:
-        for call in calls(value):
+        found: list[Call] = []
+        _gather(value, found)
+        for call in found:
             if functions.check(call, path, self._reading):
                 self._call(call, scope, path)
 
@@ -181,8 +183,18 @@ class References:
             shown = f"{shown}.{step.value}"
 
 
-def _has_calls(operation: Operation) -> bool:
-    return any(may_hold_calls(value) for value in operation.inputs.values())
+def _gather(value: Value, found: list[Call]) -> None:
+    """Add every call inside a value, as `model.values.calls` yields them: here they are asked for in a hot loop."""
+    if isinstance(value, Call):
+        _gather(value.argument, found)
+        found.append(value)
+    elif isinstance(value, Seq):
+        if value.may_hold_calls:
+            for field in value.items:
+                _gather(field.value, found)
+    elif isinstance(value, Map) and value.may_hold_calls:
+        for field in value.entries.values():
+            _gather(field.value, found)
 
 
 def _first_text(call: Call) -> Iterator[Field]:

@@ -88,7 +88,10 @@ def _is_well_formed(entries: dict[str, Field], expected: Element, version: Versi
     if not (keys <= expected.known(version) and expected.required <= keys):
         return False
     types = expected.types
-    return all(key not in types or type(found.value) in types[key] for key, found in entries.items())
+    for key, found in entries.items():  # noqa: SIM110 - a loop; this is asked of every element
+        if key in types and type(found.value) not in types[key]:
+            return False
+    return True
 
 
 def _repair(
