@@ -121,7 +121,7 @@ def apply_configuration(live: Object, config: Object, manager: Manager, *, force
     after = leaves(merged)
     for each, share in result.items():
         result[each] = _Share(fields=frozenset(p for p in share.fields if _still_there(p, after)), time=share.time)
-    same = before == wanted and not touched
+    same = manager in ownership and before == wanted and not touched
     result[manager] = _Share(fields=wanted, time=ownership[manager].time if same else now)
     return Applied(object=merged, ownership=result)
 

@@ -82,8 +82,10 @@ class KubernetesCluster:
 
     def delete(self) -> None:
         """Stop, and remove the folder with everything in it."""
-        self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def token(self, user: str, groups: Sequence[str]) -> str:
         """A bearer token that this cluster accepts as `user` in `groups`, also after a restart."""

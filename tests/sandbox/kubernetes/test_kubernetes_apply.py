@@ -36,6 +36,12 @@ def test_apply_creates_and_repeats_without_a_change(apply):
     assert (entry["operation"], entry["fieldsV1"]) == ("Apply", {"f:data": {"f:k": {}}})
 
 
+def test_an_object_of_a_name_alone_is_applied(apply):
+    bare = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    first = apply(bare, "one")
+    assert apply(bare, "one")["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
 def test_string_data_applied_twice_is_one_write(apply, eventually):
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"password": "p"}}
     first = apply(secret, "one")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from groundplan_sandbox.kubernetes.api import Api, Options
+from groundplan_sandbox.kubernetes.api import Api, Options, Patch
 from groundplan_sandbox.kubernetes.bodies import FieldValidation
 from groundplan_sandbox.kubernetes.kinds import KINDS, NAMESPACE, SERVICE_ACCOUNT, kind_named
 from groundplan_sandbox.kubernetes.status import ApiError
@@ -96,7 +96,8 @@ def attempt(call, *arguments):
     try:
         call(*arguments)
     except ApiError as error:
-        assert 400 <= error.code < 500, error  # noqa: PT017
+        # The real server, too, answers an unknown field in an applied configuration with 500.
+        assert error.code < 500 or "field not declared in schema" in error.message  # noqa: PT017
 
 
 @pytest.mark.parametrize("name", OBJECTS)
@@ -116,6 +117,9 @@ def test_one_wrong_value_is_refused_or_taken(data, name, value):
     again = fresh_api()
     again.create(kind, "default", body_of(name), OPTIONS)
     attempt(again.replace, kind, "default", "web", body, OPTIONS)
+    for patch in (Patch.APPLY, Patch.MERGE, Patch.STRATEGIC):
+        attempt(again.patch, kind, "default", "web", patch, body, OPTIONS)
+    attempt(fresh_api().patch, kind, "default", "web", Patch.APPLY, body, OPTIONS)
 
 
 @settings(max_examples=60, deadline=None)
