@@ -1,6 +1,5 @@
 """Machines come, stop, come back and go without leaving anything."""
 
-import os
 import socket
 from pathlib import Path
 
@@ -11,25 +10,13 @@ from groundplan_sandbox.machines.host import Machine, MachineHost
 from .conftest import Login, new_address
 
 
-def _cell_processes(host_folder: Path) -> list[str]:
-    """Command lines of the processes, anywhere on this computer, whose root lies below the host's folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            root = os.readlink(entry / "root") if entry.name.isdigit() else "/"
-        except OSError:
-            continue
-        if root != "/" and root.startswith(str(host_folder)):
-            found.append((entry / "cmdline").read_text())
-    return found
-
-
 def test_files_survive_a_stop_and_processes_do_not(machine: Machine, login: Login) -> None:
     before = login(machine)
+    port = machine.ssh_port(machine.addresses[0])
     before.run("echo kept > ~/note; nohup sleep 301 >/dev/null 2>&1 &")
     machine.stop()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((machine.addresses[0], 22), timeout=5)
+        socket.create_connection((machine.addresses[0], port), timeout=5)
     machine.start()
     after = login(machine)
     assert after.run("cat ~/note").out == "kept\n"
@@ -48,19 +35,21 @@ def test_terminate_frees_the_name_and_the_port(host: MachineHost, public_key: st
     for _ in range(2):
         machine = host.launch("phoenix", [public_key])
         machine.add_address(address)
+        port = machine.ssh_port(address)
         machine.terminate()
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((address, 22), timeout=5)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((address, port), timeout=5)
 
 
 def test_an_address_comes_and_goes(machine: Machine) -> None:
     more = new_address()
     machine.add_address(more)
-    with socket.create_connection((more, machine.ssh_port(more)), timeout=5) as connection:
+    port = machine.ssh_port(more)
+    with socket.create_connection((more, port), timeout=5) as connection:
         assert connection.recv(8) == b"SSH-2.0-"
     machine.remove_address(more)
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection((more, 22), timeout=5)
+        socket.create_connection((more, port), timeout=5)
 
 
 def test_a_name_is_taken_once(host: MachineHost, machine: Machine, public_key: str) -> None:
