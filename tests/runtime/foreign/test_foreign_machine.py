@@ -1,6 +1,7 @@
 """Child processes: their environment, their end, their confinement."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -193,6 +194,10 @@ def test_confined_children_read_the_blueprint_but_no_home(confined: BenchContext
     assert confined.run(["sh", "-c", f"ls -A {tmp_path}/home ~root/.bashrc ~root/.ssh /run"]).stdout == "/run:\n"
 
 
+def test_confined_children_see_no_passwords_of_the_host(confined: BenchContext) -> None:
+    assert confined.run(["sh", "-c", "cat /etc/shadow; ls /etc/ssh"]).stdout == ""
+
+
 def test_confined_children_cannot_undo_it(confined: BenchContext, tmp_path: Path) -> None:
     for attempt in ("mount -o remount,rw /", f"umount {tmp_path}/blueprint/home", "umount /root"):
         assert confined.run(["sh", "-c", attempt]).code != 0
@@ -219,6 +224,28 @@ def test_confined_children_end_with_all_they_started(confined: BenchContext) -> 
     assert confined.run(["sh", "-c", f"setsid sleep {marker} & wait"], timeout=0.3).timed_out
 
     wait_until(lambda: marker not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout)
+
+
+def can_unshare() -> bool:
+    return bool(shutil.which("unshare")) and subprocess.run(["unshare", "-Ur", "true"], check=False).returncode == 0
+
+
+@pytest.mark.skipif(not can_unshare(), reason="no user namespace can be made here")
+def test_where_the_kernel_refuses_nothing_is_run(tmp_path: Path) -> None:
+    attempt = f"""
+from pathlib import Path
+from groundplan.runtime.foreign.machine import Machine
+from groundplan.sdk.testing import context
+with Machine(scratch=Path({str(tmp_path)!r}), sandboxed=True) as machine:
+    context(machine=machine).run(["touch", "{tmp_path}/ran"])
+"""
+    # A user namespace in which no further one may be made.
+    inside = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = ["unshare", "-Ur", "sh", "-c", inside, "sh", sys.executable, "-c", attempt]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert "NonRecoverableError: this machine cannot shut a script in (unshare: " in ended.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 def test_unconfined_is_given_by_name(tmp_path: Path) -> None:

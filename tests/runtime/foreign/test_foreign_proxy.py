@@ -20,7 +20,22 @@ from groundplan.runtime.foreign.proxy import HttpContextProxy
 from groundplan.sdk.context import ScriptAnswer
 from groundplan.sdk.testing import BenchContext, context
 
-CLIENTS = ["python", pytest.param("curl", marks=pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing"))]
+CLIENTS = ["python", "python2.7", "python3.6", "curl"]
+
+
+def chosen_client(name: str) -> dict[str, str]:
+    """Return the variables that make the `ctx` program use one of its ways."""
+    if name == "python":
+        return {"CTX_PYTHON": sys.executable}
+    if name == "curl":
+        if not shutil.which("curl"):
+            pytest.skip("curl is missing")
+        return {"CTX_WITHOUT_PYTHON": "1"}
+    version = name.removeprefix("python")
+    found = [*Path("/usr/bin").glob(name), *Path.home().glob(f".pyenv/versions/{version}.*/bin/{name}")]
+    if not found:
+        pytest.skip(f"{name} is missing")
+    return {"CTX_PYTHON": str(found[0])}
 
 
 @pytest.fixture
@@ -47,8 +62,7 @@ def post(url: str, body: Any) -> Any:
 
 @pytest.fixture(params=CLIENTS)
 def environment(request: pytest.FixtureRequest, proxy: HttpContextProxy) -> dict[str, str]:
-    chosen = {"CTX_PYTHON": sys.executable} if request.param == "python" else {"CTX_WITHOUT_PYTHON": "1"}
-    return {"PATH": "/usr/bin:/bin", "CTX_SOCKET_URL": proxy.url, **chosen}
+    return {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "CTX_SOCKET_URL": proxy.url, **chosen_client(request.param)}
 
 
 def call(environment: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -172,13 +186,14 @@ def test_scripts_at_once_lose_nothing(proxy: HttpContextProxy, ctx: BenchContext
 
 
 def python(proxy: HttpContextProxy, script: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    given = {"CTX_SOCKET_URL": proxy.url, "PYTHONPATH": str(programs.HERE), **environment}
-    return subprocess.run(
-        [sys.executable, "-c", script], env=given, capture_output=True, text=True, timeout=30, check=False
-    )
+    given = {"CTX_SOCKET_URL": proxy.url, "PYTHONPATH": str(programs.HERE), "LANG": "C.UTF-8", **environment}
+    interpreter = given.pop("CTX_PYTHON", sys.executable)
+    command = [interpreter, "-c", script]
+    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=30, check=False)
 
 
-def test_python_scripts_have_ctx(proxy: HttpContextProxy, ctx: BenchContext, tmp_path: Path) -> None:
+@pytest.mark.parametrize("client", ["python", "python3.6"])
+def test_python_scripts_have_ctx(proxy: HttpContextProxy, ctx: BenchContext, tmp_path: Path, client: str) -> None:
     (tmp_path / "inputs").write_text('{"size": 3}')
     ended = python(
         proxy,
@@ -201,6 +216,7 @@ def create(ctx, size, **_):
 ctx.returns(create())
 """,
         CTX_INPUTS=str(tmp_path / "inputs"),
+        **chosen_client(client),
     )
 
     assert ended.stderr == ""

@@ -44,7 +44,7 @@ class Confinement:
     """What a shut-in process sees.
 
     Attributes:
-        hidden: folders that are empty for it.
+        hidden: folders and files that are empty for it.
         shown: folders and files that it may read although they lie in a hidden folder.
         writable: folders that it may write; all else is read-only, but for empty temporary folders of its own.
     """
@@ -129,8 +129,11 @@ def _hide(confinement: Confinement) -> None:
     _make_devices()
     modes = {**dict.fromkeys(confinement.hidden, "mode=755,size=64m"), **dict.fromkeys(_SCRATCH, "mode=1777,size=256m")}
     for path in sorted({*modes, *sources}, key=len):
-        if path in modes and os.path.isdir(path) and not os.path.islink(path):
-            _mount("tmpfs", path, "tmpfs", _MS_NOSUID | _MS_NODEV, modes[path])
+        if path in modes and not os.path.islink(path):
+            if os.path.isdir(path):
+                _mount("tmpfs", path, "tmpfs", _MS_NOSUID | _MS_NODEV, modes[path])
+            elif os.path.isfile(path):
+                _mount("/dev/null", path, "", _MS_BIND)
         if path in sources:
             _make_place(path, sources[path])
             _mount(f"/proc/self/fd/{sources[path]}", path, "", _MS_BIND | _MS_REC)

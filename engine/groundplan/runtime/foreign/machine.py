@@ -24,7 +24,10 @@ from groundplan.sdk.context import Completed, ContextProxy, LineSink, OperationC
 from groundplan.sdk.errors import NonRecoverableError
 
 _SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PRIVATE_PLACES: Final = ("/root", "/home", "/run", "/var/run", "/media", "/mnt", "/var/spool", "/var/mail")
+_PRIVATE_PLACES: Final = (
+    *("/root", "/home", "/run", "/var/run", "/media", "/mnt", "/var/spool", "/var/mail", "/etc/ssh"),
+    *("/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-"),
+)
 
 
 class Machine:
