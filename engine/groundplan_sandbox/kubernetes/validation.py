@@ -131,6 +131,10 @@ def _deployment(item: Object) -> Iterator[Cause]:
     if strategy.get("type") == "Recreate" and rolling:
         text = "may not be specified when strategy `type` is 'Recreate'"
         yield Cause(reason="FieldValueForbidden", message=f"Forbidden: {text}", field="spec.strategy.rollingUpdate")
+    for name, value in (rolling or {}).items():
+        if not ((isinstance(value, int) and value >= 0) or re.fullmatch(r"[0-9]+%", str(value))):
+            text = "must be an integer or percentage (e.g '5%')"
+            yield invalid_value(f"spec.strategy.rollingUpdate.{name}", value, text)
     if rolling and {str(rolling.get("maxSurge")), str(rolling.get("maxUnavailable"))} <= {"0", "0%"}:
         text = "may not be 0 when `maxSurge` is 0"
         yield invalid_value("spec.strategy.rollingUpdate.maxUnavailable", rolling.get("maxUnavailable"), text)

@@ -215,3 +215,11 @@ def test_a_value_of_the_wrong_type_is_refused(raw, namespace, deployment, path, 
     status = refusal(raw, "POST", call, body=body, Content_Type="application/json")
     assert (status["code"], status["reason"]) == (400, "BadRequest")
     assert f"spec.{path} of type" in status["message"]
+
+
+@pytest.mark.parametrize("surge", ["many", "-1%", -1])
+def test_a_surge_is_a_number_or_a_percentage(apps, namespace, deployment, surge):
+    body = deployment()
+    body["spec"]["strategy"] = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge}}
+    status = refusal(apps.create_namespaced_deployment, namespace, body)
+    assert status["details"]["causes"][0]["field"] == "spec.strategy.rollingUpdate.maxSurge"
