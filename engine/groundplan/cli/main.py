@@ -83,21 +83,20 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
     try:
-        cli.main(args=arguments, prog_name="groundplan", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        return error.exit_code
+        # Outside of its standalone mode, click returns the code of an `Exit` instead of raising it.
+        code = cli.main(args=arguments, prog_name="groundplan", standalone_mode=False)
     except click.Abort:
         return _say("Stopped.", FAILED)
     except click.ClickException as error:
         error.show()
-        return CALLER
+        return CALLER if isinstance(error, click.UsageError) else error.exit_code
     except BrokenPipeError:
         # The reader went away (`| head`); nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except Exception as error:
         return _explain(error)
-    return DONE
+    return code if isinstance(code, int) else DONE
 
 
 def _explain(error: Exception) -> int:

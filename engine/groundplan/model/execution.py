@@ -90,6 +90,7 @@ class Outcome:
             (spec 5.4).
         runtime_properties: for each instance that changed, its whole runtime properties.
         waits_for: the execution whose end finishes the task, for `WAITING`.
+        wait_limit: seconds to wait for it at most, or None; the execution goes on when the task has given up.
     """
 
     verdict: Verdict
@@ -99,6 +100,7 @@ class Outcome:
     asked_to_retry: bool = False
     runtime_properties: Mapping[InstanceId, Mapping[str, Data]] = field(default_factory=dict)
     waits_for: ExecutionId | None = None
+    wait_limit: float | None = None
 
 
 class EventType(StrEnum):

@@ -5,7 +5,7 @@ Which attempt is due and what follows from its outcome is the driver's and the s
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -128,7 +128,7 @@ class Attempts:
                     return self._child(assignment, operation, context, inputs)
                 return self._call(assignment, operation, plugin, context, inputs)
             finally:
-                changes.update(context.changes())
+                changes.update(context.changes(trusted=task.kind is TaskKind.CHILD))
 
     def _call(
         self,
@@ -181,8 +181,11 @@ class Attempts:
             revealed: Mapping[str, Data] = reveal(found)
             return revealed
 
-        for own in _instances(world, task):
-            masker.learn(sensitive_texts(dict(world.instance(own).runtime_properties)))
+        def read_runtime(instance: NodeInstance) -> Mapping[str, Data]:
+            found = self._evaluator.runtime_properties(world, instance)
+            masker.learn(sensitive_texts(found))
+            return found
+
         deployment = world.deployment
         return AttemptContext(
             world=world,
@@ -211,6 +214,7 @@ class Attempts:
             given_up=assignment.given_up,
             say=_sayer(assignment, masker),
             properties=properties,
+            read_runtime=read_runtime,
         )
 
     def _plugin_view(self, plugin: Plugin) -> PluginView:
@@ -230,12 +234,6 @@ Changes = dict[InstanceId, Mapping[str, Data]]
 
 class Interrupted(NonRecoverableError):
     """The engine died while the operation ran, and nobody knows how far it came."""
-
-
-def _instances(world: World, task: Task) -> Iterable[InstanceId]:
-    if task.relationship is not None:
-        return (task.relationship.source, task.relationship.target)
-    return (task.instance, *(item.target for item in world.instance(task.instance).relationships))
 
 
 def _place(task: Task) -> Place:

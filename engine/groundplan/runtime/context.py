@@ -15,7 +15,7 @@ from groundplan.model.blueprint import NodeTemplate
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import EventType
 from groundplan.model.ids import DeploymentId, InstanceId
-from groundplan.model.values import Data, reveal
+from groundplan.model.values import Data, quote_marks, reveal
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.runtime.masking import Masker
 from groundplan.runtime.world import World
@@ -36,18 +36,29 @@ from groundplan.state.store import Store
 
 Say = Callable[[EventType, str, str], None]
 """Takes the type, the level and the text of something to be told."""
+ReadRuntime = Callable[[NodeInstance], Mapping[str, Data]]
+"""Gives the runtime properties of an instance with the engine's own functions in them evaluated."""
 ReadProperties = Callable[[NodeTemplate, NodeInstance], Mapping[str, Data]]
 """Evaluates the properties of an instance's template; `Sensitive` inside."""
 
 
 class LiveInstance:
-    """A node instance with a copy of its runtime properties that the operation may change."""
+    """A node instance with a copy of its runtime properties that the operation may change.
 
-    def __init__(self, world: World, instance: NodeInstance, properties: Callable[[InstanceId], Mapping[str, Data]]):
+    The operation sees plain data: what the engine's own functions in it give, and no marks.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        instance: NodeInstance,
+        properties: Callable[[InstanceId], Mapping[str, Data]],
+        read_runtime: ReadRuntime,
+    ) -> None:
         self._world = world
         self._instance = instance
         self._properties = properties
-        self._before: Data = reveal(dict(instance.runtime_properties))
+        self._before: dict[str, Data] = reveal(dict(read_runtime(instance)))
         self.runtime_properties: MutableMapping[str, Data] = deepcopy(self._before)
 
     @property
@@ -71,6 +82,20 @@ class LiveInstance:
     def changed(self) -> bool:
         """Whether the operation changed anything, at any depth (spec Appendix B 5)."""
         return bool(self.runtime_properties != self._before)
+
+    def stored(self, *, trusted: bool) -> dict[str, Data]:
+        """Return the runtime properties as they are to be stored: what was not changed stays as it was.
+
+        Args:
+            trusted: the engine's own operation may put functions there; a plugin's or script's data is data (spec 7.4).
+        """
+        raw = self._instance.runtime_properties
+        return {
+            key: raw[key]
+            if key in self._before and self._before[key] == value
+            else (value if trusted else quote_marks(value))
+            for key, value in self.runtime_properties.items()
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +190,7 @@ class AttemptContext:
         given_up: threading.Event,
         say: Say,
         properties: ReadProperties,
+        read_runtime: ReadRuntime,
     ) -> None:
         self.deployment = deployment
         self.execution_id = execution_id
@@ -180,6 +206,7 @@ class AttemptContext:
         self._given_up = given_up
         self._say = say
         self._read_properties = properties
+        self._read_runtime = read_runtime
         self._views: dict[InstanceId, NodeView] = {}
         self._live: dict[InstanceId, LiveInstance] = {}
 
@@ -255,9 +282,9 @@ class AttemptContext:
             on_line=on_line,
         )
 
-    def changes(self) -> Mapping[InstanceId, Mapping[str, Data]]:
-        """Return the runtime properties of every instance that the operation changed."""
-        return {key: dict(live.runtime_properties) for key, live in self._live.items() if live.changed}
+    def changes(self, *, trusted: bool) -> Mapping[InstanceId, Mapping[str, Data]]:
+        """Return the runtime properties of every instance that the operation changed (see `LiveInstance.stored`)."""
+        return {key: live.stored(trusted=trusted) for key, live in self._live.items() if live.changed}
 
     def _view(self, id: InstanceId) -> NodeView:
         if id not in self._views:
@@ -278,8 +305,11 @@ class AttemptContext:
 
     def _live_instance(self, id: InstanceId) -> LiveInstance:
         if id not in self._live:
-            self._live[id] = LiveInstance(self._world, self._world.instance(id), self._properties)
+            self._live[id] = self._live_copy(id)
         return self._live[id]
+
+    def _live_copy(self, id: InstanceId) -> LiveInstance:
+        return LiveInstance(self._world, self._world.instance(id), self._properties, self._read_runtime)
 
     def _end(self, id: InstanceId | None) -> LiveEnd | None:
         return None if id is None else LiveEnd(node=self._view(id), instance=self._live_instance(id))
@@ -292,6 +322,6 @@ class AttemptContext:
             type=relationship.type,
             type_hierarchy=relationship.type_hierarchy,
             node=self._view(other),
-            instance=LiveInstance(self._world, self._world.instance(other), self._properties),
+            instance=self._live_copy(other),
             outgoing=outgoing,
         )

@@ -75,6 +75,7 @@ class Drive:
         self.cancelling = execution.status is ExecutionStatus.CANCELLING
         self.stage = execution.stage
         self.waiting: dict[int, ExecutionId] = {}
+        self._limits: dict[int, datetime] = {}
         self._policy = policy
         self._tasks: dict[int, Task] = {}
         self._attempts: dict[int, int] = {}
@@ -82,6 +83,7 @@ class Drive:
         self._lost: set[int] = set()
         self._progress = Progress(TaskGraph(tasks=(), waits=()))
         self._ready: deque[int] = deque()
+        self._states: deque[int] = deque()
         self._due: list[tuple[datetime, int]] = []
         self._failures: list[tuple[Task, Failure]] = []
         self._in_flight: set[int] = set()
@@ -113,11 +115,11 @@ class Drive:
         for number in self._progress.advance().ready:
             record = by_number[number]
             if record.state is TaskState.WAITING and record.waits_for is not None:
-                self.waiting[number] = record.waits_for
+                self._wait(number, record.waits_for, record.due_at)
             elif record.due_at is not None and record.state is TaskState.RESCHEDULED:
                 heapq.heappush(self._due, (record.due_at, number))
             else:
-                self._ready.append(number)
+                self._queue(number)
 
     # -- what an outcome means
 
@@ -126,6 +128,7 @@ class Drive:
         task = self._tasks[number]
         self._in_flight.discard(number)
         self.waiting.pop(number, None)
+        self._limits.pop(number, None)
         state, due = self._state_after(task, outcome, now)
         ended = AttemptEnd(
             task=number, number=self._attempts.get(number, 0), at=now, state=state, outcome=outcome, due_at=due
@@ -136,7 +139,7 @@ class Drive:
         if state in (TaskState.SUCCEEDED, TaskState.IGNORED) and task.after is not None:
             self._set_state(task, task.after, now)
         if state is TaskState.WAITING and outcome.waits_for is not None:
-            self.waiting[number] = outcome.waits_for
+            self._wait(number, outcome.waits_for, due)
         elif due is not None:
             heapq.heappush(self._due, (due, number))
         else:
@@ -148,7 +151,8 @@ class Drive:
         if outcome.verdict is Verdict.SUCCEEDED:
             return TaskState.SUCCEEDED, None
         if outcome.verdict is Verdict.WAITING:
-            return TaskState.WAITING, None
+            limit = outcome.wait_limit
+            return TaskState.WAITING, None if limit is None else now + timedelta(seconds=limit)
         if task.ignore_failure and not outcome.asked_to_retry:
             return TaskState.IGNORED, None
         if outcome.verdict is Verdict.RETRY and not self.cancelling:
@@ -204,11 +208,8 @@ class Drive:
 
     def run_states(self, now: datetime) -> None:
         """Finish every ready task that only sets a state: it needs no thread and no commit of its own."""
-        while not self.cancelling:
-            number = next((it for it in self._ready if self._tasks[it].kind is TaskKind.STATE), None)
-            if number is None:
-                return
-            self._ready.remove(number)
+        while self._states and not self.cancelling:
+            number = self._states.popleft()
             task = self._tasks[number]
             if task.after is not None:
                 self._set_state(task, task.after, now)
@@ -217,15 +218,33 @@ class Drive:
             self._take_ready(((number, TaskState.SUCCEEDED),))
 
     def next_due(self) -> datetime | None:
-        """Return when the next attempt of a failed task is due."""
-        return self._due[0][0] if self._due else None
+        """Return when the next attempt of a failed task is due, or a waiting task gives up."""
+        moments = [*self._limits.values(), *(due for due, _ in self._due[:1])]
+        return min(moments) if moments else None
+
+    def give_up_waiting(self, now: datetime) -> None:
+        """End the tasks whose child takes longer than they may wait; the child goes on."""
+        for number in [it for it, limit in self._limits.items() if limit <= now]:
+            message = f"Execution {self.waiting[number]} has not ended in time; it goes on"
+            failure = Failure(type="TimeoutError", message=message, recoverable=False)
+            self.settle(number, Outcome(verdict=Verdict.FAILED, failure=failure), now)
+
+    def _wait(self, number: int, child: ExecutionId, limit: datetime | None) -> None:
+        self.waiting[number] = child
+        if limit is not None:
+            self._limits[number] = limit
 
     def _wake(self, now: datetime) -> None:
         while self._due and self._due[0][0] <= now:
             self._ready.append(heapq.heappop(self._due)[1])
 
     def _take_ready(self, ends: Iterable[tuple[int, TaskState]]) -> None:
-        self._ready.extend(self._progress.advance(ends).ready)
+        for number in self._progress.advance(ends).ready:
+            self._queue(number)
+
+    def _queue(self, number: int) -> None:
+        is_state = self._tasks[number].kind is TaskKind.STATE
+        (self._states if is_state else self._ready).append(number)
 
     # -- the end
 
@@ -239,13 +258,14 @@ class Drive:
         self.cancel()
         self._in_flight.clear()
         self.waiting.clear()
+        self._limits.clear()
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is left that could change it, but for a further stage."""
         if self.cancelling:
             return not self._in_flight and not self.waiting
-        return not (self._in_flight or self.waiting or self._ready or self._due)
+        return not (self._in_flight or self.waiting or self._ready or self._states or self._due)
 
     @property
     def succeeded(self) -> bool:

@@ -141,7 +141,8 @@ class LocalDriver:
             with self._store.transaction() as transaction:
                 drive = self._adopt(transaction, execution)
             self._step([])
-            while drive.execution.id in self._drives:
+            # A child that a parent gave up waiting for goes on until it ends.
+            while self._drives:
                 self._step(self._collect())
             return drive.execution
         finally:
@@ -164,6 +165,8 @@ class LocalDriver:
         for report in reports:
             self._take(report)
         self._give_up_overdue()
+        for drive in self._drives.values():
+            drive.give_up_waiting(self._clock())
         starts: list[tuple[Drive, Start]] = []
         ended: list[Drive] = []
         batches: list[Batch] = []

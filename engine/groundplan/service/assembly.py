@@ -74,7 +74,7 @@ class Engine:
         from groundplan.runtime.attempt import Attempts
         from groundplan.runtime.evaluation import Evaluator
         from groundplan.runtime.registry import Registry
-        from groundplan.service.composition import Composition
+        from groundplan.service.composition.steps import Composition
 
         children = Composition(store=self.store, library=self.library, home=self.home, fetch=self.fetch, clock=now)
         attempts = Attempts(

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,12 +19,11 @@ from groundplan.dsl.imports import Fetch
 from groundplan.dsl.reader import read_data
 from groundplan.model.blueprint import Blueprint, to_plan
 from groundplan.model.ids import BlueprintId, Digest
+from groundplan.service.archives import MOST_BYTES, MOST_FILES, is_archive, unpack
 from groundplan.service.home import Home
 from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
 
 DEFAULT_MAIN: Final = "blueprint.yaml"
-_MOST_FILES: Final = 10_000
-_MOST_BYTES: Final = 512 * 1024 * 1024
 _LEFT_OUT: Final = frozenset({".git", ".hg", ".svn", "__pycache__", ".venv"})
 
 
@@ -113,6 +113,23 @@ def upload(
         )
         transaction.put_blueprint(stored, plan)
     return Uploaded(blueprint=stored, change="created" if known is None else "replaced", report=compiled.report)
+
+
+@contextmanager
+def opened(path: Path, main_file: str = DEFAULT_MAIN) -> Iterator[Path]:
+    """Give the main file of what a path names: a YAML file, a folder, or an archive (unpacked while the block runs).
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    with tempfile.TemporaryDirectory(prefix="groundplan-") as unpacked:
+        folder = unpack(path, Path(unpacked)) if is_archive(path) else path
+        file = folder / main_file if folder.is_dir() else folder
+        if not file.is_file():
+            raise UsageError(
+                f"There is no blueprint {path}." if file == path else f"There is no {main_file} in {path}."
+            )
+        yield file
 
 
 def find_files(folder: Path) -> Sequence[Path]:
@@ -212,9 +229,9 @@ def _files(folder: Path) -> Iterator[Path]:
             if path.is_symlink() or not path.is_file():
                 continue
             count, size = count + 1, size + path.stat().st_size
-            if count > _MOST_FILES or size > _MOST_BYTES:
+            if count > MOST_FILES or size > MOST_BYTES:
                 raise UsageError(
-                    f"The folder {folder} has more than {_MOST_FILES} files or {_MOST_BYTES // 1024 // 1024} MiB.",
+                    f"The folder {folder} has more than {MOST_FILES} files or {MOST_BYTES // 1024 // 1024} MiB.",
                     fix="Move the blueprint into a folder of its own.",
                 )
             yield path

@@ -75,7 +75,7 @@ class TaskRecord:
     Attributes:
         attempts: begun so far.
         earlier: those of them that were begun before the last resume, and count for no limit any more.
-        due_at: when a rescheduled task is tried again.
+        due_at: when a rescheduled task is tried again, or a waiting one gives up.
         waits_for: the execution whose end finishes a waiting task.
         error: message of the last failure, or empty.
     """

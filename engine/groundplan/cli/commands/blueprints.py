@@ -110,19 +110,20 @@ def upload(
     if folder is not None and blueprint_id is not None:
         raise UsageError("-b names one blueprint, --all uploads several.")
     with engine() as opened:
-        files = use_case.find_files(folder) if folder is not None else [_main_file(path, blueprint_filename)]
-        chosen = None if blueprint_id is None else BlueprintId(blueprint_id)
-        for file in files:
-            done = use_case.upload(opened.store, opened.home, opened.fetch, file, now(), id=chosen, replace=replace)
-            if done.report.diagnostics:
-                click.echo(render(done.report), err=True)
-            click.echo(f"Blueprint {done.blueprint.id} {done.change} ({file})")
+        if folder is not None:
+            for file in use_case.find_files(folder):
+                _upload_one(opened, file, None, file, replace)
+        elif path is not None:
+            chosen = None if blueprint_id is None else BlueprintId(blueprint_id)
+            with use_case.opened(path, blueprint_filename) as file:
+                _upload_one(opened, file, chosen, path, replace)
 
 
-def _main_file(path: Path | None, name: str) -> Path:
-    if path is None:
-        raise UsageError("Name a blueprint.")
-    return path / name if path.is_dir() else path
+def _upload_one(opened: Engine, file: Path, chosen: BlueprintId | None, shown: Path, replace: bool) -> None:
+    done = use_case.upload(opened.store, opened.home, opened.fetch, file, now(), id=chosen, replace=replace)
+    if done.report.diagnostics:
+        click.echo(render(done.report), err=True)
+    click.echo(f"Blueprint {done.blueprint.id} {done.change} ({shown})")
 
 
 @blueprints.command(name="list")

@@ -33,8 +33,7 @@ def install(
     task_retries: int | None,
 ) -> None:
     """Upload the blueprint at PATH, make a deployment of it, and run its install workflow."""
-    file = path / blueprint_filename if path.is_dir() else path
-    with engine() as opened:
+    with engine() as opened, blueprints.opened(path, blueprint_filename) as file:
         chosen = None if blueprint_id is None else BlueprintId(blueprint_id)
         done = blueprints.upload(opened.store, opened.home, opened.fetch, file, now(), id=chosen)
         click.echo(f"Blueprint {done.blueprint.id} {done.change}")

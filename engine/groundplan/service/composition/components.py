@@ -1,0 +1,280 @@
+"""Component and ServiceComponent: a node that makes a deployment of its own, runs its workflows and deletes it.
+
+Each step is one transaction; what it makes carries the component's instance, so a repeat finds it. A component changes
+only the deployment that it made itself: one of another owner is left alone, whatever its id.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from groundplan.dsl.imports import Fetch
+from groundplan.model.deployment import Dependency, DependencyKind, Owner
+from groundplan.model.execution import Execution, ExecutionStatus, Outcome, Verdict
+from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.model.secret import SecretValue
+from groundplan.model.values import Data, reveal
+from groundplan.runtime.children import ChildCall
+from groundplan.runtime.evaluation import PARENT_LABEL
+from groundplan.runtime.library import Library
+from groundplan.sdk.errors import NonRecoverableError, OperationRetry
+from groundplan.service import blueprints, deployments, executions
+from groundplan.service.composition.endings import ending
+from groundplan.service.composition.resource_config import (
+    POLL_SECONDS,
+    ResourceConfig,
+    evaluate_capabilities,
+    is_own,
+    owner_of,
+    read_config,
+    read_inputs,
+    require_installed,
+    target_of,
+)
+from groundplan.service.home import Home
+from groundplan.state.store import Snapshot, Store, Transaction
+
+INSTALL = "install"
+DONE = Outcome(verdict=Verdict.SUCCEEDED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Components:
+    """The operations of Component."""
+
+    store: Store
+    library: Library
+    home: Home
+    fetch: Fetch
+    clock: Callable[[], datetime]
+
+    # -- the child's blueprint
+
+    def upload(self, call: ChildCall) -> Outcome:
+        """Have the child's blueprint in the store; one that is there is used as it is."""
+        config = read_config(call)
+        id_ = BlueprintId(str(config.blueprint.get("id") or call.context.instance.id))
+        with self.store.snapshot() as snapshot:
+            known = snapshot.blueprint(id_)
+        noted: dict[str, Data] = {"id": id_}
+        if known is None:
+            if config.blueprint.get("external_resource"):
+                raise NonRecoverableError(f"There is no blueprint {id_!r}, which is to be there already.")
+            self._upload_from(call, config, id_)
+            noted["uploaded"] = True
+        call.context.instance.runtime_properties["blueprint"] = noted
+        return DONE
+
+    def _upload_from(self, call: ChildCall, config: ResourceConfig, id_: BlueprintId) -> None:
+        archive = str(config.blueprint.get("blueprint_archive") or "")
+        if not archive:
+            raise NonRecoverableError(f"There is no blueprint {id_!r}, and no blueprint_archive says where to get it.")
+        source: Path = call.context.resources.path(archive)
+        main = str(config.blueprint.get("main_file_name") or blueprints.DEFAULT_MAIN)
+        with blueprints.opened(source, main) as file:
+            blueprints.upload(self.store, self.home, self.fetch, file, self.clock(), id=id_)
+
+    def delete_blueprint(self, call: ChildCall) -> Outcome:
+        """Forget the blueprint of a `cloudify.nodes.Blueprint` that it uploaded itself."""
+        noted = call.context.instance.runtime_properties.get("blueprint") or {}
+        with self.store.transaction() as transaction:
+            _drop_blueprint(transaction, noted)
+        call.context.instance.runtime_properties.clear()
+        return DONE
+
+    # -- the child deployment
+
+    def create(self, call: ChildCall) -> Outcome:
+        """Make the child deployment, or find the one that an earlier attempt of this component made."""
+        config, owner = read_config(call), owner_of(call)
+        if reveal(call.evaluate(call.template.properties.get("plugins"), False)):
+            raise NonRecoverableError("A component cannot bring plugins: install them as Python packages instead.")
+        with self.store.transaction() as transaction:
+            created = self._keep_secrets(transaction, call)
+            if config.is_external:
+                child = target_of(call, config)
+                deployments.existing(transaction, child)
+            else:
+                child = self._made(transaction, call, config, owner)
+            transaction.put_dependency(
+                Dependency(
+                    id=f"component.{owner.instance}",
+                    kind=DependencyKind.COMPONENT,
+                    source=owner.deployment,
+                    target=child,
+                    node=call.template.name,
+                )
+            )
+        properties = call.context.instance.runtime_properties
+        properties["deployment"] = {"id": child}
+        if created:
+            properties["secrets"] = created
+        call.context.logger.info(f"Deployment {child} is there")
+        return DONE
+
+    def _keep_secrets(self, transaction: Transaction, call: ChildCall) -> list[str]:
+        """Make the secrets that the component brings; none, when one of them is somebody else's."""
+        wanted = reveal(call.evaluate(call.template.properties.get("secrets"), False)) or {}
+        known = [name for name in wanted if transaction.secret(name) is not None]
+        if known and sorted(known) != sorted(wanted):
+            raise NonRecoverableError(f"These secrets exist already: {', '.join(known)}.")
+        for name, value in wanted.items():
+            found = transaction.secret(name)
+            if found is not None and found.text != str(value):
+                raise NonRecoverableError(f"Secret {name!r} exists already with another value.")
+            transaction.put_secret(name, SecretValue(text=str(value)), self.clock())
+        return list(wanted)
+
+    def _made(self, transaction: Transaction, call: ChildCall, config: ResourceConfig, owner: Owner) -> DeploymentId:
+        wanted = target_of(call, config)
+        suffixes = [f"-{number}" for number in range(10)] if config.deployment.get("auto_inc_suffix") else [""]
+        candidates = [DeploymentId(f"{wanted}{suffix}") for suffix in suffixes]
+        for candidate in candidates:
+            if is_own(transaction, candidate, owner):
+                return candidate
+        free = next((item for item in candidates if transaction.deployment(item) is None), None)
+        if free is None:
+            raise NonRecoverableError(_taken(transaction, candidates[0]))
+        new = deployments.NewDeployment(
+            id=free,
+            blueprint=_blueprint_id(call, config),
+            inputs=read_inputs(call),
+            labels={PARENT_LABEL: (call.deployment.id,), **_labels(config)},
+            owner=owner,
+        )
+        deployments.create_in(transaction, self.library, new, self.clock())
+        return free
+
+    def delete(self, call: ChildCall) -> Outcome:
+        """Delete what the component made: its deployment, the blueprint it uploaded, the secrets it brought."""
+        properties = call.context.instance.runtime_properties
+        owner = owner_of(call)
+        child = target_of(call, read_config(call))
+        with self.store.transaction() as transaction:
+            transaction.delete_dependency(f"component.{owner.instance}", owner.deployment)
+            if is_own(transaction, child, owner):
+                deployments.delete_in(transaction, child)
+                call.context.logger.info(f"Deployment {child} is deleted")
+            _drop_blueprint(transaction, properties.get("blueprint") or {})
+            for name in properties.get("secrets") or ():
+                transaction.delete_secret(name)
+        properties.clear()
+        return DONE
+
+    # -- its workflows
+
+    def execute(self, call: ChildCall) -> Outcome:
+        """Run a workflow of the child and wait for its end, without holding a thread."""
+        config = read_config(call)
+        child = target_of(call, config)
+        workflow = str(reveal(call.inputs.get("workflow_id")) or INSTALL)
+        with self.store.transaction() as transaction:
+            if not is_own(transaction, child, owner_of(call)):
+                return self._leave_alone(transaction, call, child, workflow, config)
+            known = [item for item in transaction.executions(deployment=child) if item.parent == call.task]
+            if known and known[-1].status is ExecutionStatus.TERMINATED:
+                return ending(transaction, self.library, call.task, known[-1])
+            running = [item for item in transaction.executions(deployment=child) if not item.status.is_final]
+            if running and running[-1].parent != call.task:
+                raise OperationRetry(
+                    f"Execution {running[-1].id} runs in {child}; waiting for it.", retry_after=POLL_SECONDS
+                )
+            execution = running[-1] if running else self._started(transaction, call, child, workflow, config)
+        call.context.logger.info(f"Waits for {workflow} of {child} (execution {execution.id})")
+        return Outcome(verdict=Verdict.WAITING, waits_for=execution.id, wait_limit=_limit(call))
+
+    def _started(
+        self, transaction: Transaction, call: ChildCall, child: DeploymentId, workflow: str, config: ResourceConfig
+    ) -> Execution:
+        arguments = config.start_arguments
+        new = executions.NewExecution(
+            deployment=child,
+            workflow=workflow,
+            parameters=dict(arguments.get("parameters") or {}),
+            allow_custom_parameters=workflow != INSTALL or bool(arguments.get("allow_custom_parameters")),
+            force=bool(arguments.get("force")),
+            parent=call.task,
+        )
+        return executions.start_in(transaction, self.library, new, self.clock())
+
+    def _leave_alone(
+        self, transaction: Transaction, call: ChildCall, child: DeploymentId, workflow: str, config: ResourceConfig
+    ) -> Outcome:
+        """A deployment that this component did not make is read, never started or stopped."""
+        if not config.is_external and (workflow == INSTALL or transaction.deployment(child) is not None):
+            raise NonRecoverableError(_taken(transaction, child))
+        if config.is_external and workflow == INSTALL:
+            require_installed(transaction, child)
+            found = evaluate_capabilities(transaction, self.library, child)
+            call.context.instance.runtime_properties["capabilities"] = found
+        return DONE
+
+    # -- how it is
+
+    def check_status(self, call: ChildCall) -> Outcome:
+        """Fail unless the child is installed and its last execution went well."""
+        child = target_of(call, read_config(call))
+        with self.store.snapshot() as snapshot:
+            found = deployments.status(snapshot, child)
+        latest = found.latest
+        bad = latest is not None and latest.status in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
+        if found.installation != "active" or bad:
+            last = "" if latest is None else f", last execution {latest.id} {latest.status}"
+            raise NonRecoverableError(f"Deployment {child!r} is not well: {found.installation}{last}.")
+        return DONE
+
+    def refresh(self, call: ChildCall) -> Outcome:
+        """Read the child's capabilities again."""
+        child = target_of(call, read_config(call))
+        with self.store.snapshot() as snapshot:
+            found = evaluate_capabilities(snapshot, self.library, child)
+        call.context.instance.runtime_properties["capabilities"] = found
+        return DONE
+
+    def check_drift(self, call: ChildCall) -> Outcome:
+        """Return what of the child's capabilities is not as it was noted; empty for no drift."""
+        child = target_of(call, read_config(call))
+        noted = call.context.instance.runtime_properties.get("capabilities") or {}
+        with self.store.snapshot() as snapshot:
+            found = reveal(evaluate_capabilities(snapshot, self.library, child))
+        changed = sorted(name for name in {*noted, *found} if noted.get(name) != found.get(name))
+        return Outcome(verdict=Verdict.SUCCEEDED, result={"capabilities": changed} if changed else {})
+
+
+def _limit(call: ChildCall) -> float | None:
+    """Return how long to wait for the child, in seconds (spec 6.1: `timeout`, -1 for no limit)."""
+    timeout = reveal(call.inputs.get("timeout"))
+    return float(timeout) if isinstance(timeout, int | float) and timeout > 0 else None
+
+
+def _blueprint_id(call: ChildCall, config: ResourceConfig) -> BlueprintId:
+    noted = call.context.instance.runtime_properties.get("blueprint")
+    known = noted.get("id") if isinstance(noted, dict) else None
+    return BlueprintId(str(known or config.blueprint.get("id") or call.context.instance.id))
+
+
+def _drop_blueprint(transaction: Transaction, noted: Mapping[str, Data]) -> None:
+    id_ = BlueprintId(str(noted.get("id")))
+    in_use = any(item.blueprint == id_ for item in transaction.deployments())
+    if noted.get("uploaded") and transaction.blueprint(id_) is not None and not in_use:
+        blueprints.delete_in(transaction, id_)
+
+
+def _taken(snapshot: Snapshot, child: DeploymentId) -> str:
+    known = snapshot.deployment(child)
+    if known is None:
+        return f"Deployment {child!r} is gone."
+    owner = "a person" if known.owner is None else f"component {known.owner.instance} of {known.owner.deployment}"
+    return (
+        f"Deployment {child!r} exists already and was made by {owner}; this component leaves it alone. "
+        "Set deployment.external_resource to use it as it is, or choose another id."
+    )
+
+
+def _labels(config: ResourceConfig) -> dict[str, tuple[str, ...]]:
+    labels: dict[str, tuple[str, ...]] = {}
+    for entry in config.deployment.get("labels") or ():
+        for key, value in entry.items():
+            labels[key] = (*labels.get(key, ()), *(value if isinstance(value, list) else [value]))
+    return labels

@@ -1,0 +1,28 @@
+"""How a step that waited for an execution ends: told by that execution's end, in the transaction that records it."""
+
+from groundplan.model.execution import Execution, ExecutionStatus, Failure, Outcome, ParentTask, Verdict
+from groundplan.runtime.library import Library
+from groundplan.service.composition.resource_config import evaluate_capabilities
+from groundplan.state.store import Transaction
+
+
+def ending(transaction: Transaction, library: Library, task: ParentTask, child: Execution) -> Outcome:
+    """Return the outcome of a task whose execution has ended.
+
+    A child that was installed gives its capabilities to the component's runtime properties. A failure comes up with the
+    child's execution id and error, and is not tried again by itself.
+    """
+    if child.status is not ExecutionStatus.TERMINATED:
+        words = "was cancelled" if child.status is ExecutionStatus.CANCELLED else f"failed: {child.error}"
+        message = f"Execution {child.id} ({child.workflow} of {child.deployment}) {words}"
+        return Outcome(verdict=Verdict.FAILED, failure=Failure(type="ChildFailed", message=message, recoverable=False))
+    record = transaction.task(task.execution, task.task)
+    parent = transaction.execution(task.execution)
+    if record is None or parent is None or record.task.relationship is not None:
+        return Outcome(verdict=Verdict.SUCCEEDED)
+    instance = transaction.instance(parent.deployment, record.task.instance)
+    if instance is None or child.workflow != "install":
+        return Outcome(verdict=Verdict.SUCCEEDED)
+    found = evaluate_capabilities(transaction, library, child.deployment)
+    properties = {**instance.runtime_properties, "capabilities": found}
+    return Outcome(verdict=Verdict.SUCCEEDED, runtime_properties={record.task.instance: properties})

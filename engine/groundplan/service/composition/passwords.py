@@ -1,0 +1,93 @@
+"""PasswordSecret: a node that makes a password and keeps it as a secret (spec 4.5)."""
+
+import secrets
+import string
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from groundplan.model.execution import Outcome, Verdict
+from groundplan.model.secret import SecretValue
+from groundplan.model.values import FUNCTION_MARK, Data
+from groundplan.runtime.children import ChildCall
+from groundplan.sdk.errors import NonRecoverableError
+from groundplan.state.store import Store
+
+_CLASSES: Final[Mapping[str, str]] = {
+    "uppercase": string.ascii_uppercase,
+    "lowercase": string.ascii_lowercase,
+    "digits": string.digits,
+    "symbols": string.punctuation + " ",
+}
+SHORTEST: Final = 6
+_DONE: Final = Outcome(verdict=Verdict.SUCCEEDED)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passwords:
+    """The operations of PasswordSecret."""
+
+    store: Store
+    clock: Callable[[], datetime]
+
+    def validate(self, call: ChildCall) -> Outcome:
+        """Refuse wishes that no password can meet."""
+        _check(call.context.node.properties)
+        return _DONE
+
+    def create(self, call: ChildCall) -> Outcome:
+        """Draw the password and keep it; one that this instance, or an adopted secret, has already is kept."""
+        wishes, properties = call.context.node.properties, call.context.instance.runtime_properties
+        _check(wishes)
+        adopts = bool(wishes.get("use_secret_if_exists"))
+        if adopts and not wishes.get("secret_name"):
+            raise NonRecoverableError("use_secret_if_exists needs a secret_name.")
+        name = str(wishes.get("secret_name") or f"ps_{call.deployment.id}_{call.context.instance.id}")
+        with self.store.transaction() as transaction:
+            # The default name holds the instance's id: a secret of that name is a lost attempt's own work.
+            known = transaction.secret(name) is not None
+            if known and wishes.get("secret_name") and not adopts:
+                raise NonRecoverableError(f"There is a secret {name!r} already.")
+            if not known:
+                transaction.put_secret(name, SecretValue(text=draw(wishes)), self.clock())
+        properties["secret_name"] = name
+        properties["adopted"] = known and adopts
+        properties["password"] = {FUNCTION_MARK: {"get_secret": name}}
+        return _DONE
+
+    def delete(self, call: ChildCall) -> Outcome:
+        """Forget the password, unless the secret was there before."""
+        properties = call.context.instance.runtime_properties
+        name = properties.get("secret_name")
+        with self.store.transaction() as transaction:
+            if name and not properties.get("adopted") and transaction.secret(str(name)) is not None:
+                transaction.delete_secret(str(name))
+        properties.clear()
+        return _DONE
+
+
+def draw(wishes: Mapping[str, Data]) -> str:
+    """Return a random password with at least the wished number of each class, shuffled."""
+    allowed = {name: letters for name, letters in _CLASSES.items() if _count(wishes, name) >= 0}
+    drawn = [secrets.choice(letters) for name, letters in allowed.items() for _ in range(_count(wishes, name))]
+    every = "".join(allowed.values())
+    drawn += [secrets.choice(every) for _ in range(int(wishes["length"]) - len(drawn))]
+    secrets.SystemRandom().shuffle(drawn)
+    return "".join(drawn)
+
+
+def _check(wishes: Mapping[str, Data]) -> None:
+    length, counts = int(wishes["length"]), [_count(wishes, name) for name in _CLASSES]
+    if length < SHORTEST:
+        raise NonRecoverableError(f"A password of {length} characters is too short; at least {SHORTEST} are needed.")
+    if min(counts) < -1:
+        raise NonRecoverableError("uppercase, lowercase, digits and symbols are numbers from -1 on.")
+    if max(counts) < 0:
+        raise NonRecoverableError("Every class of characters is left out: nothing to make a password of.")
+    if sum(count for count in counts if count > 0) > length:
+        raise NonRecoverableError(f"The classes ask for more characters than the {length} of the password.")
+
+
+def _count(wishes: Mapping[str, Data], name: str) -> int:
+    return int(wishes.get(name) or 0)
