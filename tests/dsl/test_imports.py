@@ -217,3 +217,12 @@ def test_a_main_file_that_is_not_there_is_a_fault() -> None:
     assert compile_blueprint(SourceFile(DiskFolder(Path("/nowhere")), "blueprint.yaml"), NoFetch(), report) is None
     assert codes(report) == ["import-missing"]
     assert compile_blueprint(SourceFile(MemoryFolder(), "../blueprint.yaml"), NoFetch(), report) is None
+
+
+def test_bundled_resources_are_those_of_the_package_only() -> None:
+    shelf = Shelf(plugins={"p": "imports: [/etc/hostname]"}, urls={})
+    for text in ("imports: [plugin:p]", f"imports: [cloudify/types/../../../../{'x' * 5000}.yaml]"):
+        assert [code.partition("@")[0] for code in faults(text, fetch=shelf)] in (
+            ["import-missing"],
+            ["import-outside"],
+        )

@@ -20,7 +20,7 @@ from groundplan.dsl.references import References
 from groundplan.dsl.sections import data_types, groups, inputs, labels, outputs, plugins, settings, types, workflows
 from groundplan.dsl.sections.node_templates import TemplatesReader
 from groundplan.dsl.shape import Reading
-from groundplan.dsl.shared import bundled
+from groundplan.dsl.shared import is_bundled
 from groundplan.dsl.topology import Topology
 from groundplan.dsl.versions import VERSIONS, Version
 from groundplan.model.blueprint import Blueprint, Scalable
@@ -196,7 +196,7 @@ class _Compilation:
         return to_data(written.value) if written is not None and isinstance(written.value, Map) else {}
 
     def _is_file(self, path: str) -> bool:
-        if self._main.folder.contains(path) or bundled(path) is not None:
+        if self._main.folder.contains(path) or is_bundled(path):
             return True
         namespace, separator, plain = path.rpartition("--")
         folder = self._imported.folders.get(namespace) if separator else None

@@ -3,9 +3,11 @@
 Each has a place of its own in every set of sources, beyond all other texts, so that its positions stay true.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from groundplan.diagnostics.diagnostic import Diagnostic
@@ -46,10 +48,27 @@ def read_shared(name: str, text: str, report: Report) -> Document | None:
     return shared.document
 
 
-@cache
 def bundled(path: str) -> str | None:
     """Return the text of a bundled resource, for example `cloudify/types/types.yaml`, or None."""
-    if ".." in path.split("/"):
-        return None
-    found = _RESOURCES.joinpath(path)
-    return found.read_text(encoding="utf-8") if found.is_file() else None
+    found = _resources().get(path)
+    return None if found is None else found.read_text(encoding="utf-8")
+
+
+def is_bundled(path: str) -> bool:
+    """Whether there is such a bundled resource."""
+    return path in _resources()
+
+
+@cache
+def _resources() -> Mapping[str, Traversable]:
+    """The bundled files by path: what is not among them is not looked for on the disk."""
+    found: dict[str, Traversable] = {}
+    waiting = [("", _RESOURCES)]
+    while waiting:
+        path, folder = waiting.pop()
+        for each in folder.iterdir():
+            if each.is_dir():
+                waiting.append((f"{path}{each.name}/", each))
+            else:
+                found[path + each.name] = each
+    return found
