@@ -205,7 +205,7 @@ node_templates:
   alone: {type: t}
 """
     )
-    assert faults(text) == ["host-missing@14:3"]
+    assert faults(text) == ["host-missing@12:3"]
 
 
 def test_relationships_follow_the_same_rules() -> None:

@@ -91,6 +91,12 @@ IMPORT_OUTSIDE: Final = _error(
     "What a blueprint reads lies in its folder, links resolved; --allow-local-files lifts this on one's own machine.",
 )
 IMPORT_FAILED: Final = _error("import-failed", "Import could not be fetched", "The address did not answer with a text.")
+IMPORT_LIMIT: Final = _error(
+    "import-limit",
+    "Too many imports",
+    "A blueprint is made of at most 500 files, in namespaces at most 8 deep; a file that imports itself under a "
+    "namespace has no end.",
+)
 PLUGIN_UNAVAILABLE: Final = _error(
     "plugin-unavailable",
     "Plugin not installed",

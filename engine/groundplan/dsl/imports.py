@@ -31,6 +31,8 @@ _STANDARD_URL: Final = re.compile(
 _DROPPED_FROM_PLUGINS: Final = frozenset({"groundplan", "labels", "blueprint_labels", "resource_tags"})
 _QUERY_KEYS: Final = frozenset({"version", "distribution"})
 DELIMITER: Final = namespaces.DELIMITER
+MAX_FILES: Final = 500
+MAX_NAMESPACES: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,8 @@ class Importer:
         self._enqueue(sections, origin, "", is_ungated=False)
         while self._waiting:
             request = self._waiting.popleft()
+            if self._is_beyond_limits(request):
+                break
             found = self._find(request)
             if found is None:
                 self.result.is_complete = False
@@ -172,6 +176,15 @@ class Importer:
                 self._seen.add((found.key, request.namespace))
                 self._add(found, request)
         return self.result
+
+    def _is_beyond_limits(self, request: _Request) -> bool:
+        deep = request.namespace.count(DELIMITER) >= MAX_NAMESPACES
+        if deep or len(self.result.units) >= MAX_FILES:
+            label = f"{MAX_NAMESPACES} namespaces deep already" if deep else f"{MAX_FILES} files already"
+            self._tell(faults.IMPORT_LIMIT, request, label)
+            self.result.is_complete = False
+            return True
+        return False
 
     def _enqueue(self, sections: Mapping[str, Field], origin: _Origin, namespace: str, *, is_ungated: bool) -> None:
         seen: dict[str, int] = {}
