@@ -5,8 +5,6 @@ is published too (`ports.py` looks), unless the port has a name already.
 """
 
 import asyncio
-import contextlib
-import socket
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -147,11 +145,3 @@ class _Publication:
 
     async def close(self) -> None:
         await self._relay.close()
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has at this moment."""
-    with contextlib.closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -5,21 +5,28 @@ are published by whoever owns it. TCP asks for a password (scram-sha-256); the l
 """
 
 import asyncio
+import contextlib
 import os
 import posixpath
 import signal
+import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from groundplan_sandbox.cells.cell import Cell, Process
 from groundplan_sandbox.cells.confinement import Owner
 from groundplan_sandbox.cells.inside.syscalls import open_in_root
+from groundplan_sandbox.postgres.programs import PostgresPrograms
 
 POSTGRES_USER_ID = 26
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 _POLL_SECONDS = 0.02
 _LOG_TAIL_BYTES = 4000
+_DATA = "/var/lib/pgsql/data"
+_LOG = "/var/lib/pgsql/server.log"
+_TMP = "/tmp"  # noqa: S108 - the cell's own
 # src/include/utils/pidfile.h of PostgreSQL: the lines of postmaster.pid.
 _PID_LINE_PORT = 3
 _PID_LINE_STATUS = 7
@@ -44,6 +51,31 @@ class Place:
     user: int | None
     port: int | None = None
     listen: str = "127.0.0.1"
+
+
+def place_alone(programs: PostgresPrograms, *, root: Path, confined: bool, owner: Owner) -> Place:
+    """Where a cluster lives that nobody but its clients knows, in a cell whose `/` is `root`.
+
+    In a cell without a network of its own it gets a free port, and no socket: those have at most 107 bytes of path.
+    """
+    if confined:
+        return Place(bin=programs.cell_bin, data=_DATA, sockets=_TMP, log=_LOG, user=POSTGRES_USER_ID)
+    return Place(
+        bin=programs.host_bin, data=f"{root}{_DATA}", sockets="", log=f"{root}{_LOG}", user=owner.uid, port=_free_port()
+    )
+
+
+def place_on_machine(programs: PostgresPrograms, *, root: Path, confined: bool, owner: Owner) -> Place:
+    """As `place_alone`, and like Red Hat's package: the machine's other processes find it on every name and socket."""
+    place = place_alone(programs, root=root, confined=confined, owner=owner)
+    return replace(place, sockets=f"/run/postgresql,{_TMP}", listen="*") if confined else place
+
+
+def _free_port() -> int:
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 class PostgresCluster:

@@ -5,6 +5,7 @@ by the emulated cloud that asks for it.
 """
 
 import contextlib
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,34 +14,43 @@ from groundplan_sandbox.cells.cell import Cell, CellError
 from groundplan_sandbox.cells.confinement import find_owner
 from groundplan_sandbox.cells.loop import LoopThread
 from groundplan_sandbox.cells.relay import Relay, in_cell
-from groundplan_sandbox.cells.view import cell_plan
-from groundplan_sandbox.postgres.cluster import POSTGRES_USER_ID, Place, PostgresCluster
+from groundplan_sandbox.cells.view import CONTROL_SOCKET, cell_plan
+from groundplan_sandbox.postgres.cluster import POSTGRES_USER_ID, PostgresCluster, place_alone
 from groundplan_sandbox.postgres.programs import find_programs
 
-_PLACE_HOME = "/var/lib/pgsql"
 _ETC = {
-    "passwd": f"root:x:0:0:root:/:/bin/sh\npostgres:x:{POSTGRES_USER_ID}:{POSTGRES_USER_ID}::{_PLACE_HOME}:/bin/sh\n",
+    "passwd": f"root:x:0:0:root:/:/bin/sh\npostgres:x:{POSTGRES_USER_ID}:{POSTGRES_USER_ID}::/var/lib/pgsql:/bin/sh\n",
     "group": f"root:x:0:\npostgres:x:{POSTGRES_USER_ID}:\n",
     "hosts": "127.0.0.1 localhost\n",
 }
 _FOLDERS = ("etc", "run", "tmp", "usr", "var/lib/pgsql")
+_VERSION_FILE = "var/lib/pgsql/data/PG_VERSION"
 _PASSWORD_FILE = "tmp/password"  # noqa: S105 - a path
 
 
 class PostgresServer:
     """A cluster in `folder` with the superuser `superuser`; made at the first start, kept from then on.
 
+    Not `confined`: for a kernel that refuses namespaces; what a superuser runs then runs on this computer.
     Every function may be called from any thread and returns when what it asks for is so.
     """
 
     def __init__(
-        self, folder: Path, addresses: Sequence[str], *, superuser: str, password: str, port: int = 5432
+        self,
+        folder: Path,
+        addresses: Sequence[str],
+        *,
+        superuser: str,
+        password: str,
+        port: int = 5432,
+        confined: bool = True,
     ) -> None:
         self._folder = folder.resolve()
         self._addresses = tuple(addresses)
         self._superuser = superuser
         self._password = password
         self._port = port
+        self._confined = confined
         self._owner = find_owner()
         self._loop: LoopThread | None = None
         self._cell: Cell | None = None
@@ -82,22 +92,22 @@ class PostgresServer:
     async def _start(self) -> None:
         programs = find_programs()
         root = self._folder / "root"
-        is_new = not root.exists()
+        is_new = not (root / _VERSION_FILE).exists()
         if is_new:
             self._make_files(root)
         owner = self._owner
         plan = cell_plan(
-            root=root, hostname="postgresql", confined=True, uid=owner.uid, gid=owner.gid, binds=programs.binds
+            root=root,
+            hostname="postgresql",
+            confined=self._confined,
+            uid=owner.uid,
+            gid=owner.gid,
+            binds=programs.binds,
+            control_socket=CONTROL_SOCKET if self._confined else "",
         )
         self._cell = Cell(plan)
         await self._cell.start()
-        place = Place(
-            bin=programs.cell_bin,
-            data=f"{_PLACE_HOME}/data",
-            sockets="/tmp",  # noqa: S108 - the cell's own
-            log=f"{_PLACE_HOME}/server.log",
-            user=POSTGRES_USER_ID,
-        )
+        place = place_alone(programs, root=root, confined=self._confined, owner=owner)
         self._cluster = PostgresCluster(self._cell, place, owner)
         if is_new:
             await self._initialize(root)
@@ -109,17 +119,15 @@ class PostgresServer:
     async def _initialize(self, root: Path) -> None:
         assert self._cluster is not None
         password = root / _PASSWORD_FILE
-        password.touch(mode=0o600)
+        password.unlink(missing_ok=True)
+        with open(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(f"{self._password}\n")
         self._owner.own(password)
-        password.write_text(f"{self._password}\n")
         try:
-            await self._cluster.initialize(["-U", self._superuser, "--pwfile", f"/{_PASSWORD_FILE}"])
-        except BaseException:
-            shutil.rmtree(root / "var")
-            root.rename(root.with_name("failed"))
-            raise
+            seen = f"/{_PASSWORD_FILE}" if self._confined else str(password)
+            await self._cluster.initialize(["-U", self._superuser, "--pwfile", seen])
         finally:
-            password.unlink(missing_ok=True)
+            password.unlink()
 
     async def _stop(self) -> None:
         if self._relay is not None:
@@ -135,7 +143,7 @@ class PostgresServer:
 
     def _make_files(self, root: Path) -> None:
         for name in _FOLDERS:
-            (root / name).mkdir(parents=True)
+            (root / name).mkdir(parents=True, exist_ok=True)
         for name, text in _ETC.items():
             (root / "etc" / name).write_text(text)
         for path in (root, *root.rglob("*")):

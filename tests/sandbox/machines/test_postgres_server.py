@@ -46,6 +46,16 @@ def test_data_survives_a_stop(server: PostgresServer) -> None:
         assert database.execute("select answer from kept").fetchone() == (42,)
 
 
+def test_it_serves_unconfined_too(tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "db", [new_address()], superuser=USER, password=PASSWORD, confined=False)
+    server.start()
+    try:
+        with connect(server) as database:
+            assert database.execute("select 42").fetchone() == (42,)
+    finally:
+        server.delete()
+
+
 def test_its_password_is_in_no_file_and_no_command_line(server: PostgresServer, tmp_path: Path) -> None:
     clear = PASSWORD.encode()
     assert [path for path in tmp_path.rglob("*") if path.is_file() and clear in path.read_bytes()] == []

@@ -4,6 +4,7 @@ When the sandbox ends, however it ends, the control socket closes, process 1 exi
 of the pid namespace. It gives no answer of its own: what a request means is `cell.py`'s business.
 """
 
+import contextlib
 import json
 import os
 import resource
@@ -36,7 +37,7 @@ def main(descriptor: int) -> NoReturn:
         else:
             sys_.prctl(sys_.PR_SET_CHILD_SUBREAPER, 1)
         _limit(plan)
-        listener = _listen_for_programs(plan)
+        listener = _listen_for_programs(plan.control_socket)
         root = os.open("/", os.O_PATH | os.O_DIRECTORY)
     except OSError as error:
         _send(control, {"failed": f"{error.strerror}{f' ({error.filename})' if error.filename else ''}"}, [])
@@ -97,12 +98,13 @@ def _limit(plan: CellPlan) -> None:
         resource.setrlimit(kind, (bounded, bounded))
 
 
-def _listen_for_programs(plan: CellPlan) -> socket.socket:
+def _listen_for_programs(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    if os.path.lexists(plan.control_socket):
-        os.unlink(plan.control_socket)
-    listener.bind(plan.control_socket)
-    listener.listen(64)
+    if path:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        listener.bind(path)
+        listener.listen(64)
     return listener
 
 

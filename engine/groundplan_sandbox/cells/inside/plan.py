@@ -30,7 +30,8 @@ class Limits:
 class CellPlan:
     """`root` is the folder that becomes `/`; `uid`, `gid` whom to become when the sandbox runs as root.
 
-    Not `confined`: no namespaces, `root` is a folder like any other, and paths are the host's.
+    Not `confined`: no namespaces, `root` is a folder like any other, and paths are the host's. `control_socket`: where
+    programs of the cell reach the sandbox; empty in a cell that has none.
     """
 
     root: str

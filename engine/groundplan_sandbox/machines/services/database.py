@@ -8,13 +8,12 @@ import asyncio
 from groundplan_sandbox.cells.cell import CellError
 from groundplan_sandbox.cells.relay import in_cell
 from groundplan_sandbox.machines.control import Answer, Request
-from groundplan_sandbox.machines.publication import Port, PortTakenError, free_port
+from groundplan_sandbox.machines.publication import Port, PortTakenError
 from groundplan_sandbox.machines.services.household import Household
-from groundplan_sandbox.postgres.cluster import POSTGRES_USER_ID, Place, PostgresCluster, PostgresError
+from groundplan_sandbox.postgres.cluster import PostgresCluster, PostgresError, place_on_machine
 
 _NAME = "postgresql"
 _PORT = 5432
-_HOME = "/var/lib/pgsql"
 
 
 class MachineDatabase:
@@ -73,25 +72,7 @@ class MachineDatabase:
             self._server = None
 
     def _cluster(self) -> PostgresCluster:
-        return PostgresCluster(self._household.cell, self._place(), self._household.owner)
-
-    def _place(self) -> Place:
-        programs = self._household.postgres
-        if self._household.confined:
-            return Place(
-                bin=programs.cell_bin,
-                data=f"{_HOME}/data",
-                sockets="/run/postgresql,/tmp",
-                log=f"{_HOME}/server.log",
-                user=POSTGRES_USER_ID,
-                listen="*",
-            )
-        home = f"{self._household.folder}/root{_HOME}"
-        return Place(
-            bin=programs.host_bin,
-            data=f"{home}/data",
-            sockets="",
-            log=f"{home}/server.log",
-            user=self._household.owner.uid,
-            port=free_port(),
-        )
+        home = self._household
+        root = home.folder / "root"
+        place = place_on_machine(home.postgres, root=root, confined=home.confined, owner=home.owner)
+        return PostgresCluster(home.cell, place, home.owner)
