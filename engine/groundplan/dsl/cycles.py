@@ -3,8 +3,9 @@
 A blueprint with such a cycle can be read, so it is a warning; creating a deployment of it fails.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
+from typing import Final
 
 from groundplan.dsl import faults
 from groundplan.dsl.paths import walk
@@ -12,7 +13,10 @@ from groundplan.dsl.shape import Reading
 from groundplan.model.blueprint import Blueprint, NodeTemplate
 from groundplan.model.values import Call, Field, Seq, Value, calls
 
-_Vertex = tuple[str, Call]
+LEADING_ON: Final = frozenset({"get_property", "get_input"})
+"""Functions whose value is a value elsewhere in the blueprint."""
+
+Vertex = tuple[str, Call]
 """The template in which a call is evaluated ('' for none), and the call."""
 
 
@@ -21,20 +25,19 @@ class _Colour(Enum):
     DONE = auto()
 
 
-def check(blueprint: Blueprint, reading: Reading) -> None:
-    """Tell a warning for every cycle among the values of properties and inputs."""
+def check(blueprint: Blueprint, leading_on: Iterable[Vertex], reading: Reading) -> None:
+    """Tell a warning for every cycle among the values of properties and inputs.
+
+    Args:
+        leading_on: the calls of `LEADING_ON` in the properties of templates and the defaults of inputs.
+    """
     search = _Search(blueprint, reading)
-    for node in blueprint.nodes.values():
-        for value in node.properties.values():
-            for call in _leading_on(value):
-                search.from_vertex((node.name, call))
-    for schema in blueprint.inputs.values():
-        for call in _leading_on(schema.default):
-            search.from_vertex(("", call))
+    for vertex in leading_on:
+        search.from_vertex(vertex)
 
 
 def _leading_on(value: Value) -> Iterator[Call]:
-    return (call for call in calls(value) if call.name in ("get_property", "get_input"))
+    return (call for call in calls(value) if call.name in LEADING_ON)
 
 
 class _Search:
@@ -46,7 +49,7 @@ class _Search:
         self._reading = reading
         self._colours: dict[tuple[str, int], _Colour] = {}
 
-    def from_vertex(self, start: _Vertex) -> None:
+    def from_vertex(self, start: Vertex) -> None:
         """Visit everything that the value of a call depends on."""
         if _key(start) in self._colours:
             return
@@ -64,7 +67,7 @@ class _Search:
             elif self._colours[_key(following)] is _Colour.OPEN:
                 self._tell([each for each, _ in stack], following)
 
-    def _successors(self, vertex: _Vertex) -> Iterator[_Vertex]:
+    def _successors(self, vertex: Vertex) -> Iterator[Vertex]:
         owner, call = vertex
         steps = call.argument.items if isinstance(call.argument, Seq) else (Field(call.argument),)
         if any(isinstance(step.value, Call) for step in steps) or not steps:
@@ -81,7 +84,7 @@ class _Search:
         value = walk(node.properties.get(str(steps[1].value)), steps[2:])
         return ((target, each) for each in _leading_on(value))
 
-    def _tell(self, trail: list[_Vertex], again: _Vertex) -> None:
+    def _tell(self, trail: list[Vertex], again: Vertex) -> None:
         keys = [_key(vertex) for vertex in trail]
         cycle = trail[keys.index(_key(again)) :]
         shown = [_shown(vertex) for vertex in cycle]
@@ -95,11 +98,11 @@ class _Search:
         )
 
 
-def _key(vertex: _Vertex) -> tuple[str, int]:
+def _key(vertex: Vertex) -> tuple[str, int]:
     return vertex[0], id(vertex[1])
 
 
-def _shown(vertex: _Vertex) -> str:
+def _shown(vertex: Vertex) -> str:
     owner, call = vertex
     steps = [step.value for step in call.argument.items] if isinstance(call.argument, Seq) else [call.argument]
     words = [owner if step == "SELF" and owner else str(step) for step in steps]

@@ -264,14 +264,16 @@ class _Reader:
         )
 
     def _sequence(self, start: Any) -> Seq:
-        base, following, calls = self._base, self._next, self._calls
+        base, following, plain, calls = self._base, self._next, self._plain, self._calls
         items: list[Field] = []
         while True:
             event = following()
             if type(event) is SequenceEndEvent:
                 break
             at = base + event.start_mark.index
-            items.append(Field(self._node(event), at, at))
+            known = plain.get(event.value) if type(event) is ScalarEvent and event.implicit[0] else None
+            value = self._node(event) if known is None or event.anchor is not None else known
+            items.append(Field(value, at, at))
         self._size += len(items)
         return Seq(tuple(items), base + start.start_mark.index, self._calls != calls)
 

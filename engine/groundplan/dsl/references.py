@@ -49,6 +49,7 @@ class References:
         self._reading = reading
         self._secrets: dict[str, None] = {}
         self._parent_capabilities: list[Value] = []
+        self._leading_on: list[cycles.Vertex] = []
         self._with_calls: dict[int, tuple[tuple[str, Operation], ...]] = {}
 
     def checked(self) -> Blueprint:
@@ -63,8 +64,9 @@ class References:
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
         required, capabilities = tuple(self._secrets), tuple(to_data(each) for each in self._parent_capabilities)
         for name, schema in self._blueprint.inputs.items():
-            self._value(schema.default, Scope(is_open=True), f"inputs.{name}.default")
-        cycles.check(self._blueprint, self._reading)
+            asked = self._value(schema.default, Scope(is_open=True), f"inputs.{name}.default")
+            self._leading_on += [("", call) for call in asked if call.name in cycles.LEADING_ON]
+        cycles.check(self._blueprint, self._leading_on, self._reading)
         return replace(self._blueprint, required_secrets=required, required_parent_capabilities=capabilities)
 
     def _node(self, node: NodeTemplate) -> None:
@@ -72,7 +74,8 @@ class References:
         path = f"node_templates.{node.name}"
         for name, value in node.properties.items():
             if may_hold_calls(value):
-                self._value(value, scope, f"{path}.properties.{name}")
+                found = self._value(value, scope, f"{path}.properties.{name}")
+                self._leading_on += [(node.name, call) for call in found if call.name in cycles.LEADING_ON]
         self._operations(node.operations, scope, f"{path}.interfaces")
         for value in (
             node.instances.default_instances,
@@ -101,12 +104,14 @@ class References:
             for key, value in operation.inputs.items():
                 self._value(value, scope, f"{path}.{name}.inputs.{key}")
 
-    def _value(self, value: Value, scope: Scope, path: str) -> None:
+    def _value(self, value: Value, scope: Scope, path: str) -> list[Call]:
+        """Check the calls inside a value and return them."""
         found: list[Call] = []
         _gather(value, found)
         for call in found:
             if functions.check(call, path, self._reading):
                 self._call(call, scope, path)
+        return found
 
     def _call(self, call: Call, scope: Scope, path: str) -> None:
         if call.name == "get_input":
