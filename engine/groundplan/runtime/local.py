@@ -5,13 +5,11 @@ and hands attempts to the threads only after the commit. Child executions are dr
 finishes the task that waits for it in the transaction of its end. What comes next is decided by `planning.advance`.
 """
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
@@ -34,13 +32,12 @@ from groundplan.runtime.attempt import Assignment, Attempts
 from groundplan.runtime.children import Children
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.library import Library
+from groundplan.runtime.liveness import driver_name, is_alive, shown_driver
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.workers import Workers
 from groundplan.state.store import Batch, Store, Transaction
 
 HEARTBEAT_SECONDS: Final = 3.0
-LEASE_SECONDS: Final = 15.0
-"""A lease whose heartbeat is older than this is dead, wherever its driver was."""
 
 
 class Watch(Protocol):
@@ -71,30 +68,6 @@ class _Report:
     number: int = 0
     outcome: Outcome | None = None
     event: Event | None = None
-
-
-def driver_name() -> str:
-    """Return the name under which this process holds leases: host and process id."""
-    return f"{socket.gethostname()}:{os.getpid()}"
-
-
-def is_alive(lease: Lease, now: datetime) -> bool:
-    """Whether the driver of a lease still drives.
-
-    On this host the process is looked for, so that an execution whose driver was killed can be resumed at once.
-    """
-    host, _, pid = lease.driver.rpartition(":")
-    if now - lease.heartbeat > timedelta(seconds=LEASE_SECONDS):
-        return False
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class LocalDriver:
@@ -256,7 +229,7 @@ class LocalDriver:
         lease = transaction.lease(id)
         if lease is not None and is_alive(lease, now):
             raise Conflict(
-                f"Execution {id} is being driven by {lease.driver}.",
+                f"Execution {id} is being driven on {shown_driver(lease)}.",
                 fix=f"Watch it with: groundplan events list {id} --tail",
             )
         lease = transaction.acquire(id, driver_name(), now)

@@ -21,7 +21,7 @@ from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.library import Library
-from groundplan.runtime.local import is_alive
+from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
 from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
 from groundplan.state.store import Snapshot, Store, Transaction
@@ -105,7 +105,7 @@ def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operat
         execution = get_in(transaction, id)
         lease = transaction.lease(id)
         if lease is not None and is_alive(lease, now):
-            raise Conflict(f"Execution {id} is being driven by {lease.driver}.")
+            raise Conflict(f"Execution {id} is being driven on {shown_driver(lease)}.")
         if execution.status is ExecutionStatus.TERMINATED:
             raise UsageError(f"Execution {id} has succeeded; there is nothing to resume.")
         _refuse_while_running(transaction, execution.deployment, but=id)
