@@ -9,7 +9,7 @@ from pathlib import Path
 
 from groundplan_sandbox.cells.cell import PYTHON
 from groundplan_sandbox.machines.programs.launchers import launcher, write_executable
-from groundplan_sandbox.machines.programs.main import PREINSTALLED
+from groundplan_sandbox.machines.programs.main import preinstalled
 
 PROGRAMS = "/groundplan/bin"
 LIBRARY = "/groundplan/lib"
@@ -71,7 +71,7 @@ def _copy(source: Path, target: Path) -> None:
 def write_programs(folder: Path, *, library: str, root: str, control: str) -> None:
     """Write the launchers of a new machine's small programs to `folder`, and compile the programs once."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in PREINSTALLED:
+    for name in preinstalled(confined=root == ""):
         text = launcher(name, python=PYTHON, library=library, root=root, control=control)
         write_executable(folder / name, text)
     python = folder / "python3"

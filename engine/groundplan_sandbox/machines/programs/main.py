@@ -19,6 +19,7 @@ PROGRAMS = {
     "dnf": "packages:package_tool",
     "docker": "units:docker",
     "groupadd": "accounts:groupadd",
+    "id": "accounts:id_of",
     "kubectl": "minikube:kubectl",
     "mc": "mc:mc",
     "minikube": "minikube:minikube",
@@ -33,8 +34,14 @@ PROGRAMS = {
 }
 """Name of a program -> module and function."""
 
-PREINSTALLED = tuple(name for name in PROGRAMS if name not in {"docker", "kubectl", "mc", "minikube", "minio"})
-"""What a new machine has; the others come by curl or yum."""
+_INSTALLED_LATER = {"docker", "kubectl", "mc", "minikube", "minio"}
+_REAL_WHEN_CONFINED = {"id"}
+
+
+def preinstalled(*, confined: bool) -> list[str]:
+    """What a new machine has; the others come by curl or yum. A confined machine's own passwd is the system's too."""
+    left_out = _INSTALLED_LATER | (_REAL_WHEN_CONFINED if confined else set())
+    return [name for name in PROGRAMS if name not in left_out]
 
 
 def main(name: str, root: str, control: str) -> NoReturn:

@@ -6,6 +6,7 @@ inline, and replaces what is there.
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ _WITH_VALUE = {
 }  # fmt: skip
 _PLAIN = {"--embed-certs", "--force", "--install-addons", "--keep-context", "--purge", "--all", "--interactive"}
 _WITHOUT_DOCKER = {"none", "podman", "kvm2", "qemu2", "virtualbox", "ssh"}
+# What YAML reads as this text without quotes: minikube's own file has none, and scripts edit it by sed.
+_PLAIN_TEXT = re.compile(r"(https://)?[A-Za-z][A-Za-z0-9+/=.:-]*[A-Za-z0-9=]")
 _NOT_RUNNING, _NO_PROFILE, _NO_DOCKER = 7, 85, 69
 _SYSTEM_KUBECTL = "/usr/bin/kubectl"
 
@@ -132,5 +135,5 @@ def _yaml(value: Any, indent: str = "") -> list[str]:
                 first, *rest = _yaml(entry, f"{indent}  ")
                 lines += [f"{indent}- {first.strip()}", *rest]
         else:
-            lines.append(f"{indent}{key}: {json.dumps(item)}")
+            lines.append(f"{indent}{key}: {item if _PLAIN_TEXT.fullmatch(str(item)) else json.dumps(item)}")
     return lines
