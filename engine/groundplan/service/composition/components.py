@@ -36,6 +36,7 @@ from groundplan.service.home import Home
 from groundplan.state.store import Snapshot, Store, Transaction
 
 INSTALL = "install"
+UNINSTALL = "uninstall"
 DONE = Outcome(verdict=Verdict.SUCCEEDED)
 
 
@@ -201,8 +202,11 @@ class Components:
     def _leave_alone(
         self, transaction: Transaction, call: ChildCall, child: DeploymentId, workflow: str, config: ResourceConfig
     ) -> Outcome:
-        """A deployment that this component did not make is read, never started or stopped."""
-        if not config.is_external and (workflow == INSTALL or transaction.deployment(child) is not None):
+        """A deployment that this component did not make is read, never started or stopped.
+
+        Of one that was to be its own, nothing is there to uninstall: it never came to be.
+        """
+        if not config.is_external and workflow != UNINSTALL:
             raise NonRecoverableError(_taken(transaction, child))
         if config.is_external and workflow == INSTALL:
             require_installed(transaction, child)
