@@ -7,7 +7,7 @@ import pytest
 from groundplan.model.types import Constraint, DataType, Schema
 from groundplan.model.values import Data, Sensitive, from_data
 from groundplan.planning.evaluation import EvaluationFault
-from groundplan.planning.inputs import Resolved, resolve_inputs
+from groundplan.planning.inputs import Resolved, Untyped, resolve_inputs
 
 
 def text(**schema: object) -> Schema:
@@ -240,3 +240,9 @@ def test_other_strings_are_not(type_name: str, written: str) -> None:
 def test_people_are_told_what_they_call_it() -> None:
     fault = resolve_inputs({"operation": text()}, {}, {}, noun="parameter").faults[0]
     assert fault.message.startswith("Parameter 'operation'")
+
+
+def test_text_without_a_type_becomes_what_is_declared() -> None:
+    schemas = {"count": Schema(type="integer"), "on": Schema(type="boolean"), "name": Schema(type="string")}
+    supplied = {"count": Untyped("3"), "on": Untyped("true"), "name": Untyped("5")}
+    assert resolve_inputs(schemas, {}, supplied).values == {"count": 3, "on": True, "name": "5"}

@@ -18,6 +18,12 @@ from groundplan.planning.evaluation import EvaluationFault, is_sensitive
 Path = tuple[str | int, ...]
 
 
+class Untyped(str):
+    """A text that somebody typed where no type can be written (`-i replicas=2`): it becomes what is declared."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InputFault:
     """One thing wrong with supplied inputs.
@@ -124,7 +130,9 @@ class _Resolving:
             else:
                 self.values[name] = None
             return
-        if self._convert:
+        if isinstance(value, Untyped):
+            value = _converted(schema, str(value))
+        elif self._convert:
             value = _converted(schema, value)
         self.values[name] = self._checked((name,), schema, value)
 

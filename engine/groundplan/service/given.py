@@ -13,6 +13,7 @@ from groundplan.diagnostics.render import render
 from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.dsl.reader import read_data
+from groundplan.planning.inputs import Untyped
 
 _FORMS: Final = (
     "Give a JSON object, key=value pairs separated by semicolons, the path of a YAML file (or a pattern, or a folder "
@@ -22,6 +23,8 @@ _FORMS: Final = (
 
 def read_given(texts: Iterable[str], *, noun: str = "input") -> dict[str, Any]:
     """Return what several arguments give together (spec 8.1).
+
+    The value of a `key=value` pair becomes what is declared for the key: a number, true or false, else text.
 
     Args:
         noun: what people call one of them, `input` or `parameter`.
@@ -73,7 +76,7 @@ def _pairs(text: str, noun: str) -> Iterator[tuple[str, str]]:
         name, equals, value = part.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"{part!r} is not a key=value pair.", fix=_FORMS)
-        yield name.strip(), value
+        yield name.strip(), Untyped(value)
 
 
 def _yaml(text: str, name: str, noun: str) -> Any:
