@@ -148,11 +148,15 @@ class _Attempt:
 
     def go_on(self, attempt: str) -> Ended | None:
         """Return the end of another attempt's job, or None when the host knows of none."""
-        return self._drive(attempt, lambda _: remote.follow(attempt, {}))
+        return self._drive(attempt, lambda _: remote.follow(attempt, {}), may_run=True)
 
-    def _drive(self, attempt: str, program: Callable[[str], bytes]) -> Ended | None:
-        """Run a program that follows the job; where the connection ends, connect again and follow on."""
-        for tried in range(_RECONNECTS):
+    def _drive(self, attempt: str, program: Callable[[str], bytes], *, may_run: bool = False) -> Ended | None:
+        """Run a program that follows the job; where the connection ends, connect again and follow on.
+
+        Args:
+            may_run: the job may be running already, so that a next attempt has to look for it.
+        """
+        for _ in range(_RECONNECTS):
             try:
                 with connect(self._ctx, self._target, self._patience) as line, self._context(line) as url:
                     status = line.run(program(url), self._output.take, self._ctx.cancelled)
@@ -161,9 +165,9 @@ class _Attempt:
                 return self._give_up(attempt)
             except Dropped as error:
                 self._ctx.logger.warning(f"the connection to {self._target} ended ({error}): connecting again")
-                program = self._following(attempt)
+                program, may_run = self._following(attempt), True
             except RecoverableError:
-                if tried:
+                if may_run:
                     _Memory(self._ctx).keep_unseen(attempt)
                 raise
             self._ctx.sleep(1)

@@ -5,14 +5,14 @@ Neither the SSH agent nor ~/.ssh is used unless the login says so. What is run i
 """
 
 import io
-import select
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import paramiko
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -226,20 +226,21 @@ def read_key(text: str, passphrase: str = "") -> paramiko.PKey:
 
 def _read(channel: paramiko.Channel, take: TakeBytes, cancelled: Callable[[], bool]) -> int | None:
     """Read both outputs until the program ended."""
-    while True:
-        select.select([channel], [], [], _TICK_SECONDS)
-        while channel.recv_ready():
-            take("out", channel.recv(_CHUNK))
-        while channel.recv_stderr_ready():
-            take("err", channel.recv_stderr(_CHUNK))
-        is_read = not channel.recv_ready() and not channel.recv_stderr_ready()
-        if is_read and channel.exit_status_ready() and (channel.eof_received or channel.closed):
-            status = channel.recv_exit_status()
-            if status < 0:
-                raise Dropped("the connection ended before the program did")
-            return status
-        if cancelled():
-            return None
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(channel.fileno(), selectors.EVENT_READ)
+        while not cancelled():
+            waiting.select(_TICK_SECONDS)
+            while channel.recv_ready():
+                take("out", channel.recv(_CHUNK))
+            while channel.recv_stderr_ready():
+                take("err", channel.recv_stderr(_CHUNK))
+            is_read = not channel.recv_ready() and not channel.recv_stderr_ready()
+            if is_read and channel.exit_status_ready() and (channel.eof_received or channel.closed):
+                status = channel.recv_exit_status()
+                if status < 0:
+                    raise Dropped("the connection ended before the program did")
+                return status
+    return None
 
 
 def _bridge_to(port: int) -> Callable[[paramiko.Channel, tuple[str, int], tuple[str, int]], None]:
@@ -251,12 +252,18 @@ def _bridge_to(port: int) -> Callable[[paramiko.Channel, tuple[str, int], tuple[
 
 def _bridge(channel: paramiko.Channel, port: int) -> None:
     """Copy between a channel and our port until either side has had enough."""
-    with suppress(OSError, EOFError), channel, socket.create_connection(("127.0.0.1", port), timeout=10) as line:
-        ends: list[Any] = [channel, line]
+    with (
+        suppress(OSError, EOFError),
+        channel,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as line,
+        selectors.DefaultSelector() as waiting,
+    ):
+        waiting.register(channel.fileno(), selectors.EVENT_READ, (channel, line))
+        waiting.register(line.fileno(), selectors.EVENT_READ, (line, channel))
         while True:
-            ready, _, _ = select.select(ends, [], [])
-            for end in ready:
-                part = end.recv(_CHUNK)
+            for key, _ in waiting.select():
+                source, sink = key.data
+                part = source.recv(_CHUNK)
                 if not part:
                     return
-                (line if end is channel else channel).sendall(part)
+                sink.sendall(part)

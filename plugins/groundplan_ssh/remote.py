@@ -39,11 +39,11 @@ class Job:
     """
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
     prefix: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     cwd: str = ""
     base_dir: str = "/tmp"  # noqa: S108 - mktemp -d makes a folder of its own in it
     use_sudo: bool = False

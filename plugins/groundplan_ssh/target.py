@@ -4,7 +4,7 @@ Connects nowhere (`client` does). What is missing, or not allowed in a sandboxed
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -26,9 +26,9 @@ class Login:
     """
 
     user: str
-    password: str = ""
-    key: str = ""
-    passphrase: str = ""
+    password: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
+    passphrase: str = field(default="", repr=False)
     uses_agent: bool = False
     looks_for_keys: bool = False
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,28 +78,29 @@ class Server:
         """Listen, on the port of the last time if there was one."""
         wanted = self.port
         deadline = time.monotonic() + DEADLINE
-        while self._process is None:
-            assert time.monotonic() < deadline
+        while True:
             self.port = wanted or free_port()
-            self._process = self._listening(deadline)
-
-    def _listening(self, deadline: float) -> "subprocess.Popen[bytes] | None":
-        """Return the server once it answers; None when it ended, as when somebody else took the port."""
-        process = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL, start_new_session=True)
-        while process.poll() is None:
-            assert time.monotonic() < deadline
-            try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as line:
-                    if line.recv(4) == b"SSH-":
-                        return process
-            except OSError:
+            self._process = subprocess.Popen(self.command(), stdout=subprocess.DEVNULL, start_new_session=True)
+            while self._process.poll() is None and time.monotonic() < deadline:
+                if self._answers(deadline):
+                    return
                 time.sleep(0.02)
-        return None
+            self.stop()
+            assert time.monotonic() < deadline, "the SSH server does not answer"
+
+    def _answers(self, deadline: float) -> bool:
+        try:
+            address = ("127.0.0.1", self.port)
+            with socket.create_connection(address, timeout=max(0.1, deadline - time.monotonic())) as line:
+                return line.recv(4) == b"SSH-"
+        except OSError:
+            return False
 
     def stop(self) -> None:
         """End the server with all its connections; what scripts started apart goes on."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 
@@ -129,7 +131,8 @@ class OpenSsh(Server):
             pairs = [line.split() for line in listing.splitlines()[1:]]
             parents = {int(pid): int(parent) for pid, parent in pairs}
             for pid in [pid for pid, parent in parents.items() if parent == own.pid]:
-                os.kill(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
         super().stop()
 
 

@@ -150,6 +150,13 @@ def test_what_is_missing_is_said_before_any_connection(environment: Any, words: 
         Target.read(context(), environment)
 
 
+def test_nothing_secret_is_shown_of_a_target() -> None:
+    shown = repr(Target.read(context(), {"host": "h", "user": "u", "password": "hunter2", "key": PEM}))
+
+    assert "hunter2" not in shown
+    assert "PRIVATE KEY" not in shown
+
+
 def test_a_sandboxed_home_reads_no_key_files_and_asks_no_agent() -> None:
     ctx = context(sandboxed=True, settings={"hosts": {"10.0.0.1": {"port": 1, "host_key": "ssh-ed25519 AAAA"}}})
     with pytest.raises(NonRecoverableError, match="reads no key files"):

@@ -88,6 +88,11 @@ def test_much_output_is_bounded(ctx: BenchContext) -> None:
     assert ended.stdout.endswith("x\nend\n")
 
 
+def test_pipes_of_the_shell_end_quietly(ctx: BenchContext) -> None:
+    assert ctx.run(["bash", "-c", "set -o pipefail; yes | head -n 1"]).code == 128 + signal.SIGPIPE
+    assert ctx.run(["sh", "-c", "yes | head -n 1"]).stderr == ""
+
+
 def test_a_line_without_end_comes_in_pieces(ctx: BenchContext) -> None:
     pieces: list[int] = []
     ctx.run(["sh", "-c", "head -c 100000 /dev/zero"], on_line=lambda _, line: pieces.append(len(line)))

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Final, NoReturn
 
 from groundplan.runtime.foreign.confinement import Confinement, Refused, die_with_parent, shut_in
@@ -32,7 +32,7 @@ class Plan:
     """
 
     command: Sequence[str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     folder: str
     confinement: Confinement | None
 
@@ -87,6 +87,8 @@ def _start(plan: Plan, lifeline: socket.socket) -> int:
 
 def _become(plan: Plan) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores them, and a shell's pipes rely on them
     os.chdir(plan.folder)
     os.execvpe(plan.command[0], list(plan.command), dict(plan.environment))  # noqa: S606 - no shell is wanted
 
