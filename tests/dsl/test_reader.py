@@ -36,6 +36,7 @@ def faults_of(text: str | bytes) -> list[str]:
         "a: !!str 5\nb: !!int '5'\nc: !!float 5\nd: ! 5\n",
         "x: &x {a: 1, b: 2}\ny: {<<: *x, b: 3}\nz: {<<: [{a: 9}, *x]}\n",
         "'<<': plain\n",
+        "a: 80\n'80': b\n'': c\n'yes': yes\n",
         "? a\n: b\n",
         "- - - a\n    - b\n",
     ],

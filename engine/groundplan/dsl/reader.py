@@ -292,7 +292,7 @@ class _Reader:
                 merged.append(Field(self._node(event), base + event.start_mark.index, key_at))
                 continue
             if kind is ScalarEvent and event.anchor is None and (event.implicit[0] or event.tag is None):
-                key = plain.get(event.value) or self._scalar(event)
+                key = (plain.get(event.value) if event.implicit[0] else None) or self._scalar(event)
             else:
                 key = self._node(event)
             event = following()

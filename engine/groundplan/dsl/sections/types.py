@@ -11,8 +11,8 @@ from groundplan.dsl import inheritance
 from groundplan.dsl.conformance import ACCEPTED, Conformance
 from groundplan.dsl.operations import Interfaces, OperationBuilder, read_interfaces
 from groundplan.dsl.sections import schemas
-from groundplan.dsl.shape import Reading, element, text_of
-from groundplan.dsl.versions import NODE_TYPE, PROPERTY, RELATIONSHIP_TYPE
+from groundplan.dsl.shape import Reading, element
+from groundplan.dsl.versions import NODE_TYPE, PROPERTY, RELATIONSHIP_TYPE, Element
 from groundplan.model.blueprint import Operations
 from groundplan.model.types import DataType, Schema
 from groundplan.model.values import Field, Value
@@ -54,54 +54,64 @@ class Type:
 
 def read_node_types(fields: dict[str, Field], data_types: Mapping[str, DataType], reading: Reading) -> dict[str, Type]:
     """Return the node types by name."""
-    return _read(fields, data_types, reading, "node_types", ("interfaces",))
+    return _TypesReader("node_types", NODE_TYPE, ("interfaces",), data_types, reading).read(fields)
 
 
 def read_relationships(
     fields: dict[str, Field], data_types: Mapping[str, DataType], reading: Reading
 ) -> dict[str, Type]:
     """Return the relationship types by name."""
-    return _read(fields, data_types, reading, "relationships", ("source_interfaces", "target_interfaces"))
+    kinds = ("source_interfaces", "target_interfaces")
+    return _TypesReader("relationships", RELATIONSHIP_TYPE, kinds, data_types, reading).read(fields)
 
 
-def _read(
-    fields: dict[str, Field],
-    data_types: Mapping[str, DataType],
-    reading: Reading,
-    section: str,
-    kinds: tuple[str, ...],
-) -> dict[str, Type]:
-    names = frozenset(data_types)
-    conformance = Conformance(data_types, reading)
-    expected = NODE_TYPE if section == "node_types" else RELATIONSHIP_TYPE
-    entries = {name: element(found, expected, f"{section}.{name}", reading) or {} for name, found in fields.items()}
+class _TypesReader:
+    """Reads one of the two sections; they differ in their kinds of interfaces only."""
 
-    def build(name: str, parent: Type | None) -> Type:
-        path = f"{section}.{name}"
-        own = schemas.read(entries[name].get("properties"), PROPERTY, f"{path}.properties", reading, names)
-        properties = inheritance.overlaid(parent.properties, own, names) if parent is not None else own
-        interfaces = {
-            kind: {
-                **(parent.interfaces[kind] if parent is not None else {}),
-                **read_interfaces(entries[name].get(kind), f"{path}.{kind}", reading, names),
-            }
-            for kind in kinds
+    def __init__(
+        self,
+        section: str,
+        expected: Element,
+        kinds: tuple[str, ...],
+        data_types: Mapping[str, DataType],
+        reading: Reading,
+    ) -> None:
+        self._section = section
+        self._expected = expected
+        self._kinds = kinds
+        self._names = frozenset(data_types)
+        self._conformance = Conformance(data_types, reading)
+        self._reading = reading
+
+    def read(self, fields: dict[str, Field]) -> dict[str, Type]:
+        """Return the types, each with all that it inherits."""
+        entries = {
+            name: element(found, self._expected, f"{self._section}.{name}", self._reading) or {}
+            for name, found in fields.items()
         }
-        defaults = _defaults(properties, own, parent, conformance, path)
+        parents = {name: given.get("derived_from") for name, given in entries.items()}
+        return inheritance.resolve(
+            parents,
+            lambda name, parent: self._type(name, parent, entries[name], fields[name].key_at),
+            self._section,
+            self._reading,
+        )
+
+    def _type(self, name: str, parent: Type | None, entries: dict[str, Field], at: int) -> Type:
+        path = f"{self._section}.{name}"
+        own = schemas.read(entries.get("properties"), PROPERTY, f"{path}.properties", self._reading, self._names)
+        properties = inheritance.overlaid(parent.properties, own, self._names) if parent is not None else own
+        defaults = _defaults(properties, own, parent, self._conformance, path)
         return Type(
             name=name,
             hierarchy=(*(parent.hierarchy if parent is not None else ()), name),
             properties=properties,
-            interfaces=interfaces,
-            at=fields[name].key_at,
+            interfaces={kind: self._interfaces(kind, parent, entries, path) for kind in self._kinds},
+            at=at,
             defaults=defaults,
+            required=frozenset(key for key, schema in properties.items() if schema.required and key not in defaults),
             incomplete=frozenset(
-                key for key, value in defaults.items() if not conformance.is_whole(value, properties[key])
-            ),
-            required=frozenset(
-                key
-                for key, schema in properties.items()
-                if schema.required and not schema.has_default and conformance.implied(schema) is None
+                key for key, value in defaults.items() if not self._conformance.is_whole(value, properties[key])
             ),
             exact={
                 key: ACCEPTED[schema.type]
@@ -110,11 +120,9 @@ def _read(
             },
         )
 
-    parents = {
-        name: given.get("derived_from") if text_of(given, "derived_from") is not None else None
-        for name, given in entries.items()
-    }
-    return inheritance.resolve(parents, build, section, reading)
+    def _interfaces(self, kind: str, parent: Type | None, entries: dict[str, Field], path: str) -> Interfaces:
+        own = read_interfaces(entries.get(kind), f"{path}.{kind}", self._reading, self._names)
+        return {**parent.interfaces[kind], **own} if parent is not None else own
 
 
 def _defaults(
