@@ -68,69 +68,72 @@ class _Namer:
 
     def __init__(self, namespace: str) -> None:
         self._prefix = namespace + DELIMITER
-        name, values = self._name, self._functions
-        schema = _keys(type=name, default=values)
-        operation = self._operation(_keys(implementation=self._implementation, inputs=_each(schema)))
-        template_operation = self._operation(_keys(implementation=self._implementation, inputs=values))
-        interfaces = _each(_each(operation))
-        own_interfaces = _each(_each(template_operation))
-        relationship = _keys(
-            type=name,
-            target=name,
-            properties=values,
-            source_interfaces=own_interfaces,
-            target_interfaces=own_interfaces,
-        )
-        value = _keys(value=values)
-        declared_type = _keys(
-            derived_from=name,
-            properties=_each(schema),
-            interfaces=interfaces,
-            source_interfaces=interfaces,
-            target_interfaces=interfaces,
-        )
+        values = self._functions
+        self._schemas = _each(_keys(type=self._name, default=values))
+        types = self._named(self._type())
         self.sections: Mapping[str, Rewrite] = {
-            "inputs": self._named(schema),
-            "data_types": self._named(declared_type),
-            "node_types": self._named(declared_type),
-            "relationships": self._named(declared_type),
+            "inputs": self._named(_keys(type=self._name, default=values)),
+            "data_types": types,
+            "node_types": types,
+            "relationships": types,
             "plugins": self._named(_same),
-            "node_templates": self._named(
-                _keys(
-                    type=name,
-                    properties=values,
-                    interfaces=own_interfaces,
-                    relationships=_each(relationship),
-                    instances=values,
-                    capabilities=values,
-                )
-            ),
-            "workflows": self._named(
-                self._operation(
-                    _keys(
-                        mapping=self._implementation,
-                        parameters=_each(schema),
-                        availability_rules=_keys(node_types_required=_each(name)),
-                    )
-                )
-            ),
-            "groups": self._named(
-                _keys(
-                    members=_each(name),
-                    policies=_each(
-                        _keys(type=name, properties=values, triggers=_each(_keys(type=name, parameters=values)))
-                    ),
-                )
-            ),
-            "policies": self._named(_keys(type=name, targets=_each(name), properties=values)),
-            "policy_types": self._named(_keys(properties=_each(schema))),
-            "policy_triggers": self._named(_keys(parameters=_each(schema))),
-            "outputs": self._named(value),
-            "capabilities": self._named(value),
+            "node_templates": self._named(self._template()),
+            "workflows": self._named(self._workflow()),
+            "groups": self._named(self._group()),
+            "policies": self._named(_keys(type=self._name, targets=_each(self._name), properties=values)),
+            "policy_types": self._named(_keys(properties=self._schemas)),
+            "policy_triggers": self._named(_keys(parameters=self._schemas)),
+            "outputs": self._named(_keys(value=values)),
+            "capabilities": self._named(_keys(value=values)),
             "labels": self._named(values),
             "blueprint_labels": self._named(_same),
             "resource_tags": self._named(values),
         }
+
+    def _type(self) -> Rewrite:
+        interfaces = self._interfaces(self._schemas)
+        return _keys(
+            derived_from=self._name,
+            properties=self._schemas,
+            interfaces=interfaces,
+            source_interfaces=interfaces,
+            target_interfaces=interfaces,
+        )
+
+    def _template(self) -> Rewrite:
+        values, interfaces = self._functions, self._interfaces(self._functions)
+        relationship = _keys(
+            type=self._name,
+            target=self._name,
+            properties=values,
+            source_interfaces=interfaces,
+            target_interfaces=interfaces,
+        )
+        return _keys(
+            type=self._name,
+            properties=values,
+            interfaces=interfaces,
+            relationships=_each(relationship),
+            instances=values,
+            capabilities=values,
+        )
+
+    def _workflow(self) -> Rewrite:
+        return self._short_or_long(
+            _keys(
+                mapping=self._implementation,
+                parameters=self._schemas,
+                availability_rules=_keys(node_types_required=_each(self._name)),
+            )
+        )
+
+    def _group(self) -> Rewrite:
+        trigger = _keys(type=self._name, parameters=self._functions)
+        policy = _keys(type=self._name, properties=self._functions, triggers=_each(trigger))
+        return _keys(members=_each(self._name), policies=_each(policy))
+
+    def _interfaces(self, inputs: Rewrite) -> Rewrite:
+        return _each(_each(self._short_or_long(_keys(implementation=self._implementation, inputs=inputs))))
 
     def _text(self, name: str) -> str:
         return name if name.startswith("cloudify.") or name in _UNTOUCHED else self._prefix + name
@@ -149,7 +152,9 @@ class _Namer:
 
         return apply
 
-    def _operation(self, long_form: Rewrite) -> Rewrite:
+    def _short_or_long(self, long_form: Rewrite) -> Rewrite:
+        """Rewrite an implementation written alone, or the mapping that holds one."""
+
         def apply(value: Value) -> Value:
             return self._implementation(value) if isinstance(value, str) else long_form(value)
 
