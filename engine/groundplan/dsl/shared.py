@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import count
 from typing import Final
 
 from groundplan.diagnostics.diagnostic import Diagnostic
 from groundplan.diagnostics.report import Report
-from groundplan.dsl.reader import Document, read
+from groundplan.dsl.reader import MAX_BYTES, Document, read
 from groundplan.dsl.tokens import token_end
 
 _FIRST_BASE: Final = 1 << 40
@@ -27,14 +28,14 @@ class _Shared:
     faults: tuple[Diagnostic, ...]
 
 
-_used = 0
-"""How much of the space of shared texts is taken."""
+_STRIDE: Final = 2 * MAX_BYTES
+_places: Final = count()
+"""Numbers of the places given out; taking the next one needs no lock."""
 
 
 @lru_cache(maxsize=128)
 def _read_once(name: str, text: str) -> _Shared:
-    global _used
-    base, _used = _FIRST_BASE + _used, _used + len(text) + 1
+    base = _FIRST_BASE + next(_places) * _STRIDE
     report = Report()
     return _Shared(read(text, name, report, base=base), text, base, report.diagnostics)
 
