@@ -42,7 +42,7 @@ def _read_once(name: str, text: str) -> _Shared:
 
 def read_shared(name: str, text: str, report: Report) -> Document | None:
     """Read a text as `reader.read` does, or hand out what it held before."""
-    shared = _read_once(name, text)
+    shared = _read_once(name, text.removeprefix("\ufeff"))
     report.sources.add(name, shared.text, extent=token_end, base=shared.base)
     for diagnostic in shared.faults:
         report.add(diagnostic)
