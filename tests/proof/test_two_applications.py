@@ -48,11 +48,14 @@ def keys(application: User) -> Keys:
 
 
 def everything(user: User) -> Mapping[str, Any]:
-    """What the store says of the first application and its children, runtime properties included."""
-    owned = [item for item in user.json("deployments", "list") if item["id"] not in ("second", "sharing", "external")]
+    """What the store says of the first application: its deployments, what ran in them, what they hold and offer."""
+    others = ("second", "sharing", "external")
+    deployments = [item for item in user.json("deployments", "list") if item["id"] not in others]
+    executions = [item for item in user.json("executions", "list") if item["deployment_id"] not in others]
     return {
-        "deployments": [{**item, "dependents": None} for item in owned],
-        "instances": {item["id"]: user.json("node-instances", "list", "-d", item["id"]) for item in owned},
+        "deployments": [{**item, "dependents": None} for item in deployments],
+        "executions": executions,
+        "network": user.json("node-instances", "list", "-d", "aws-dev-small-network"),
         "capabilities": user.capabilities("app_dev_small"),
     }
 
