@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from groundplan.runtime.foreign.machine import Machine
+from groundplan.runtime.foreign.machine import Machine, sweep
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.testing import BenchContext, context
 
@@ -60,6 +60,19 @@ def test_a_child_works_in_the_attempts_folder_which_goes_with_it() -> None:
         assert folder == ctx.folder
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()
+
+
+def test_folders_of_killed_engines_are_swept_away(tmp_path: Path) -> None:
+    with Machine(scratch=tmp_path) as lives, Machine(scratch=tmp_path) as young:
+        dead = tmp_path / "groundplan-attempt-dead"
+        (dead / "script").mkdir(parents=True)
+        for folder in (dead, lives.folder):
+            os.utime(folder, (0, 0))
+
+        assert sweep(tmp_path) == 1
+        assert not dead.exists()
+        assert lives.folder.exists()
+        assert young.folder.exists()
 
 
 def test_standard_input(ctx: BenchContext) -> None:

@@ -4,13 +4,15 @@ The one way into this room for `runtime.attempt`. It decides the environment and
 child is run and ended is `process`' work, what it may say to the engine is `commands`'.
 """
 
+import fcntl
 import os
 import pwd
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final, Self
 
@@ -23,6 +25,8 @@ from groundplan.runtime.foreign.supervisor import Plan
 from groundplan.sdk.context import Completed, ContextProxy, LineSink, OperationContext, Resources
 from groundplan.sdk.errors import NonRecoverableError
 
+_PREFIX: Final = "groundplan-attempt-"
+_YOUNG_SECONDS: Final = 60.0
 _SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PRIVATE_PLACES: Final = (
     *("/root", "/home", "/run", "/var/run", "/media", "/mnt", "/var/spool", "/var/mail", "/etc/ssh"),
@@ -58,6 +62,7 @@ class Machine:
         self._is_confined = sandboxed and not unconfined
         self._hidden = tuple(hidden)
         self._own: Path | None = None
+        self._lock = -1
 
     def __enter__(self) -> Self:
         return self
@@ -69,13 +74,16 @@ class Machine:
         """Remove the attempt's folder."""
         if self._own is not None:
             shutil.rmtree(self._own, ignore_errors=True)
+            os.close(self._lock)
             self._own = None
 
     @property
     def folder(self) -> Path:
         """The attempt's folder, made at first use; mode 0700."""
         if self._own is None:
-            self._own = Path(tempfile.mkdtemp(prefix="groundplan-", dir=self._scratch)).resolve()
+            self._own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._scratch)).resolve()
+            self._lock = os.open(self._own, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
         return self._own
 
     def resources(self, context: Callable[[], OperationContext]) -> Resources:
@@ -141,6 +149,25 @@ class Machine:
         shown.update(map(_real, self._namespaces.values()))
         hidden = {*_PRIVATE_PLACES, _home(), *map(_real, self._hidden)}
         return Confinement(hidden=sorted(hidden), shown=sorted(shown), writable=[str(self.folder)])
+
+
+def sweep(scratch: Path | None = None) -> int:
+    """Remove the folders of attempts whose engine was killed, and return their number; to be called when one starts.
+
+    An attempt that lives holds a lock on its folder; one younger than a minute may not have got to it yet.
+    """
+    removed = 0
+    for folder in Path(scratch or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(lock).st_uid == os.getuid() and time.time() - os.fstat(lock).st_mtime > _YOUNG_SECONDS:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed += 1
+            finally:
+                os.close(lock)
+    return removed
 
 
 def _home() -> str:
