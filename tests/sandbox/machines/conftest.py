@@ -93,10 +93,15 @@ def machine(host: MachineHost, public_key: str) -> Iterator[Machine]:
 
 
 @pytest.fixture(scope="module")
-def shared_client(host: MachineHost, public_key: str, login: "Login") -> Iterator["Client"]:
-    """Logged in at a machine that the module's tests share: for what leaves nothing that another would stumble on."""
+def shared_machine(host: MachineHost, public_key: str) -> Iterator[Machine]:
+    """A machine that the module's tests share: for what leaves nothing that another would stumble on."""
     with _launched(host, public_key) as machine:
-        yield login(machine)
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def shared_client(shared_machine: Machine, login: "Login") -> "Client":
+    return login(shared_machine)
 
 
 class SshHost(Protocol):

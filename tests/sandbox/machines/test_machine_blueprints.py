@@ -1,8 +1,6 @@
 """eaas-example's own scripts, byte for byte, on one machine: a database, an object store and a cluster come of them."""
 
 import base64
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,14 +76,6 @@ def test_the_database_answers_its_password_alone(machine: Machine, client: Clien
     assert _query(address, "shopkeeper", password) == "shopkeeper"
 
 
-@pytest.fixture
-def store(machine: Machine, client: Client, infra: Path) -> Blueprint:
-    blueprint = Blueprint(client, infra / "minio")
-    blueprint.run("install-minio-server", "configure-minio-server", "start-minio-server")
-    blueprint.run("install-minio-client", "configure-minio-client", "create-bucket")
-    return blueprint
-
-
 def _s3(address: str, secret: str):  # type: ignore[no-untyped-def] # boto3 makes its clients at run time
     config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
     return boto3.client(
@@ -98,7 +88,10 @@ def _s3(address: str, secret: str):  # type: ignore[no-untyped-def] # boto3 make
     )
 
 
-def test_the_store_keeps_objects_for_its_keys_alone(machine: Machine, client: Client, store: Blueprint) -> None:
+def test_the_store_keeps_objects_for_its_keys_alone(machine: Machine, client: Client, infra: Path) -> None:
+    blueprint = Blueprint(client, infra / "minio")
+    blueprint.run("install-minio-server", "configure-minio-server", "start-minio-server")
+    blueprint.run("install-minio-client", "configure-minio-client", "create-bucket")
     s3 = _s3(machine.addresses[0], SECRET_KEY)
     s3.put_object(Bucket=BUCKET, Key="greeting", Body=b"hello")
     assert client.run(f"mc cat local/{BUCKET}/greeting").out == "hello"
@@ -107,22 +100,6 @@ def test_the_store_keeps_objects_for_its_keys_alone(machine: Machine, client: Cl
         stranger.get_object(Bucket=BUCKET, Key="greeting")
     s3.close()
     stranger.close()
-
-
-def test_the_store_ends_with_its_process(machine: Machine, client: Client, store: Blueprint) -> None:
-    client.run("pkill -x minio")
-    deadline = time.monotonic() + 10
-    while _listens(machine.addresses[0], 9000):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def _listens(address: str, port: int) -> bool:
-    try:
-        socket.create_connection((address, port), timeout=5).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 @pytest.fixture

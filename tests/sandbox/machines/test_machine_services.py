@@ -31,6 +31,17 @@ def eventually_connects(address: str, port: int) -> socket.socket:
             time.sleep(0.02)
 
 
+def eventually_refuses(address: str, port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            socket.create_connection((address, port), timeout=5).close()
+        except ConnectionRefusedError:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"{address}:{port} still answers")
+
+
 def ask_database(address: str) -> None:
     with psycopg.connect(
         host=address, dbname="postgres", user="admin", password=PASSWORD, connect_timeout=5
@@ -38,44 +49,46 @@ def ask_database(address: str) -> None:
         assert database.execute("select 42").fetchone() == (42,)
 
 
-@pytest.fixture
-def database(client: Client) -> None:
-    result = client.run(SET_UP_DATABASE)
+@pytest.fixture(scope="module")
+def database(shared_client: Client) -> None:
+    result = shared_client.run(SET_UP_DATABASE)
     assert result.code == 0, result.err
 
 
 @pytest.mark.usefixtures("database")
-def test_a_service_follows_the_machines_addresses(machine: Machine) -> None:
+def test_a_service_follows_the_machines_addresses(shared_machine: Machine) -> None:
     more = new_address()
-    machine.add_address(more)
+    shared_machine.add_address(more)
     ask_database(more)
-    machine.remove_address(more)
+    shared_machine.remove_address(more)
     with pytest.raises(psycopg.OperationalError, match="refused"):
         ask_database(more)
 
 
 @pytest.mark.usefixtures("database")
-def test_a_machine_reaches_its_own_database_by_every_name(machine: Machine, client: Client) -> None:
+def test_a_machine_reaches_its_own_database_by_every_name(shared_machine: Machine, shared_client: Client) -> None:
     ask = f"PGPASSWORD='{PASSWORD}' psql -U admin -tAc 'select 42' postgres"
-    assert client.run(f"{ask} -h localhost; {ask} -h {machine.addresses[0]}").out == "42\n42\n"
+    assert shared_client.run(f"{ask} -h localhost; {ask} -h {shared_machine.addresses[0]}").out == "42\n42\n"
 
 
 @pytest.mark.usefixtures("database")
-def test_an_enabled_service_starts_with_the_machine(machine: Machine, login: Login) -> None:
-    machine.stop()
-    machine.start()
-    assert login(machine).run("systemctl is-active postgresql").out == "inactive\n"
-    login(machine).run("sudo systemctl enable postgresql")
-    machine.stop()
-    machine.start()
-    ask_database(machine.addresses[0])
+def test_an_enabled_service_starts_with_the_machine(shared_machine: Machine, login: Login) -> None:
+    shared_machine.stop()
+    shared_machine.start()
+    assert login(shared_machine).run("systemctl is-active postgresql").out == "inactive\n"
+    login(shared_machine).run("sudo systemctl enable postgresql")
+    shared_machine.stop()
+    shared_machine.start()
+    ask_database(shared_machine.addresses[0])
 
 
 @pytest.mark.usefixtures("database")
-def test_what_a_database_superuser_runs_is_confined(machine: Machine, tmp_path: Path) -> None:
+def test_what_a_database_superuser_runs_is_confined(shared_machine: Machine, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     canary.write_text("SECRET")
-    with psycopg.connect(host=machine.addresses[0], dbname="postgres", user="admin", password=PASSWORD) as database:
+    with psycopg.connect(
+        host=shared_machine.addresses[0], dbname="postgres", user="admin", password=PASSWORD
+    ) as database:
         database.execute("create table loot (line text)")
         with pytest.raises(psycopg.errors.ExternalRoutineException):
             database.execute(f"copy loot from program 'cat {canary}'")
@@ -133,3 +146,11 @@ def test_services_come_back_with_the_sandbox(tmp_path: Path, public_key: str, lo
     finally:
         restored.terminate()
         second.close()
+
+
+def test_an_object_store_ends_with_its_process(machine: Machine, client: Client) -> None:
+    client.run("curl -o minio https://dl.min.io/server/minio/release/linux-amd64/minio; chmod +x minio")
+    client.run("nohup ./minio server data >/dev/null 2>&1 &")
+    eventually_connects(machine.addresses[0], 9000).close()
+    client.run("pkill -x minio")
+    eventually_refuses(machine.addresses[0], 9000)
