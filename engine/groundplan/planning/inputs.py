@@ -142,7 +142,7 @@ class _Resolving:
             if name in self._schemas:
                 continue
             if allowed:
-                self.values[name] = value
+                self.values[name] = str(value) if isinstance(value, Untyped) else value
                 continue
             near = suggest(name, self._schemas)
             declared = ", ".join(self._schemas) or "none"
