@@ -287,12 +287,13 @@ class _Reader:
             if kind is MappingEndEvent:
                 break
             key_at = base + event.start_mark.index
-            if kind is ScalarEvent and event.value == "<<" and event.implicit[0]:
-                event = following()
-                merged.append(Field(self._node(event), base + event.start_mark.index, key_at))
-                continue
-            if kind is ScalarEvent and event.anchor is None and (event.implicit[0] or event.tag is None):
-                key = (plain.get(event.value) if event.implicit[0] else None) or self._scalar(event)
+            if kind is ScalarEvent and event.implicit[0] and event.anchor is None:
+                text = event.value
+                if text == "<<":
+                    event = following()
+                    merged.append(Field(self._node(event), base + event.start_mark.index, key_at))
+                    continue
+                key = plain.get(text) or self._scalar(event)
             else:
                 key = self._node(event)
             event = following()

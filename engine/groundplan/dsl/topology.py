@@ -158,7 +158,7 @@ class Topology:
 
     def _check_host(self, node: NodeTemplate) -> None:
         for full, operation in node.operations.items():
-            if operation.executor == "host_agent" and not self._is_hosted(node.name):
+            if operation.executor == "host_agent" and not operation.is_nop and not self._is_hosted(node.name):
                 self._reading.report.tell(
                     faults.HOST_MISSING,
                     self._at(node.name),
