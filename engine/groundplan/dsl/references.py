@@ -76,7 +76,7 @@ class References:
             if may_hold_calls(value):
                 found = self._value(value, scope, f"{path}.properties.{name}")
                 self._leading_on += [(node.name, call) for call in found if call.name in cycles.LEADING_ON]
-        self._operations(node.operations, scope, f"{path}.interfaces")
+        self._operations(self._calling(node.operations), scope, f"{path}.interfaces")
         for value in (
             node.instances.default_instances,
             node.instances.min_instances,
@@ -88,19 +88,26 @@ class References:
             self._relationship(node, relationship, f"{path}.relationships.{index}")
 
     def _relationship(self, node: NodeTemplate, relationship: Relationship, path: str) -> None:
+        source, target = self._calling(relationship.source_operations), self._calling(relationship.target_operations)
+        held = [(name, value) for name, value in relationship.properties.items() if may_hold_calls(value)]
+        if not (source or target or held):
+            return
         keywords = {"SOURCE": node, "TARGET": self._nodes.get(relationship.target)}
-        for name, value in relationship.properties.items():
-            if may_hold_calls(value):
-                self._value(value, Scope({**keywords, "SELF": node}), f"{path}.properties.{name}")
-        self._operations(relationship.source_operations, Scope(keywords), f"{path}.source_interfaces")
-        self._operations(relationship.target_operations, Scope(keywords), f"{path}.target_interfaces")
+        for name, value in held:
+            self._value(value, Scope({**keywords, "SELF": node}), f"{path}.properties.{name}")
+        self._operations(source, Scope(keywords), f"{path}.source_interfaces")
+        self._operations(target, Scope(keywords), f"{path}.target_interfaces")
 
-    def _operations(self, operations: Operations, scope: Scope, path: str) -> None:
+    def _calling(self, operations: Operations) -> tuple[tuple[str, Operation], ...]:
+        """Return the operations whose inputs hold functions; those that templates share are searched once."""
         found = self._with_calls.get(id(operations))
         if found is None:
             found = tuple(each for each in operations.items() if each[1].has_intrinsic_functions)
             self._with_calls[id(operations)] = found
-        for name, operation in found:
+        return found
+
+    def _operations(self, operations: tuple[tuple[str, Operation], ...], scope: Scope, path: str) -> None:
+        for name, operation in operations:
             for key, value in operation.inputs.items():
                 self._value(value, scope, f"{path}.{name}.inputs.{key}")
 

@@ -86,6 +86,8 @@ class TemplatesReader:
     def _properties(
         self, written: Field | None, owner: Type, found: Field, path: str, *, allow_external: bool = False
     ) -> dict[str, Value]:
+        if written is None and owner.is_complete:
+            return owner.defaults
         given = entries_of(written, f"{path}.properties", self.reading) if written is not None else NO_ENTRIES
         values = dict(owner.defaults)
         schemas, exact = owner.properties, owner.exact

@@ -41,9 +41,10 @@ class Type:
     operations: dict[str, Operations] = field(default_factory=dict)
     """Filled by `resolved`, by kind."""
 
-    def is_a(self, ancestor: str) -> bool:
-        """Whether it is, or derives from, `ancestor`."""
-        return ancestor in self.hierarchy
+    @property
+    def is_complete(self) -> bool:
+        """Whether its defaults are all that a template needs."""
+        return not self.required and not self.incomplete
 
     def resolved(self, kind: str, builder: OperationBuilder, section: str) -> Operations:
         """Return its operations of one kind, resolved at the first call."""
