@@ -70,7 +70,8 @@ def install(deployment: str) -> None:
     """Start the install workflow, or resume the execution that was cut off, or leave what stands."""
     for execution in unfinished(deployment):
         say(f"The {execution['workflow_id']} of an earlier run did not finish ({execution['status']}); it goes on.")
-        run(f"groundplan executions resume {execution['id']}")
+        say("What was cut off is run again (--reset-operations): the scripts of blueprints/ may be run twice.")
+        run(f"groundplan executions resume --reset-operations {execution['id']}")
     if look("deployments list")[deployment]["installation_status"] == "active":
         say(f"{deployment} is installed.")
     else:
@@ -100,12 +101,12 @@ def down() -> int:
 
 def uninstall_everything() -> None:
     """Uninstall and delete each deployment that a person made; those that components made go with them."""
+    for execution in look("executions list").values():
+        if execution["status"] not in ENDED:
+            run(f"groundplan executions cancel {execution['id']}")
     for name, deployment in look("deployments list").items():
         if deployment["owner"] is not None:
             continue
-        for execution in unfinished(name):
-            if execution["status"] not in ENDED:
-                run(f"groundplan executions cancel {execution['id']}")
         run(f"groundplan executions start uninstall -d {name}")
         run(f"groundplan deployments delete {name}")
 
