@@ -1,7 +1,7 @@
 """A cell: a tree of processes with a file system and a loopback of its own, run for the sandbox by `inside/init.py`.
 
 It starts, spawns, listens and dials; it ends with everything in it. What a machine is, and who may log in, it does not
-know: `machine.py` and `groundplan_sandbox.postgres` build on it.
+know: `groundplan_sandbox.machines` and `groundplan_sandbox.postgres` build on it.
 """
 
 import asyncio

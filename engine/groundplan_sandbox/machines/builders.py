@@ -1,6 +1,6 @@
 """Makes the two servers that the sandbox's own process runs for its machines.
 
-The one place where machines know the object store and the Kubernetes API; `services.py` starts and publishes them.
+The one place where machines know the object store and the Kubernetes API; `services/` starts and publishes them.
 """
 
 from pathlib import Path

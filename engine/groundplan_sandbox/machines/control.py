@@ -69,7 +69,8 @@ class ControlServer:
         answer, release = await holding(request)
         try:
             await _reply(writer, answer)
-            await reader.read()
+            while await reader.read(_REQUEST_BYTES):
+                continue
         finally:
             await asyncio.shield(release())
 

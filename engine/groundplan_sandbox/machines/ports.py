@@ -5,12 +5,14 @@ addresses a moment later. The kernel's table of the machine's network is looked 
 """
 
 import asyncio
-import contextlib
+import logging
 import os
 from collections.abc import Awaitable, Callable, Collection
 
 from groundplan_sandbox.cells.cell import Cell
 from groundplan_sandbox.cells.inside.syscalls import open_in_root
+
+logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.25
 _TABLES = (b"/proc/1/net/tcp", b"/proc/1/net/tcp6")
@@ -53,17 +55,23 @@ class PortWatch:
         """Look no more."""
         if self._task is not None:
             self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _watch(self) -> None:
         known: frozenset[int] = frozenset()
         while self._cell.running:
             found = open_ports(self._cell)
             if found != known:
-                await self._changed(found)
+                await self._tell(found)
                 known = found
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _tell(self, ports: frozenset[int]) -> None:
+        try:
+            await self._changed(ports)
+        except Exception:
+            # The machine must not go without its other ports because of one.
+            logger.exception("the ports of a machine were not published")
 
 
 def _read(cell: Cell, table: bytes) -> str:

@@ -105,7 +105,6 @@ class _Login(asyncssh.SSHServer):  # type: ignore[misc] # read as untyped, see p
         self._guest = guest
         self._connections = connections
         self._connection: asyncssh.SSHServerConnection | None = None
-        self._user = ""
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
@@ -115,7 +114,6 @@ class _Login(asyncssh.SSHServer):  # type: ignore[misc] # read as untyped, see p
         self._connections.discard(self._connection)
 
     def begin_auth(self, username: str) -> bool:
-        self._user = username
         return True
 
     def public_key_auth_supported(self) -> bool:

@@ -106,3 +106,15 @@ def test_a_program_on_a_terminal_ends_with_its_client(machine: Machine, login: L
     pid = out.readline().strip()
     first.ssh.close()
     assert login(machine).run(f"timeout 10 sh -c 'while test -d /proc/{pid}; do sleep 0.02; done'").code == 0
+
+
+def test_a_client_may_tunnel_to_the_machine_and_no_further(shared_client: Client) -> None:
+    transport = shared_client.ssh.get_transport()
+    assert transport is not None
+    shared_client.run("echo found > page; nohup python3 -m http.server --bind 127.0.0.1 8083 >/dev/null 2>&1 &")
+    assert shared_client.run("until curl -sf http://localhost:8083/page >/dev/null; do sleep 0.02; done").code == 0
+    channel = transport.open_channel("direct-tcpip", ("localhost", 8083), ("localhost", 0))
+    channel.sendall(b"GET /page HTTP/1.0\r\n\r\n")
+    assert b"found" in channel.makefile("rb").read()
+    with pytest.raises(paramiko.ChannelException, match="Connect failed"):
+        transport.open_channel("direct-tcpip", ("192.0.2.1", 80), ("localhost", 0))

@@ -1,6 +1,6 @@
 """What a cell is told about itself before it starts, and its form on the control socket.
 
-Written by `layout.py` (outside), read by `init.py` (inside); paths called source are the host's, target the cell's.
+Written by `view.py` (outside), read by `init.py` (inside); paths called source are the host's, target the cell's.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The Linux system calls that Python 3.11 does not offer: namespaces, mounts, openat2.
 
 Each function raises OSError with the call and the path in its words. Nothing here decides anything; `rootfs.py` and
-`init.py` use it inside a cell, `sftp.py` uses `open_in_root` outside.
+`init.py` use it inside a cell; `open_in_root` is for those outside who touch files that a cell owns.
 """
 
 import ctypes
