@@ -14,6 +14,9 @@ from groundplan.model.values import Data, Sensitive, is_sensitive_name
 
 DOTS: Final = "******"
 SHORTEST: Final = 6
+SHORTEST_PIECE: Final = 12
+"""A last line of base64 under this length is left alone: it says next to nothing and may be an ordinary word."""
+_LINE_WIDTHS: Final = (64, 76)
 
 
 class Masker:
@@ -61,8 +64,24 @@ def _forms(text: str) -> Iterable[str]:
     if len(lines) > 1:
         # A key or certificate shows up line by line in logs; its markers are no secret.
         yield from (line for line in lines if not line.startswith("-----"))
-    raw = text.encode()
-    yield base64.b64encode(raw).decode()
-    yield base64.urlsafe_b64encode(raw).decode()
+    yield from _base64_forms(text.encode())
     yield quote(text, safe="")
     yield quote_plus(text)
+
+
+def _base64_forms(raw: bytes) -> Iterable[str]:
+    """Yield what programs make of a text in base64 (RFC 4648).
+
+    Without its last group too, which differs when padding is left out or a newline was encoded with it; and in pieces
+    as long as the lines of `base64` (76, RFC 2045) and of PEM files (64, RFC 7468).
+    """
+    whole = base64.b64encode(raw).decode()
+    yield whole
+    yield base64.urlsafe_b64encode(raw).decode()
+    stem = raw[: len(raw) // 3 * 3]
+    yield base64.b64encode(stem).decode()
+    yield base64.urlsafe_b64encode(stem).decode()
+    for width in _LINE_WIDTHS:
+        if len(whole) > width:
+            pieces = (whole[at : at + width] for at in range(0, len(whole), width))
+            yield from (piece for piece in pieces if len(piece) >= SHORTEST_PIECE)
