@@ -107,8 +107,15 @@ def uninstall_everything() -> None:
     for name, deployment in look("deployments list").items():
         if deployment["owner"] is not None:
             continue
-        run(f"groundplan executions start uninstall -d {name}")
+        if stands(name):
+            run(f"groundplan executions start uninstall -d {name}")
         run(f"groundplan deployments delete {name}")
+
+
+def stands(deployment: str) -> bool:
+    """Whether anything was run in the deployment that was not uninstalled since."""
+    executions = ask(f"groundplan executions list -d {deployment} --json")
+    return bool(executions) and (executions[-1]["workflow_id"], executions[-1]["status"]) != ("uninstall", "terminated")
 
 
 def unfinished(deployment: str) -> list[dict[str, Any]]:
