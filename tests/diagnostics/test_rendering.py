@@ -148,3 +148,17 @@ def test_among_many_names_one_slip_is_forgiven() -> None:
     assert suggest("databse", known) == "database"
     assert suggest("dtaabase", known) == "database"
     assert suggest("elsewhere", known) == ""
+
+
+def test_carets_stand_right_under_wide_and_combining_characters() -> None:
+    report, base = report_on("名e\u0301: 値")
+    report.tell(TYPE, base + 5, "here")
+    assert render(report).splitlines()[4] == "  |      ^^ here"
+
+
+def test_what_a_terminal_would_obey_is_not_sent_to_it() -> None:
+    report, base = report_on("a: \x1b[31mred", "na\x1bme")
+    report.tell(TYPE, base, "found \x1b[2J", path="a\x07", detail="\x1b]0;title")
+    text = render(report)
+    assert not {character for character in text if ord(character) < 32} - {"\n"}
+    assert "found \\x1b[2J" in text

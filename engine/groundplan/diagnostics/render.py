@@ -1,6 +1,8 @@
 """The two faces of a report: text with carets for a terminal, and JSON for machines. Both say the same."""
 
+import re
 from typing import Any, Final
+from unicodedata import combining, east_asian_width
 
 from groundplan.diagnostics.diagnostic import Diagnostic
 from groundplan.diagnostics.report import Report
@@ -9,6 +11,7 @@ from groundplan.diagnostics.span import Source, Sources, Span
 LIMIT: Final = 20
 """How many faults a terminal shows before it counts the rest."""
 
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 _WIDTH: Final = 120
 _LEAD: Final = 40
 """Of a line longer than `_WIDTH`, that much is shown, from `_LEAD` characters before the place on."""
@@ -75,36 +78,52 @@ def _block(diagnostic: Diagnostic, sources: Sources) -> str:
         lines += _snippet(source, span, label, stroke, width=width, arrow=":::" if index else "-->", is_first=not index)
     if any(span is not None for _, span, _, _ in shown):
         lines.append(" " * (width + 1) + "|")
-    lines += [" " * (width + 1) + "= " + note for note in _notes(diagnostic)]
+    lines += [f"{' ' * (width + 1)}= {_escaped(note)}" for note in _notes(diagnostic)]
     return "\n".join(lines) + "\n"
 
 
 def _snippet(
     source: Source | None, span: Span | None, label: str, stroke: str, *, width: int, arrow: str, is_first: bool
 ) -> list[str]:
+    margin, label = " " * (width + 1), _escaped(label)
     if source is None or span is None:
-        where = f"{' ' * width}{arrow} {source.name}" if source is not None else ""
-        return [where, " " * (width + 1) + "= " + label] if where else [" " * (width + 1) + "= " + label]
-    lines = [f"{' ' * width}{arrow} {span.file}:{span.line}:{span.column}"]
+        named = [] if source is None else [f"{' ' * width}{arrow} {_escaped(source.name)}"]
+        return [*named, f"{margin}= {label}"]
+    lines = [f"{' ' * width}{arrow} {_escaped(span.file)}:{span.line}:{span.column}"]
     if is_first:
-        lines.append(" " * (width + 1) + "|")
+        lines.append(f"{margin}|")
         if span.line > 1:
             lines.append(f"{span.line - 1:>{width}} | {_cut(source.line(span.line - 1), 0)}".rstrip())
     text = source.line(span.line)
     start = max(0, span.column - 1 - _LEAD) if len(text) > _WIDTH else 0
     shown = _cut(text, start)
-    lines.append(f"{span.line:>{width}} | {shown}".rstrip())
     before = span.column - 1 - start + (start > 0)
-    blank = "".join("\t" if character == "\t" else " " for character in shown[:before])
-    strokes = stroke * max(1, min(span.end_column - span.column, len(shown) - before))
-    lines.append(f"{' ' * (width + 1)}| {blank}{strokes} {label}".rstrip())
-    return lines
+    marked = shown[before : before + span.end_column - span.column]
+    blank = "".join("\t" if character == "\t" else " " * _columns(character) for character in shown[:before])
+    strokes = stroke * max(1, sum(_columns(character) for character in marked))
+    return [
+        *lines,
+        f"{span.line:>{width}} | {shown}".rstrip(),
+        f"{margin}| {blank}{strokes} {label}".rstrip(),
+    ]
 
 
 def _cut(text: str, start: int) -> str:
-    """Return a line from `start` on, an ellipsis standing for what is left out."""
+    """Return a line from `start` on, an ellipsis standing for what is left out, a mark for what a terminal obeys."""
     end = start + _WIDTH
-    return ("…" if start else "") + text[start:end] + ("…" if end < len(text) else "")
+    return ("…" if start else "") + _CONTROLS.sub("\ufffd", text[start:end]) + ("…" if end < len(text) else "")
+
+
+def _columns(character: str) -> int:
+    """Return how many columns of a terminal a character takes."""
+    if combining(character):
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
+
+
+def _escaped(words: str) -> str:
+    """Return words with what a terminal would obey written out: authors' names may hold anything."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", words)
 
 
 def _notes(diagnostic: Diagnostic) -> list[str]:
