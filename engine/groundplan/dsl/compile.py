@@ -17,7 +17,18 @@ from groundplan.dsl.merging import Merged, merge
 from groundplan.dsl.operations import Implementations, OperationBuilder
 from groundplan.dsl.reader import Document, as_map, describe, read
 from groundplan.dsl.references import References
-from groundplan.dsl.sections import data_types, groups, inputs, labels, outputs, plugins, settings, types, workflows
+from groundplan.dsl.sections import (
+    data_types,
+    groups,
+    inputs,
+    labels,
+    outputs,
+    plugins,
+    policies,
+    settings,
+    types,
+    workflows,
+)
 from groundplan.dsl.sections.node_templates import TemplatesReader
 from groundplan.dsl.shape import Reading
 from groundplan.dsl.shared import is_bundled
@@ -173,19 +184,19 @@ class _Compilation:
             conformance=conformance,
             reading=reading,
         ).read(section("groups"))
-        policies = groups.read_policies(section("policies"), found.keys(), reading)
+        scalings = policies.read(section("policies"), found.keys(), reading)
         return {
             "groups": {
                 name: {"members": list(group.members), "policies": group.policies} for name, group in found.items()
             },
-            "scaling_groups": groups.scaling_groups(found, policies, topology, reading),
+            "scaling_groups": policies.scaling_groups(found, scalings, topology, reading),
             "policies": {
                 name: {
-                    "type": groups.SCALING,
+                    "type": policies.SCALING,
                     "targets": list(policy.targets),
                     "properties": _numbers(policy.instances),
                 }
-                for name, policy in policies.items()
+                for name, policy in scalings.items()
             },
             "policy_types": policy_types,
             "policy_triggers": policy_triggers,

@@ -1,36 +1,31 @@
-"""The sections `groups`, `policies`, `policy_types` and `policy_triggers` (spec 1.15).
+"""The sections `groups`, `policy_types` and `policy_triggers` (spec 1.15).
 
-Scaling groups are groups that a scaling policy targets. The event-driven policies of groups are read, held against
-their types and ignored.
+The event-driven policies of groups are read, held against their types and ignored. Groups that scale are made in
+`policies`.
 """
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from groundplan.diagnostics.diagnostic import Fault
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.conformance import Conformance
-from groundplan.dsl.sections import scaling, schemas
+from groundplan.dsl.sections import schemas
 from groundplan.dsl.shape import Reading, declared, element, entries_of, items_of, names_of, text_of
-from groundplan.dsl.topology import Topology
 from groundplan.dsl.versions import (
     GROUP,
     GROUP_POLICY,
     GROUP_TRIGGER,
-    POLICY,
     POLICY_TRIGGER,
     POLICY_TYPE,
     PROPERTY,
 )
-from groundplan.model.blueprint import Scalable, ScalingGroup, schema_to_plan
-from groundplan.model.ids import NodeId
+from groundplan.model.blueprint import schema_to_plan
 from groundplan.model.types import Schema
 from groundplan.model.values import Data, Field, to_data
-
-SCALING: Final = "cloudify.policies.scaling"
 
 Schemas = Mapping[str, Mapping[str, Schema]]
 """Schemas of properties or parameters, by the type that declares them."""
@@ -43,14 +38,6 @@ class Group:
     members: tuple[str, ...]
     policies: Data
     at: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Policy:
-    """A scaling policy."""
-
-    targets: tuple[str, ...]
-    instances: Scalable
 
 
 def read_types(
@@ -189,144 +176,3 @@ class GroupsReader:
                     places=declared(schema.at, "declared here"),
                 )
         return values
-
-
-def read_policies(fields: dict[str, Field], groups: AbstractSet[str], reading: Reading) -> dict[str, Policy]:
-    """Return the scaling policies, unknown targets left out."""
-    policies = {}
-    for name, field in fields.items():
-        path = f"policies.{name}"
-        entries = element(field, POLICY, path, reading)
-        if entries is None:
-            continue
-        _check_policy_type(entries.get("type"), path, reading)
-        policies[name] = Policy(
-            targets=_targets(entries.get("targets"), f"{path}.targets", groups, reading),
-            instances=scaling.of_properties(entries.get("properties"), f"{path}.properties", reading),
-        )
-    return policies
-
-
-def _check_policy_type(written: Field | None, path: str, reading: Reading) -> None:
-    if written is not None and written.value != SCALING:
-        reading.report.tell(
-            faults.POLICY_TYPE, written.at, f"expected {SCALING}, found {written.value}", path=f"{path}.type"
-        )
-
-
-def _targets(written: Field | None, path: str, groups: AbstractSet[str], reading: Reading) -> tuple[str, ...]:
-    if written is not None and not items_of(written, path, reading):
-        reading.report.tell(faults.POLICY_TARGETS, written.key_at, "no targets", path=path)
-    targets = []
-    for target, at in names_of(written, path, reading):
-        if target in groups:
-            targets.append(target)
-        else:
-            reading.report.tell(
-                faults.POLICY_TARGET_UNKNOWN,
-                at,
-                f"there is no group {target}",
-                path=path,
-                suggestion=suggest(target, groups),
-            )
-    return tuple(targets)
-
-
-def scaling_groups(
-    groups: Mapping[str, Group], policies: Mapping[str, Policy], topology: Topology, reading: Reading
-) -> dict[str, ScalingGroup]:
-    """Return the groups that policies target, members that follow a container left out (spec 1.15)."""
-    if _has_cycle(groups, reading):
-        return {}
-    scaled = {target: policy.instances for policy in policies.values() for target in policy.targets}
-    _check_overlap(groups, scaled, reading)
-    found = {}
-    for name, instances in scaled.items():
-        members = _outermost(groups[name].members, groups, topology)
-        _check_containers(name, members, groups, topology, reading)
-        found[name] = ScalingGroup(members=members, instances=instances)
-    return found
-
-
-def _has_cycle(groups: Mapping[str, Group], reading: Reading) -> bool:
-    clear: set[str] = set()
-    for start in groups:
-        stack = [(start, iter(groups[start].members))]
-        trail = {start: None}
-        while stack and start not in clear:
-            name, members = stack[-1]
-            member = next((each for each in members if each in groups and each not in clear), None)
-            if member is None:
-                stack.pop()
-                trail.pop(name)
-                clear.add(name)
-            elif member in trail:
-                reading.report.tell(
-                    faults.GROUP_CYCLE,
-                    groups[member].at,
-                    f"{member} is among its own members",
-                    path=f"groups.{member}.members",
-                )
-                return True
-            else:
-                trail[member] = None
-                stack.append((member, iter(groups[member].members)))
-    return False
-
-
-def leaves(name: str, groups: Mapping[str, Group]) -> set[str]:
-    """Return the templates in a group and in the groups inside it."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    waiting = list(groups[name].members)
-    while waiting:
-        member = waiting.pop()
-        if member in seen:
-            continue
-        seen.add(member)
-        if member in groups:
-            waiting += groups[member].members
-        else:
-            found.add(member)
-    return found
-
-
-def _check_overlap(groups: Mapping[str, Group], scaled: AbstractSet[str] | Mapping[str, Any], reading: Reading) -> None:
-    owner: dict[str, str] = {}
-    for name in scaled:
-        for member in groups[name].members:
-            if member in owner:
-                reading.report.tell(
-                    faults.GROUP_OVERLAP,
-                    groups[name].at,
-                    f"{member} is in {owner[member]} too",
-                    path=f"groups.{name}.members",
-                    places=declared(groups[owner[member]].at, "the other group"),
-                )
-            owner.setdefault(member, name)
-
-
-def _outermost(members: tuple[str, ...], groups: Mapping[str, Group], topology: Topology) -> tuple[str, ...]:
-    inside = {member: {member} if member not in groups else leaves(member, groups) for member in members}
-    nodes = set().union(*inside.values()) if inside else set()
-
-    def follows(member: str) -> bool:
-        others = nodes - inside[member]
-        return all(others.intersection(topology.ancestors(NodeId(node))) for node in inside[member])
-
-    return tuple(member for member in members if not (inside[member] and follows(member)))
-
-
-def _check_containers(
-    name: str, members: tuple[str, ...], groups: Mapping[str, Group], topology: Topology, reading: Reading
-) -> None:
-    nodes = [node for member in members for node in (leaves(member, groups) if member in groups else {member})]
-    chains = [set(topology.ancestors(NodeId(node))) for node in nodes]
-    contained = [chain for chain in chains if chain]
-    if len(contained) > 1 and not set.intersection(*contained):
-        reading.report.tell(
-            faults.GROUP_CONTAINERS,
-            groups[name].at,
-            "the members' containers have no container in common",
-            path=f"groups.{name}.members",
-        )

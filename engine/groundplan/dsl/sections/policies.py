@@ -1,0 +1,171 @@
+"""The section `policies` (spec 1.15): how groups scale, and which groups can.
+
+The only policies are scaling policies; their targets are groups, read in `groups`.
+"""
+
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+from groundplan.diagnostics.suggest import suggest
+from groundplan.dsl import faults
+from groundplan.dsl.sections import scaling
+from groundplan.dsl.sections.groups import Group
+from groundplan.dsl.shape import Reading, declared, element, items_of, names_of
+from groundplan.dsl.topology import Topology
+from groundplan.dsl.versions import POLICY
+from groundplan.model.blueprint import Scalable, ScalingGroup
+from groundplan.model.ids import NodeId
+from groundplan.model.values import Field
+
+SCALING: Final = "cloudify.policies.scaling"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """A scaling policy."""
+
+    targets: tuple[str, ...]
+    instances: Scalable
+
+
+def read(fields: dict[str, Field], groups: AbstractSet[str], reading: Reading) -> dict[str, Policy]:
+    """Return the scaling policies, unknown targets left out."""
+    policies = {}
+    for name, field in fields.items():
+        path = f"policies.{name}"
+        entries = element(field, POLICY, path, reading)
+        if entries is None:
+            continue
+        _check_policy_type(entries.get("type"), path, reading)
+        policies[name] = Policy(
+            targets=_targets(entries.get("targets"), f"{path}.targets", groups, reading),
+            instances=scaling.of_properties(entries.get("properties"), f"{path}.properties", reading),
+        )
+    return policies
+
+
+def _check_policy_type(written: Field | None, path: str, reading: Reading) -> None:
+    if written is not None and written.value != SCALING:
+        reading.report.tell(
+            faults.POLICY_TYPE, written.at, f"expected {SCALING}, found {written.value}", path=f"{path}.type"
+        )
+
+
+def _targets(written: Field | None, path: str, groups: AbstractSet[str], reading: Reading) -> tuple[str, ...]:
+    if written is not None and not items_of(written, path, reading):
+        reading.report.tell(faults.POLICY_TARGETS, written.key_at, "no targets", path=path)
+    targets = []
+    for target, at in names_of(written, path, reading):
+        if target in groups:
+            targets.append(target)
+        else:
+            reading.report.tell(
+                faults.POLICY_TARGET_UNKNOWN,
+                at,
+                f"there is no group {target}",
+                path=path,
+                suggestion=suggest(target, groups),
+            )
+    return tuple(targets)
+
+
+def scaling_groups(
+    groups: Mapping[str, Group], policies: Mapping[str, Policy], topology: Topology, reading: Reading
+) -> dict[str, ScalingGroup]:
+    """Return the groups that policies target, members that follow a container left out (spec 1.15)."""
+    if _has_cycle(groups, reading):
+        return {}
+    scaled = {target: policy.instances for policy in policies.values() for target in policy.targets}
+    _check_overlap(groups, scaled, reading)
+    found = {}
+    for name, instances in scaled.items():
+        members = _outermost(groups[name].members, groups, topology)
+        _check_containers(name, members, groups, topology, reading)
+        found[name] = ScalingGroup(members=members, instances=instances)
+    return found
+
+
+def _has_cycle(groups: Mapping[str, Group], reading: Reading) -> bool:
+    clear: set[str] = set()
+    for start in groups:
+        stack = [(start, iter(groups[start].members))]
+        trail = {start: None}
+        while stack and start not in clear:
+            name, members = stack[-1]
+            member = next((each for each in members if each in groups and each not in clear), None)
+            if member is None:
+                stack.pop()
+                trail.pop(name)
+                clear.add(name)
+            elif member in trail:
+                reading.report.tell(
+                    faults.GROUP_CYCLE,
+                    groups[member].at,
+                    f"{member} is among its own members",
+                    path=f"groups.{member}.members",
+                )
+                return True
+            else:
+                trail[member] = None
+                stack.append((member, iter(groups[member].members)))
+    return False
+
+
+def leaves(name: str, groups: Mapping[str, Group]) -> set[str]:
+    """Return the templates in a group and in the groups inside it."""
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting = list(groups[name].members)
+    while waiting:
+        member = waiting.pop()
+        if member in seen:
+            continue
+        seen.add(member)
+        if member in groups:
+            waiting += groups[member].members
+        else:
+            found.add(member)
+    return found
+
+
+def _check_overlap(groups: Mapping[str, Group], scaled: Collection[str], reading: Reading) -> None:
+    owner: dict[str, str] = {}
+    for name in scaled:
+        for member in groups[name].members:
+            if member in owner:
+                reading.report.tell(
+                    faults.GROUP_OVERLAP,
+                    groups[name].at,
+                    f"{member} is in {owner[member]} too",
+                    path=f"groups.{name}.members",
+                    places=declared(groups[owner[member]].at, "the other group"),
+                )
+            owner.setdefault(member, name)
+
+
+def _outermost(members: tuple[str, ...], groups: Mapping[str, Group], topology: Topology) -> tuple[str, ...]:
+    inside = {member: {member} if member not in groups else leaves(member, groups) for member in members}
+    nodes = set().union(*inside.values()) if inside else set()
+
+    def follows(member: str) -> bool:
+        others = nodes - inside[member]
+        return all(others.intersection(topology.ancestors(NodeId(node))) for node in inside[member])
+
+    return tuple(member for member in members if not (inside[member] and follows(member)))
+
+
+def _check_containers(
+    name: str, members: tuple[str, ...], groups: Mapping[str, Group], topology: Topology, reading: Reading
+) -> None:
+    nodes = [node for member in members for node in (leaves(member, groups) if member in groups else {member})]
+    chains = [set(topology.ancestors(NodeId(node))) for node in nodes]
+    contained = [chain for chain in chains if chain]
+    if len(contained) > 1 and not set.intersection(*contained):
+        reading.report.tell(
+            faults.GROUP_CONTAINERS,
+            groups[name].at,
+            "the members' containers have no container in common",
+            path=f"groups.{name}.members",
+        )
