@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from groundplan.cli.options import as_json, engine, print_json, print_table
+from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table
 from groundplan.cli.views import records
 from groundplan.diagnostics.render import render, to_json
 from groundplan.diagnostics.trouble import UsageError
@@ -13,6 +13,7 @@ from groundplan.model.blueprint import to_plan
 from groundplan.model.ids import BlueprintId
 from groundplan.service import blueprints as use_case
 from groundplan.service.assembly import Engine, now
+from groundplan.service.given import read_given
 
 _FILES = click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 _LOCAL = click.option(
@@ -91,6 +92,29 @@ def _show_plan(item: use_case.Compiled) -> None:
         for node in item.blueprint.nodes.values()
     ]
     print_table(["node", "type", "relationships", "operations"], rows, empty="No node templates.")
+
+
+@blueprints.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write there; default: Mermaid to the screen.")
+@click.option(
+    "--format", "form", type=click.Choice(("mermaid", "svg", "png")), help="Default: by the ending of --output."
+)
+@given_inputs
+@_LOCAL
+def graph(file: Path, output: Path | None, form: str | None, inputs: tuple[str, ...], allow_local_files: bool) -> None:
+    """Draw a blueprint: templates, relationships, and the uploaded blueprints that its components name."""
+    from groundplan.cli.views.graph import form_of, write
+
+    chosen = form_of(form, output)
+    with engine(quiet=output is None) as opened:
+        with use_case.opened(file) as main:
+            (found,) = _read(opened, [main], allow_local_files)
+        if found.report.diagnostics:
+            click.echo(render(found.report), err=True)
+        if found.blueprint is None:
+            raise click.exceptions.Exit(2)
+        write(opened, file, found.blueprint, read_given(inputs), chosen, output)
 
 
 @blueprints.command()

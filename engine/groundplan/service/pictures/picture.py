@@ -1,0 +1,77 @@
+"""What stands in a picture of a blueprint: boxes, boxes inside them, and arrows between any two.
+
+Nouns only. `making` fills them in, `mermaid` writes them, `layout` and `drawing` paint them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a box stands for: its colour."""
+
+    COMPONENT = "component"
+    HOST = "host"
+    NETWORK = "network"
+    STORAGE = "storage"
+    DATABASE = "database"
+    WORKLOAD = "workload"
+    SOFTWARE = "software"
+    OTHER = "other"
+
+
+class Stroke(StrEnum):
+    """What an arrow says: its line."""
+
+    DEPENDS = "depends on"
+    CONNECTED = "connected to"
+    CONTAINED = "contained in"
+    OTHER = "related to"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Box:
+    """A node template.
+
+    Attributes:
+        id: unique in the picture; that of a box in the blueprint of a component begins with the component's.
+        subtitle: its type, and the blueprint behind a component.
+        boxes: what is contained in it, or what the blueprint behind a component holds.
+    """
+
+    id: str
+    title: str
+    subtitle: str
+    kind: Kind
+    boxes: tuple["Box", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrow:
+    """A relationship, from the box that needs another to that one.
+
+    Attributes:
+        label: the relationship's own name where `stroke` does not say it; may be empty.
+    """
+
+    source: str
+    target: str
+    stroke: Stroke
+    label: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Picture:
+    """One blueprint with those of its components that are known."""
+
+    title: str
+    boxes: tuple[Box, ...]
+    arrows: tuple[Arrow, ...]
+
+
+def walk(boxes: tuple[Box, ...]) -> Iterator[Box]:
+    """Yield every box, each before those inside it."""
+    for box in boxes:
+        yield box
+        yield from walk(box.boxes)
