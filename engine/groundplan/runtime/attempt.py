@@ -6,6 +6,7 @@ Which attempt is due and what follows from its outcome is the driver's and the s
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -22,6 +23,7 @@ from groundplan.runtime.context import AttemptContext, Place
 from groundplan.runtime.evaluation import EvaluationFault, Evaluator
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.runtime.masking import Masker
+from groundplan.runtime.recordable import recordable
 from groundplan.runtime.registry import Registry
 from groundplan.runtime.surroundings import Surroundings
 from groundplan.runtime.world import World
@@ -93,15 +95,14 @@ class Attempts:
         masker = self._masker(assignment)
         changes: Changes = {}
         try:
-            result = self._run(assignment, masker, changes)
-        except Exception as error:
-            return replace(_failed(error, masker), runtime_properties=_marked(changes, masker))
-        if isinstance(result, Outcome):
-            own = _marked(changes, masker)
-            return replace(result, runtime_properties={**own, **result.runtime_properties})
-        return Outcome(
-            verdict=Verdict.SUCCEEDED, result=masker.mark(result), runtime_properties=_marked(changes, masker)
-        )
+            found = self._run(assignment, masker, changes)
+            outcome = found if isinstance(found, Outcome) else Outcome(verdict=Verdict.SUCCEEDED, result=found)
+            result = masker.mark(recordable(outcome.result, "the result"))
+            own = {instance: _recorded(instance, properties, masker) for instance, properties in changes.items()}
+        # SystemExit as well: an operation that calls exit() ends its attempt, not the thread that runs it.
+        except BaseException as error:
+            return replace(_failed(error, masker), runtime_properties=_what_is_left(changes, masker))
+        return replace(outcome, result=result, runtime_properties={**own, **outcome.runtime_properties})
 
     def _masker(self, assignment: Assignment) -> Masker:
         with self._lock:
@@ -248,12 +249,14 @@ def _sayer(assignment: Assignment, masker: Masker) -> Callable[[EventType, str, 
     task, execution = assignment.task, assignment.execution
 
     def say(type_: EventType, level: str, message: str) -> None:
+        if assignment.given_up.is_set():
+            return
         assignment.tell(
             Event(
                 at=assignment.clock(),
                 type=type_,
                 level=level,
-                message=masker.mask(message),
+                message=masker.mask(_readable(message)),
                 execution=execution.id,
                 deployment=execution.deployment,
                 instance=task.instance,
@@ -265,23 +268,40 @@ def _sayer(assignment: Assignment, masker: Masker) -> Callable[[EventType, str, 
     return say
 
 
-def _marked(changes: Changes, masker: Masker) -> Changes:
-    return {instance: masker.mark(dict(properties)) for instance, properties in changes.items()}
+def _readable(message: object) -> str:
+    """Return what was logged as text that can be stored: operations log exceptions, and bytes that were no text."""
+    return str(message).encode(errors="replace").decode()
 
 
-def _failed(error: Exception, masker: Masker) -> Outcome:
+def _recorded(instance: InstanceId, properties: Mapping[str, Data], masker: Masker) -> Mapping[str, Data]:
+    marked: Mapping[str, Data] = masker.mark(recordable(properties, f"runtime_properties of {instance}"))
+    return marked
+
+
+def _what_is_left(changes: Changes, masker: Masker) -> Changes:
+    """Return what a failed attempt had changed so far (spec 5.6), without what cannot be recorded."""
+    left: Changes = {}
+    for instance, properties in changes.items():
+        with suppress(NonRecoverableError):
+            left[instance] = _recorded(instance, properties, masker)
+    return left
+
+
+def _failed(error: BaseException, masker: Masker) -> Outcome:
     """Turn what an operation raised into an outcome (spec 5.6): what is not known to be final may be tried again."""
     final = isinstance(error, NonRecoverableError | EvaluationFault | PlanningError | StoreFault)
     message = error.message if isinstance(error, OperationError | EvaluationFault) else str(error)
+    if isinstance(error, SystemExit):
+        message = f"The operation called exit({error.code!r})"
     expected = isinstance(error, OperationError | EvaluationFault | PlanningError | StoreFault)
     detail = getattr(error, "detail", "") if expected else "".join(traceback.format_exception(error))
     return Outcome(
         verdict=Verdict.FAILED if final else Verdict.RETRY,
         failure=Failure(
             type=type(error).__name__,
-            message=masker.mask(message or type(error).__name__),
+            message=masker.mask(_readable(message or type(error).__name__)),
             recoverable=not final,
-            detail=masker.mask(detail),
+            detail=masker.mask(_readable(detail)),
         ),
         retry_after=error.retry_after if isinstance(error, RecoverableError) else None,
         asked_to_retry=isinstance(error, OperationRetry),

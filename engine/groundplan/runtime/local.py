@@ -8,6 +8,7 @@ finishes the task that waits for it in the transaction of its end. What comes ne
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
@@ -35,9 +36,11 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive, shown_driver
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.workers import Workers
-from groundplan.state.store import Batch, Store, Transaction
+from groundplan.state.store import Batch, Store, StoreFault, Transaction
 
 HEARTBEAT_SECONDS: Final = 3.0
+_MOST_REPORTS: Final = 10_000
+"""Taken in one turn: operations that log without end must not keep the loop from committing."""
 
 
 class Watch(Protocol):
@@ -119,6 +122,7 @@ class LocalDriver:
                 self._step(self._collect())
             return drive.execution
         finally:
+            self._let_go()
             self._workers.close()
 
     def request_cancel(self) -> None:
@@ -148,10 +152,7 @@ class LocalDriver:
             self._end_idle(transaction, ended, batches)
             starts.extend(self._starts())
             for drive in self._drives.values():
-                batch = drive.take_batch()
-                if not batch.is_empty:
-                    transaction.record(batch)
-                    batches.append(batch)
+                self._record(transaction, drive, batches)
         for batch in batches:
             self._watch.committed(batch)
         for drive in ended:
@@ -163,7 +164,7 @@ class LocalDriver:
         reports = []
         try:
             reports.append(self._reports.get(timeout=self._patience()))
-            while True:
+            while len(reports) < _MOST_REPORTS:
                 reports.append(self._reports.get_nowait())
         except Empty:
             pass
@@ -218,6 +219,20 @@ class LocalDriver:
                 )
                 verdict = Verdict.RETRY if recoverable else Verdict.FAILED
                 flight.drive.settle(flight.task.number, Outcome(verdict=verdict, failure=failure), self._clock())
+
+    def _let_go(self) -> None:
+        """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
+        for flight in self._flights.values():
+            flight.given_up.set()
+        # A store that cannot be written keeps the leases; they end with their heartbeat.
+        with suppress(StoreFault):
+            self._release()
+
+    def _release(self) -> None:
+        if self._drives:
+            with self._store.transaction() as transaction:
+                for drive in self._drives.values():
+                    transaction.release(drive.lease)
 
     # -- beginnings
 
@@ -278,13 +293,14 @@ class LocalDriver:
         if execution is None or execution.status.is_final:
             self._finish_parent(transaction, drive, task, execution)
             return
-        if child in self._drives:
-            self._elsewhere[child] = parent
-            return
         self._elsewhere[child] = parent
+        if child in self._drives:
+            return
         lease = transaction.lease(child)
         if lease is None or not is_alive(lease, self._clock()):
-            self._adopt(transaction, child)
+            adopted = self._adopt(transaction, child)
+            if drive.cancelling:
+                self._cancel_tree(adopted)
 
     # -- ends
 
@@ -299,23 +315,31 @@ class LocalDriver:
                 drive.run_states(self._clock())
                 for task, child in list(drive.waiting.items()):
                     if child not in self._elsewhere:
-                        transaction.record(batch := drive.take_batch())
-                        batches.append(batch)
+                        self._record(transaction, drive, batches)
                         self._await(transaction, drive, task, child)
                         changed = True
-                if drive.is_idle and not self._goes_on(transaction, drive):
+                if drive.is_idle and not self._goes_on(transaction, drive, batches):
                     self._end(transaction, drive, batches)
                     ended.append(drive)
                     changed = True
 
-    def _goes_on(self, transaction: Transaction, drive: Drive) -> bool:
-        return drive.succeeded and not drive.cancelling and self._plan(transaction, drive)
+    def _goes_on(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> bool:
+        if drive.cancelling or not drive.succeeded:
+            return False
+        # A stage is planned from the record, which must hold the last outcomes of the stage before.
+        self._record(transaction, drive, batches)
+        return self._plan(transaction, drive)
+
+    @staticmethod
+    def _record(transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
+        batch = drive.take_batch()
+        if not batch.is_empty:
+            transaction.record(batch)
+            batches.append(batch)
 
     def _end(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
         execution = drive.finish(self._clock())
-        batch = drive.take_batch()
-        transaction.record(batch)
-        batches.append(batch)
+        self._record(transaction, drive, batches)
         if execution.status is ExecutionStatus.TERMINATED and drive.world.is_gone:
             for key in transaction.remembered(execution.deployment):
                 transaction.remember(execution.deployment, key, None)

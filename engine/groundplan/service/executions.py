@@ -103,16 +103,18 @@ def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operat
     """
     with store.transaction() as transaction:
         execution = get_in(transaction, id)
-        lease = transaction.lease(id)
+        lease = transaction.lease(execution.id)
         if lease is not None and is_alive(lease, now):
-            raise Conflict(f"Execution {id} is being driven on {shown_driver(lease)}.")
+            raise Conflict(f"Execution {execution.id} is being driven on {shown_driver(lease)}.")
         if execution.status is ExecutionStatus.TERMINATED:
-            raise UsageError(f"Execution {id} has succeeded; there is nothing to resume.")
-        _refuse_while_running(transaction, execution.deployment, but=id)
+            raise UsageError(f"Execution {execution.id} has succeeded; there is nothing to resume.")
+        _refuse_while_running(transaction, execution.deployment, but=execution.id)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
-        transaction.reset_tasks(id, [record.task.number for record in transaction.tasks(id) if record.state in again])
-        transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
-        return get_in(transaction, id)
+        transaction.reset_tasks(
+            execution.id, [record.task.number for record in transaction.tasks(execution.id) if record.state in again]
+        )
+        transaction.set_execution(execution.id, status=ExecutionStatus.STARTED, at=now)
+        return get_in(transaction, execution.id)
 
 
 def cancel(store: Store, id: ExecutionId, now: datetime) -> Execution:
@@ -125,22 +127,30 @@ def cancel(store: Store, id: ExecutionId, now: datetime) -> Execution:
     with store.transaction() as transaction:
         execution = get_in(transaction, id)
         if execution.status.is_final:
-            raise UsageError(f"Execution {id} has ended already ({execution.status}).")
-        lease = transaction.lease(id)
-        driven = lease is not None and is_alive(lease, now)
-        status = ExecutionStatus.CANCELLING if driven else ExecutionStatus.CANCELLED
-        transaction.set_execution(id, status=status, at=now)
-        words = "Cancelling" if driven else "Cancelled; no driver had it"
-        transaction.append_event(
-            Event(
-                at=now,
-                type=EventType.WORKFLOW_CANCELLED,
-                message=f"{words}: {execution.workflow!r} workflow execution",
-                execution=id,
-                deployment=execution.deployment,
-            )
+            raise UsageError(f"Execution {execution.id} has ended already ({execution.status}).")
+        _cancel_tree(transaction, execution, now)
+        return get_in(transaction, execution.id)
+
+
+def _cancel_tree(transaction: Transaction, execution: Execution, now: datetime) -> None:
+    """Cancel an execution and those that its tasks wait for; a driver that has one of them ends it in its own time."""
+    lease = transaction.lease(execution.id)
+    driven = lease is not None and is_alive(lease, now)
+    status = ExecutionStatus.CANCELLING if driven else ExecutionStatus.CANCELLED
+    transaction.set_execution(execution.id, status=status, at=now)
+    words = "Cancelling" if driven else "Cancelled; no driver had it"
+    transaction.append_event(
+        Event(
+            at=now,
+            type=EventType.WORKFLOW_CANCELLED,
+            message=f"{words}: {execution.workflow!r} workflow execution",
+            execution=execution.id,
+            deployment=execution.deployment,
         )
-        return get_in(transaction, id)
+    )
+    for child in transaction.executions(parent=execution.id):
+        if not child.status.is_final:
+            _cancel_tree(transaction, child, now)
 
 
 def get_in(snapshot: Snapshot, id: ExecutionId) -> Execution:
