@@ -66,10 +66,11 @@ class MachineDatabase:
         return {"code": 0, "running": self._server is not None and self._server.running}
 
     async def _end(self) -> None:
-        await self._household.publications.withdraw(_NAME)
+        # First the server: a port without a name on which one still listens would be published again.
         if self._server is not None:
             await self._server.stop()
             self._server = None
+        await self._household.publications.withdraw(_NAME)
 
     def _cluster(self) -> PostgresCluster:
         home = self._household
