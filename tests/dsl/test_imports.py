@@ -226,3 +226,14 @@ def test_bundled_resources_are_those_of_the_package_only() -> None:
             ["import-missing"],
             ["import-outside"],
         )
+
+
+def test_a_file_is_read_once_however_it_is_named() -> None:
+    found, report = read(
+        "imports: [a.yaml, parts/../a.yaml, b.yaml, blueprint.yaml]\nmetadata: {x: 1, x: 1}",
+        a_yaml="imports: [b.yaml]\ninputs: {from_a: {}, from_a: {}}",
+        b_yaml="imports: [./a.yaml]\ninputs: {from_b: {}}",
+    )
+    assert found is not None
+    assert sorted(found.inputs) == ["from_a", "from_b"]
+    assert codes(report) == ["yaml-duplicate-same@3:18", "yaml-duplicate-same@2:22"]

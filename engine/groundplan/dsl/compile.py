@@ -36,7 +36,7 @@ from groundplan.dsl.topology import Topology
 from groundplan.dsl.versions import VERSIONS, Version
 from groundplan.model.blueprint import Blueprint, Scalable
 from groundplan.model.types import DataType
-from groundplan.model.values import Data, Field, Map, to_data
+from groundplan.model.values import Data, Map, to_data
 
 UNKNOWN_NAMES: Final = (
     faults.TYPE_UNKNOWN,
@@ -78,7 +78,7 @@ def compile(main: SourceFile, fetch: Fetch, report: Report) -> Blueprint | None:
     if document is None or version is None:
         return None
     reading = Reading(report, version)
-    imported = Importer(fetch, reading).follow(main, Field(document.root, document.at, document.at))
+    imported = Importer(fetch, reading).follow(main, document)
     with report.silenced(() if imported.is_complete else UNKNOWN_NAMES):
         blueprint = _Compilation(main, imported, merge(imported.units, reading), reading).blueprint()
     return blueprint if len(report.errors) == errors_before else None
