@@ -1,9 +1,11 @@
 """Drives an execution in the foreground for the commands that run workflows: progress, Ctrl-C, the closing words."""
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from queue import SimpleQueue
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -79,20 +81,31 @@ def _tell_remains(engine: Engine, ended: Execution) -> None:
 def _interruptible(driver: LocalDriver, view: Progress) -> Iterator[None]:
     """Cancel at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
     asked = 0
+    # A signal may come in the middle of a print, which cannot be entered twice: a thread says what the handler wants.
+    words: SimpleQueue[str | None] = SimpleQueue()
+    speaker = threading.Thread(target=_say_all, args=(words, view), name="groundplan-speaker", daemon=True)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         nonlocal asked
         asked += 1
         if asked == 1:
-            view.say("Cancelling: running operations finish first; Ctrl-C again gives them up.")
+            words.put("Cancelling: running operations finish first; Ctrl-C again gives them up.")
             driver.request_cancel()
         else:
-            view.say("Giving up the operations in flight.")
+            words.put("Giving up the operations in flight.")
             driver.abandon()
 
+    speaker.start()
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        words.put(None)
+        speaker.join()
+
+
+def _say_all(words: "SimpleQueue[str | None]", view: Progress) -> None:
+    while (text := words.get()) is not None:
+        view.say(text)
