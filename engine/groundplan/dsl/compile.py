@@ -11,7 +11,7 @@ from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.conformance import Conformance
-from groundplan.dsl.folder import SourceFile
+from groundplan.dsl.folder import SourceFile, nearest
 from groundplan.dsl.imports import Fetch, Imported, Importer
 from groundplan.dsl.merging import Merged, merge
 from groundplan.dsl.operations import Implementations, OperationBuilder
@@ -138,7 +138,7 @@ class _Compilation:
         structures = data_types.read(section("data_types"), reading)
         conformance = Conformance(structures, reading)
         declared = plugins.read(section("plugins"), reading)
-        implementations = Implementations(declared, self._is_file, self._namespaces(), reading)
+        implementations = Implementations(declared, self._is_file, self._nearest_file, self._namespaces(), reading)
         templates = TemplatesReader(
             node_types=types.read_node_types(section("node_types"), structures, reading),
             relationships=types.read_relationships(section("relationships"), structures, reading),
@@ -212,6 +212,9 @@ class _Compilation:
         namespace, separator, plain = path.rpartition("--")
         folder = self._imported.folders.get(namespace) if separator else None
         return folder is not None and folder.contains(plain)
+
+    def _nearest_file(self, path: str) -> str:
+        return nearest(path, self._main.folder)
 
     def _namespaces(self) -> frozenset[str]:
         return frozenset(self._imported.namespaces_mapping)

@@ -5,8 +5,12 @@ through `imports.Fetch`.
 """
 
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from posixpath import join, split, splitext
 from typing import Protocol
+
+from groundplan.diagnostics.suggest import suggest
 
 
 class Outside(Exception):
@@ -22,6 +26,10 @@ class Folder(Protocol):
 
     def contains(self, path: str) -> bool:
         """Whether there is such a file inside the folder."""
+        ...
+
+    def beside(self, path: str) -> list[str]:
+        """Return the names of the files in the same inner folder as a path, for "did you mean"."""
         ...
 
     def display(self, path: str) -> str:
@@ -55,6 +63,16 @@ class DiskFolder:
             return self._locate(path) is not None
         except Outside:
             return False
+
+    def beside(self, path: str) -> list[str]:
+        """Return the names of the files in the same inner folder as a path; at most 1,000 of them."""
+        try:
+            inner = (self.root / path).parent
+            if not inner.resolve().is_relative_to(self.root.resolve()):
+                return []
+            return [each.name for each in islice(inner.iterdir(), 1000)]
+        except (OSError, ValueError, RuntimeError):
+            return []
 
     def display(self, path: str) -> str:
         """Return the path as the author can open it."""
@@ -93,9 +111,23 @@ class MemoryFolder:
         except Outside:
             return False
 
+    def beside(self, path: str) -> list[str]:
+        """Return the names of the files in the same inner folder as a path."""
+        parent = PurePosixPath(path).parent
+        return [each.name for each in map(PurePosixPath, self.files) if each.parent == parent]
+
     def display(self, path: str) -> str:
         """Return the path with the folder's label."""
         return self.label + path
+
+
+def nearest(path: str, folder: Folder) -> str:
+    """Return the path of the file beside a missing one whose name is nearest, or an empty string."""
+    inner, name = split(path)
+    stem, extension = splitext(name)
+    stems = [splitext(each)[0] for each in folder.beside(path) if each.endswith(extension)]
+    near = suggest(stem, stems)
+    return join(inner, near + extension) if near else ""
 
 
 def normal(path: str) -> str:

@@ -10,9 +10,10 @@ from typing import Final
 from urllib.parse import parse_qsl, urljoin
 
 from groundplan.diagnostics.diagnostic import Fault
+from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.fetch import Fetch, FetchError
-from groundplan.dsl.folder import Folder, Outside
+from groundplan.dsl.folder import Folder, Outside, nearest
 from groundplan.dsl.operations import is_url
 from groundplan.dsl.reader import Document, read
 from groundplan.dsl.shape import Reading
@@ -126,7 +127,9 @@ class Locator:
                 document = read_shared(name, text, self._reading.report)
                 assert document is not None, "bundled resources are YAML"
                 return Found(key=name, document=document, origin=Origin(path=name), is_standard=True)
-        return self._nothing(faults.IMPORT_MISSING, wanted, f"there is no {path}") if is_last else None
+        if is_last:
+            self._missing(path, wanted)
+        return None
 
     def _url(self, location: str, wanted: Wanted) -> Found | None:
         if location not in self._documents:
@@ -165,6 +168,17 @@ class Locator:
         """Return the path with the main version in its name, and the plain one."""
         stem, extension = splitext(path)
         return f"{stem}_{self._reading.version.suffix}{extension}", path
+
+    def _missing(self, path: str, wanted: Wanted) -> None:
+        folder = wanted.origin.folder
+        near = nearest(normpath(join(dirname(wanted.origin.path), path)), folder) if folder is not None else ""
+        self._reading.report.tell(
+            faults.IMPORT_MISSING,
+            wanted.at,
+            f"there is no {path}",
+            path=wanted.path,
+            suggestion=near or suggest(path, [STANDARD_TYPES]),
+        )
 
     def _nothing(self, fault: Fault, wanted: Wanted, label: str) -> Found | None:
         self._reading.report.tell(fault, wanted.at, label, path=wanted.path)

@@ -169,11 +169,13 @@ class Implementations:
         self,
         plugins: Mapping[str, Plugin],
         is_file: Callable[[str], bool],
+        nearest_file: Callable[[str], str],
         namespaces: AbstractSet[str],
         reading: Reading,
     ) -> None:
         self._plugins = plugins
         self._is_file = is_file
+        self._nearest_file = nearest_file
         self._namespaces = namespaces
         self._reading = reading
         self._scripts = next((name for name in plugins if name.endswith("script")), None)
@@ -235,7 +237,7 @@ class Implementations:
             "neither a plugin's operation nor a file",
             path=path,
             detail=f"no plugin is called {prefix!r} and the blueprint's folder has no file {text!r}.",
-            suggestion=suggest(prefix, self._plugins),
+            suggestion=suggest(prefix, self._plugins) or self._nearest_file(text),
         )
 
 
