@@ -57,6 +57,9 @@ _ARGUMENTS: Final[Mapping[str, tuple[str, Callable[[Value], bool]]]] = {
     "name_pattern": ("a mapping", lambda value: isinstance(value, Map)),
     "deployment_id": ("text", lambda value: isinstance(value, str)),
 }
+OPERATORS: Final = tuple(_ARGUMENTS)
+"""What a constraint may be, by name."""
+
 _ONLY_FOR: Final = {
     "filter_id": _ABOUT_DEPLOYMENTS,
     "labels": _ABOUT_DEPLOYMENTS,

@@ -95,6 +95,19 @@ def _show_plan(item: use_case.Compiled) -> None:
 
 
 @blueprints.command()
+@click.option("--version", "version", help="Of one version of the language only, for example 1_5; default: of any.")
+def schema(version: str | None) -> None:
+    """Print the language as a JSON Schema: for editors with the YAML language server."""
+    from groundplan.dsl.json_schema import json_schema
+    from groundplan.dsl.versions import PREFIX, VERSIONS
+
+    chosen = None if version is None else VERSIONS.get(PREFIX + version.removeprefix(PREFIX))
+    if version is not None and chosen is None:
+        raise UsageError(f"There is no version {version!r} of the language: {', '.join(VERSIONS)}.")
+    print_json(json_schema(chosen))
+
+
+@blueprints.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write there; default: Mermaid to the screen.")
 @click.option(
