@@ -29,7 +29,7 @@ def check(call: Call, path: str, reading: Reading) -> bool:
     if wrong is None:
         return True
     at, label = wrong
-    reading.report.tell(faults.FUNCTION_ARGUMENTS, at, label, path=path, fix=f"write {call.name}: {_FORMS[call.name]}.")
+    reading.report.tell(faults.FUNCTION_ARGUMENTS, at, label, path=path, fix=f"write {call.name}: {FORMS[call.name]}.")
     return False
 
 
@@ -189,7 +189,7 @@ _CHECKS: Final[Mapping[str, Callable[[Call], Iterator[Wrong]]]] = {
     "string_split": _texts(2, 3, 2),
     "string_upper": _one_text,
 }
-_FORMS: Final = {
+FORMS: Final[Mapping[str, str]] = {
     "concat": "[TEXT, ...]",
     "get_attribute": "[NODE, ATTRIBUTE, KEY...]",
     "get_attributes_dict": "[NODE, ATTRIBUTE, ...]",
