@@ -29,12 +29,10 @@ DIFFERENT: Final = {
     "data_types/nested_required_false-57f171": "fields of an optional value that is not there are not missed",
     "groups/group_with_some_random_connections-c2af3b": "members were recorded in the order of a hash table",
     "parser_api/relative_file_uri_import-42a84b": "imports a file that was not recorded",
-    "parser_api/script_mapping_explicit_script-db09f8": "names a script that was not recorded",
     "plugin_properties/no_properties-0b9992": "imports a plugin that nobody has",
     "plugin_properties/valid_properties-1a8634": "imports a plugin that nobody has",
     "scaling_policies_and_groups/removed_contained_in_member7-b8aaa0": "members were recorded as above",
     "scaling_policies_and_groups/removed_contained_in_member8-598479": "members were recorded as above",
-    "workflows/workflow_parameters_constraints-be442d": "names a script that was not recorded",
 }
 
 

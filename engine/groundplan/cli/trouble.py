@@ -14,7 +14,7 @@ def explain(error: Exception) -> int:
     """Print what went wrong on standard error and return the exit code."""
     if isinstance(error, Refused):
         click.echo(render(error.report), err=True)
-        return 2
+        return 2 if error.report.has_errors else _say(error.message, "", 2)
     if isinstance(error, UsageError):
         return _say(error.message, error.fix, 2)
     if isinstance(error, StoreFault):

@@ -236,6 +236,11 @@ IMPLEMENTATION_UNKNOWN: Final = _error(
     "Unknown implementation",
     "An implementation begins with a declared plugin's name and a dot, or is a script in the blueprint's folder.",
 )
+SCRIPT_MISSING: Final = _warning(
+    "script-missing",
+    "Script not there yet",
+    "The name is that of a script, which may still be added beside the blueprint; an upload refuses it.",
+)
 IMPLEMENTATION_AMBIGUOUS: Final = _error(
     "implementation-ambiguous", "Implementation of two plugins", "More than one declared plugin's name begins it."
 )

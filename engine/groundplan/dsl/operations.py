@@ -162,6 +162,9 @@ class Implementation:
     script: tuple[str, str] | None = None
 
 
+_SCRIPT_ENDINGS: Final = frozenset({"bash", "pl", "ps1", "py", "rb", "sh"})
+
+
 class Implementations:
     """Resolves implementation strings against the declared plugins and the files of the blueprint."""
 
@@ -201,6 +204,11 @@ class Implementations:
             names = ", ".join(name for name, _ in candidates)
             self._reading.report.tell(faults.IMPLEMENTATION_AMBIGUOUS, at, f"begins with {names}", path=path)
             return None
+        if self._scripts is not None and _names_a_script(text):
+            self._reading.report.tell(
+                faults.SCRIPT_MISSING, at, f"the blueprint's folder has no file {text!r}", path=path
+            )
+            return self._script(text, at, path, run_script)
         self._tell_unknown(text, at, path)
         return None
 
@@ -239,6 +247,11 @@ class Implementations:
             detail=f"no plugin is called {prefix!r} and the blueprint's folder has no file {text!r}.",
             suggestion=suggest(prefix, self._plugins) or self._nearest_file(text),
         )
+
+
+def _names_a_script(text: str) -> bool:
+    """Whether a text is the bare name of a script, which cannot be meant for a plugin's operation."""
+    return "/" not in text and text.count(".") == 1 and text.rpartition(".")[2] in _SCRIPT_ENDINGS
 
 
 def is_url(text: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.dsl.compile import compile as compile_blueprint
+from groundplan.dsl.faults import SCRIPT_MISSING
 from groundplan.dsl.folder import DiskFolder, SourceFile
 from groundplan.dsl.imports import Fetch
 from groundplan.dsl.reader import read_data
@@ -31,7 +32,8 @@ class Refused(UsageError):
     """A blueprint has errors; `report` has them."""
 
     def __init__(self, report: Report) -> None:
-        super().__init__("The blueprint has errors.")
+        words = "has errors" if report.has_errors else "names a script that is not beside it"
+        super().__init__(f"The blueprint {words}.")
         self.report = report
 
 
@@ -83,12 +85,13 @@ def upload(
             made from.
 
     Raises:
-        Refused: the blueprint has errors.
+        Refused: the blueprint has errors, or names a script that is not beside it.
         Conflict: the id has other content already.
         UsageError: the folder cannot be kept.
     """
     compiled = read(file, fetch)
-    if compiled.blueprint is None:
+    missing = any(item.fault.code == SCRIPT_MISSING.code for item in compiled.report.diagnostics)
+    if compiled.blueprint is None or missing:
         raise Refused(compiled.report)
     chosen = id or _id_of(compiled.blueprint, file)
     plan = to_plan(compiled.blueprint)
