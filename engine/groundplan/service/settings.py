@@ -26,6 +26,8 @@ class HomeSettings:
 
     def __init__(self, home: Home, environment: Mapping[str, str] = os.environ) -> None:
         self._home = home
+        # Asked for by every attempt, so it is put together once.
+        self._binding_path = str(home.binding)
         self._unconfined = environment.get(UNCONFINED_VARIABLE) == "1"
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] = (0, 0)
@@ -33,7 +35,7 @@ class HomeSettings:
 
     @property
     def sandboxed(self) -> bool:
-        return self._home.binding.exists()
+        return os.path.exists(self._binding_path)
 
     @property
     def unconfined(self) -> bool:
@@ -60,7 +62,7 @@ class HomeSettings:
 
     def _binding(self) -> Mapping[str, Any]:
         try:
-            found = self._home.binding.stat()
+            found = os.stat(self._binding_path)
         except FileNotFoundError:
             return {}
         stamp = (found.st_mtime_ns, found.st_ino)

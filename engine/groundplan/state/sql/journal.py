@@ -5,9 +5,10 @@ A batch is written by few set-based statements, in the transaction of its caller
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Update, bindparam, insert, select, update
 
 from groundplan.model.execution import Event, ExecutionStatus, Failure, Lease
 from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
@@ -82,8 +83,7 @@ class Journal(SqlSnapshot):
             self._end(execution, batch.ended)
         if batch.started:
             self._start(execution, batch.started)
-        for instance, change in batch.instances.items():
-            self._change_instance(batch.deployment, instance, change)
+        self._change_instances(batch.deployment, batch.instances)
         if batch.events:
             self._connection.execute(insert(schema.events), [_event_row(event) for event in batch.events])
 
@@ -91,11 +91,8 @@ class Journal(SqlSnapshot):
         self._connection.execute(insert(schema.events).values(**_event_row(event)))
 
     def _hold(self, lease: Lease, **values: Any) -> None:
-        held = self._connection.execute(
-            update(_EXECUTIONS)
-            .where(_EXECUTIONS.c.id == lease.execution, _EXECUTIONS.c.fence == lease.fence)
-            .values(**{"fence": lease.fence, **values})
-        )
+        row = {"of": lease.execution, "held": lease.fence, **{f"new_{name}": value for name, value in values.items()}}
+        held = self._connection.execute(_lease_update(*values), row)
         if not held.rowcount:
             raise StaleLease(f"Another driver took over execution {lease.execution}.")
 
@@ -146,8 +143,19 @@ class Journal(SqlSnapshot):
             "result": None if outcome.result is None else seal_data(self._seal, outcome.result, owner),
         }
 
-    def _change_instance(self, deployment: DeploymentId, instance: InstanceId, change: InstanceChange) -> None:
-        values: dict[str, Any] = {"version": _INSTANCES.c.version + 1}
+    def _change_instances(self, deployment: DeploymentId, changes: Mapping[InstanceId, InstanceChange]) -> None:
+        alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        for instance, change in changes.items():
+            columns = self._changed_columns(deployment, instance, change)
+            row = {"of": deployment, "at": instance, **{f"new_{name}": value for name, value in columns.items()}}
+            alike.setdefault(tuple(columns), []).append(row)
+        for names, found in alike.items():
+            self._connection.execute(_instance_update(*names), found)
+
+    def _changed_columns(
+        self, deployment: DeploymentId, instance: InstanceId, change: InstanceChange
+    ) -> dict[str, Any]:
+        values: dict[str, Any] = {}
         if change.state is not None:
             values["state"] = change.state
         if change.runtime_properties is not None:
@@ -155,11 +163,27 @@ class Journal(SqlSnapshot):
             values["sealed_runtime_properties"] = seal_data(self._seal, change.runtime_properties, owner)
         if change.system_properties is not None:
             values["system_properties"] = to_json(change.system_properties)
-        self._connection.execute(
-            update(_INSTANCES)
-            .where(_INSTANCES.c.deployment_id == deployment, _INSTANCES.c.id == instance)
-            .values(**values)
-        )
+        return values
+
+
+@cache
+def _instance_update(*names: str) -> Update:
+    """Return the statement that changes these columns of an instance; making it costs as much as running it."""
+    return (
+        update(_INSTANCES)
+        .where(_INSTANCES.c.deployment_id == bindparam("of"), _INSTANCES.c.id == bindparam("at"))
+        .values(version=_INSTANCES.c.version + 1, **{name: bindparam(f"new_{name}") for name in names})
+    )
+
+
+@cache
+def _lease_update(*names: str) -> Update:
+    """Return the statement that changes these columns of an execution whose lease is held."""
+    return (
+        update(_EXECUTIONS)
+        .where(_EXECUTIONS.c.id == bindparam("of"), _EXECUTIONS.c.fence == bindparam("held"))
+        .values(fence=bindparam("held"), **{name: bindparam(f"new_{name}") for name in names})
+    )
 
 
 def _end_of(batch: Batch) -> Mapping[str, Any]:

@@ -147,7 +147,7 @@ class SqlTransaction(Journal):
             )
 
     def put_instance(self, deployment: DeploymentId, id: InstanceId, change: InstanceChange) -> None:
-        self._change_instance(deployment, id, change)
+        self._change_instances(deployment, {id: change})
 
     def put_secret(self, name: str, value: SecretValue, now: datetime) -> None:
         table = schema.secrets
