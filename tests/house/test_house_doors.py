@@ -18,6 +18,7 @@ DOORS = {
         "groundplan_sandbox.kubernetes.certificates",
         "groundplan_ssh.client",
     ],
+    "matplotlib": ["groundplan.service.pictures.drawing"],
     "jinja2": ["groundplan.runtime.foreign.resources"],
     "msgspec": ["groundplan.model.values", "groundplan.state.sql.codec", "groundplan_sandbox"],
     "packaging": ["groundplan.service.plugins"],
