@@ -7,7 +7,9 @@ A value that was moved to another row, changed, or sealed with another key does 
 import base64
 import binascii
 import os
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +43,8 @@ class Seal:
         """
         try:
             return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], owner.encode())
-        except InvalidTag:
+        # ValueError: too short to hold a nonce and a tag.
+        except (InvalidTag, ValueError):
             raise StoreFault(
                 f"A sealed value of {owner} does not open.",
                 fix="The store was changed by hand, or the key of this home is not the one that sealed it.",
@@ -59,9 +62,15 @@ def load_key(home: Path, environment: Mapping[str, str]) -> bytes:
         return _decode(text, f"the environment variable {KEY_VARIABLE}")
     path = home / "key"
     try:
-        return _decode(path.read_text(encoding="ascii"), str(path))
+        return _read(path)
     except FileNotFoundError:
         return _make(path, home)
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_mode & 0o077:
+        raise UsageError(f"Others than its owner may read the key file {path}.", fix=f"chmod 600 {path}")
+    return _decode(path.read_bytes(), str(path))
 
 
 def _make(path: Path, home: Path) -> bytes:
@@ -70,19 +79,21 @@ def _make(path: Path, home: Path) -> bytes:
             f"The key that sealed the store of {home} is missing (looked for {KEY_VARIABLE} and {path}).",
             fix="Put the key file back, or set the variable.",
         )
-    key = os.urandom(KEY_BYTES)
+    # Readable by its owner only (mkstemp), and never there half: two commands may come first at once.
+    descriptor, draft = tempfile.mkstemp(prefix="key-", dir=home)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _decode(path.read_text(encoding="ascii"), str(path))
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(key) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return key
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        os.unlink(draft)
+    return _read(path)
 
 
-def _decode(text: str, where: str) -> bytes:
+def _decode(text: str | bytes, where: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except (binascii.Error, ValueError):

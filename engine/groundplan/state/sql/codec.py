@@ -11,6 +11,7 @@ import msgspec
 
 from groundplan.model.values import Data, Sensitive
 from groundplan.state.seal import Seal
+from groundplan.state.store import StoreFault
 
 _SENSITIVE: Final = "$sensitive"
 _encode: Final = msgspec.json.Encoder().encode
@@ -23,8 +24,15 @@ def to_json(data: Any) -> str:
 
 
 def from_json(text: str) -> Any:
-    """Return what `to_json` wrote."""
-    return _decode(text.encode())
+    """Return what `to_json` wrote.
+
+    Raises:
+        StoreFault: it is no JSON any more.
+    """
+    try:
+        return _decode(text)
+    except msgspec.DecodeError:
+        raise StoreFault("The store holds a value that does not read: it was changed by hand.") from None
 
 
 def seal_data(seal: Seal, data: Data, owner: str) -> bytes:
