@@ -1,153 +1,281 @@
-"""The plugin's only door to the kubernetes library: requests to one cluster, and what the answers mean.
+"""The plugin's only door to HTTP (urllib3) and to YAML: requests to one cluster, and what the answers mean.
 
-What is to be applied and when it is ready is `resources` and `readiness`.
+It speaks the four requests that the plugin needs instead of a client with a class for every kind: any kind that a
+cluster serves works, and a command starts quickly. What is applied and when it is ready is `resources` and `readiness`.
 """
 
-import os
-import tempfile
+import json
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
+import urllib3
 import yaml
-from kubernetes import config as kubernetes_config
-from kubernetes.client import ApiClient, Configuration
-from kubernetes.client.exceptions import ApiException
-from kubernetes.dynamic import DynamicClient
-from kubernetes.dynamic.exceptions import ResourceNotFoundError
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, LocationValueError, SSLError
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan_kubernetes.access import ClusterAccess
+from groundplan_kubernetes.discovery import KnownResources, Resource, Resources, read_resources, root_of
 
 FIELD_MANAGER: Final = "groundplan"
-_TIMEOUT_SECONDS: Final = 30
+_TIMEOUT: Final = urllib3.Timeout(connect=10, read=30)
 _PASSING: Final = frozenset({408, 409, 429, 500, 502, 503, 504})
 """Answers after which another attempt may succeed."""
+_FINAL_WORDS: Final = ("field not declared in schema", "failed to create typed patch object")
+"""What a server says, with status 500, of an object that does not fit its kind."""
+_PASSING_WORDS: Final = ("because it is being terminated", "error looking up service account")
+"""What a server says, with status 403, while a namespace goes or is not complete yet."""
+_known: Final = KnownResources()
+
+Definition = Mapping[str, Any]
 
 
 class Missing(Exception):
     """The cluster has no such object."""
 
 
+class Refused(Exception):
+    """The cluster refused a request.
+
+    Attributes:
+        status: HTTP status.
+        words: the cluster's own, with the status before them.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        self.words = f"{status} {message}"
+        super().__init__(self.words)
+
+    @property
+    def passing(self) -> bool:
+        """Whether another attempt may succeed."""
+        if self.status == 403:
+            return any(words in self.words for words in _PASSING_WORDS)
+        return self.status in _PASSING and not any(words in self.words for words in _FINAL_WORDS)
+
+
 class Cluster:
     """One cluster, spoken to in the sdk's errors."""
 
-    def __init__(self, kubeconfig: Mapping[str, Any], *, scratch: Path, sandboxed: bool) -> None:
+    def __init__(self, access: ClusterAccess, *, scratch: Path) -> None:
         """Make a client; nothing is asked yet.
 
         Args:
-            scratch: a folder for what the library keeps (its list of the cluster's resources).
-            sandboxed: no proxy is used.
+            scratch: a private folder; a client certificate lies there for the moment it takes to load it.
+
+        Raises:
+            NonRecoverableError: certificates or addresses in `access` cannot be used.
         """
-        configuration = Configuration()
-        if sandboxed:
-            configuration.proxy = None
-            configuration.no_proxy = "*"
-        try:
-            kubernetes_config.load_kube_config_from_dict(
-                dict(kubeconfig), client_configuration=configuration, temp_file_path=str(scratch)
-            )
-        except kubernetes_config.ConfigException as error:
-            raise NonRecoverableError(f"The kubeconfig cannot be used: {error}.") from error
-        self._api = ApiClient(configuration)
-        self._scratch = scratch
-        self._dynamic: DynamicClient | None = None
+        self._access = access
+        self._pool = _pool(access, scratch)
+        self.requests = 0
+        """How many were sent."""
 
     def close(self) -> None:
         """Close the connections."""
-        self._api.rest_client.pool_manager.clear()
+        self._pool.clear()
 
-    def apply(self, definition: Mapping[str, Any], namespace: str | None) -> dict[str, Any]:
-        """Apply an object server-side and return it as the cluster has it."""
-        with _judged(f"applying {_named(definition)}"):
-            resource = self._resource(definition)
-            answer = self._client().server_side_apply(
-                resource,
-                body=dict(definition),
-                name=definition["metadata"]["name"],
-                namespace=namespace if resource.namespaced else None,
-                field_manager=FIELD_MANAGER,
-                force_conflicts=True,
-                _request_timeout=_TIMEOUT_SECONDS,
-            )
-            return _plain(answer)
+    def apply(
+        self, definition: Definition, namespace: str, *, force: bool = False, dry_run: bool = False
+    ) -> dict[str, Any]:
+        """Apply an object server-side and return it as the cluster has it.
 
-    def get(self, definition: Mapping[str, Any], namespace: str | None) -> dict[str, Any]:
+        Args:
+            force: take over fields that others manage; without it such a conflict is refused.
+            dry_run: only tell what the object would become.
+        """
+        with _judged(f"applying {named(definition)}"):
+            query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+            if dry_run:
+                query["dryRun"] = "All"
+            path = self._path(definition, namespace)
+            try:
+                return self._ask("PATCH", path, query, definition, "application/apply-patch+yaml")
+            except Refused as refused:
+                if refused.status == 404 and not dry_run:
+                    _known.forget(self._access, definition["apiVersion"])
+                    raise RecoverableError(f"applying {named(definition)}: {refused.words}") from refused
+                raise
+
+    def get(self, definition: Definition, namespace: str) -> dict[str, Any]:
         """Return an object.
 
         Raises:
             Missing: there is none.
         """
-        with _judged(f"reading {_named(definition)}"):
-            resource = self._resource(definition)
-            name = definition["metadata"]["name"]
-            scope = namespace if resource.namespaced else None
-            return _plain(self._client().get(resource, name=name, namespace=scope, _request_timeout=_TIMEOUT_SECONDS))
+        with _judged(f"reading {named(definition)}"):
+            return self._ask("GET", self._path(definition, namespace))
 
-    def delete(self, definition: Mapping[str, Any], namespace: str | None) -> None:
-        """Delete an object with what it owns; the cluster may take its time.
+    def delete(self, definition: Definition, namespace: str, uid: str) -> None:
+        """Delete an object with what it owns, if it is still the one known by `uid`; the cluster takes its time.
 
         Raises:
             Missing: there is none.
         """
-        with _judged(f"deleting {_named(definition)}"):
-            resource = self._resource(definition)
-            self._client().delete(
-                resource,
-                name=definition["metadata"]["name"],
-                namespace=namespace if resource.namespaced else None,
-                body={"propagationPolicy": "Foreground"},
-                _request_timeout=_TIMEOUT_SECONDS,
-            )
+        options = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Foreground",
+            "preconditions": {"uid": uid},
+        }
+        with _judged(f"deleting {named(definition)}"):
+            self._ask("DELETE", self._path(definition, namespace), None, options, "application/json")
 
-    def _client(self) -> DynamicClient:
-        if self._dynamic is None:
-            descriptor, cache = tempfile.mkstemp(dir=self._scratch, suffix=".json")
-            os.close(descriptor)
-            os.unlink(cache)
-            self._dynamic = DynamicClient(self._api, cache_file=cache)
-        return self._dynamic
+    def _path(self, definition: Definition, namespace: str) -> str:
+        return self._resource(definition).path(str(definition["metadata"]["name"]), namespace)
 
-    def _resource(self, definition: Mapping[str, Any]) -> Any:
-        version, kind = definition["apiVersion"], definition["kind"]
+    def _resource(self, definition: Definition) -> Resource:
+        version, kind = str(definition["apiVersion"]), str(definition["kind"])
+        found = _known.find(self._access, version, kind, lambda: self._served(version))
+        if found is not None:
+            return found
+        message = f"The cluster knows no {kind} of {version}."
+        # Kinds of these groups come with a CustomResourceDefinition, which may have been applied a moment ago.
+        if "." in version and not version.partition("/")[0].endswith(".k8s.io"):
+            raise RecoverableError(message)
+        raise NonRecoverableError(message)
+
+    def _served(self, version: str) -> Resources:
+        root = root_of(version)
         try:
-            return self._client().resources.get(api_version=version, kind=kind)
-        except ResourceNotFoundError:
-            raise NonRecoverableError(f"The cluster knows no {kind} of {version}.") from None
+            return read_resources(root, self._ask("GET", root))
+        except Refused as refused:
+            if refused.status == 404:
+                return {}
+            raise
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Definition | None = None,
+        media_type: str = "",
+    ) -> dict[str, Any]:
+        headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
+        if media_type:
+            headers["Content-Type"] = media_type
+        if self._access.credential is not None:
+            headers["Authorization"] = self._access.credential.header()
+        url = f"{self._access.server}{path}{'?' + urlencode(query) if query else ''}"
+        content = None if body is None else json.dumps(body).encode()
+        self.requests += 1
+        answer = self._pool.request(
+            method, url, body=content, headers=headers, timeout=_TIMEOUT, retries=False, redirect=False
+        )
+        return _read(answer.status, answer.data)
+
+
+def _read(status: int, content: bytes) -> dict[str, Any]:
+    """Return the object of an answer; raises Refused for every other answer."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise Refused(502 if status < 300 else status, "the answer is not one of a Kubernetes API")
+    if status >= 300:
+        raise Refused(status, str(document.get("message") or document.get("reason") or "without a word"))
+    return document
 
 
 @contextmanager
 def _judged(act: str) -> Iterator[None]:
     try:
         yield
-    except ApiException as error:
-        words = _words(error)
-        if error.status == 404:
-            raise Missing(words) from error
-        if error.status in _PASSING:
-            raise RecoverableError(f"{act}: {words}") from error
-        raise NonRecoverableError(f"{act}: {words}") from error
+    except Refused as refused:
+        if refused.status == 404:
+            raise Missing(refused.words) from refused
+        error = RecoverableError if refused.passing else NonRecoverableError
+        raise error(f"{act}: {refused.words}") from refused
+    except SSLError as error:
+        raise NonRecoverableError(f"{act}: the server's certificate cannot be trusted, or ours: {error}") from error
+    except LocationValueError as error:
+        raise NonRecoverableError(f"{act}: the server's address cannot be used: {error}") from error
     except HTTPError as error:
         raise RecoverableError(f"{act}: the cluster does not answer ({error})") from error
 
 
-def _words(error: ApiException) -> str:
-    """Return the cluster's own words: the message of its Status object."""
-    try:
-        message = yaml.safe_load(error.body or "")["message"]
-    except (yaml.YAMLError, KeyError, TypeError):
-        message = error.reason
-    return f"{error.status} {message}"
-
-
-def _named(definition: Mapping[str, Any]) -> str:
+def named(definition: Definition) -> str:
+    """Return kind and name, for people."""
     return f"{definition['kind']} {definition['metadata']['name']}"
 
 
-def _plain(answer: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = answer.to_dict()
-    return plain
+def _pool(access: ClusterAccess, scratch: Path) -> urllib3.PoolManager:
+    options: dict[str, Any] = {"ssl_context": _tls(access, scratch)}
+    if access.server_name:
+        options |= {"server_hostname": access.server_name}
+        if access.verify:
+            options["assert_hostname"] = access.server_name
+    proxy = _proxy(access)
+    try:
+        return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    except HTTPError as error:
+        raise NonRecoverableError(f"The proxy {proxy} cannot be used: {error}") from error
+
+
+def _proxy(access: ClusterAccess) -> str:
+    if access.sandboxed:
+        return ""
+    parts = urlsplit(access.server)
+    if access.proxy or proxy_bypass(parts.netloc):
+        return access.proxy
+    return getproxies().get(parts.scheme, "")
+
+
+def _tls(access: ClusterAccess, scratch: Path) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=access.authority or None)
+        # Authorities that clusters made for themselves years ago lack extensions which newer Pythons insist on.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if not access.verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if access.certificate:
+            _load_pair(context, access, scratch)
+    except (ssl.SSLError, ValueError) as error:
+        raise NonRecoverableError(f"The kubeconfig's certificates cannot be used: {error}.") from error
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, access: ClusterAccess, scratch: Path) -> None:
+    """Load the client's certificate; the library takes files only, so there is one for the moment."""
+    pair = scratch / "client.pem"
+    pair.touch(mode=0o600)
+    try:
+        pair.write_text(f"{access.certificate}\n{access.key}\n", encoding="ascii")
+        context.load_cert_chain(pair, password=lambda: "")
+    finally:
+        pair.unlink()
+
+
+def post_form(url: str, fields: Mapping[str, str], *, authority: str, direct: bool) -> tuple[int, dict[str, Any]]:
+    """Send a form and return the answer's status and JSON object: how a token is asked for (RFC 6749).
+
+    Args:
+        authority: PEM text to verify the server by; empty for this machine's.
+        direct: use no proxy.
+
+    Raises:
+        RecoverableError: no answer, or none that can be read.
+    """
+    access = ClusterAccess(server=url, authority=authority, sandboxed=direct)
+    pool = _pool(access, Path())
+    headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    try:
+        body = urlencode(fields)
+        answer = pool.request("POST", url, body=body, headers=headers, timeout=_TIMEOUT, retries=False, redirect=False)
+        document = json.loads(answer.data)
+    except (HTTPError, ValueError) as error:
+        raise RecoverableError(f"{url} gives no answer that can be read: {type(error).__name__}") from error
+    finally:
+        pool.clear()
+    return answer.status, document if isinstance(document, dict) else {}
 
 
 def parse_kubeconfig(text: str) -> Mapping[str, Any]:

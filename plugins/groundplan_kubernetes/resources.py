@@ -1,210 +1,211 @@
-"""Operations on resources: one object of a node's `definition`, or the objects of a file of the blueprint.
+"""Operations on resources: apply a node's objects, await them, look at them, delete them.
 
 Applying is idempotent and an object carries the mark of the instance that made it, so that a repeat finds its own work
-and somebody else's object is never taken over or deleted unasked.
+and somebody else's object is never taken over or deleted unasked. Which objects a node stands for is `definitions`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
-from groundplan.sdk.errors import NonRecoverableError, OperationRetry, RecoverableError
+from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_kubernetes.client import Cluster, Missing, parse_documents
-from groundplan_kubernetes.kubeconfig import find_kubeconfig
-from groundplan_kubernetes.readiness import why_never_ready, why_not_ready
+from groundplan_kubernetes.client import Cluster, Missing
+from groundplan_kubernetes.definitions import Wanted, find_wanted, recorded
+from groundplan_kubernetes.drift import changed_fields
+from groundplan_kubernetes.kubeconfig import find_access
+from groundplan_kubernetes.ownership import is_external, is_own, owner_of
+from groundplan_kubernetes.readiness import why_not_ready
+from groundplan_kubernetes.waiting import await_gone, await_ready, existing
 
-OWNER: Final = "groundplan.dev/owner"
-"""Annotation that names deployment and node instance."""
-_RESOURCE: Final = "kubernetes"
-"""Runtime property that holds the object, or the objects, as the cluster has them."""
-_READY_SECONDS: Final = 600.0
-_GONE_SECONDS: Final = 300.0
-_POLL_SECONDS: Final = 0.3
-_RENAMED: Final = {
-    ("rbac.authorization.k8s.io/v1beta1", kind): "rbac.authorization.k8s.io/v1"
-    for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
-} | {("apps/v1beta1", "Deployment"): "apps/v1", ("apps/v1beta2", "Deployment"): "apps/v1"}
-"""API versions that clusters no longer serve, and the one that took their place unchanged."""
+RECORD: Final = "kubernetes"
+"""Runtime property that holds the object, or the list of objects, as the cluster has them."""
+_DROPPED: Final = ("data", "stringData", "binaryData")
+"""What is not kept of a Secret or ConfigMap: it may be secret, and the blueprint has it."""
+_CRD: Final = "CustomResourceDefinition"
 
 
 @operation()
-def create(ctx: OperationContext, **inputs: Any) -> Data:
+def create(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Apply the node's objects; what exists already must be its own, unless it is external."""
-    found = []
-    with _cluster(ctx) as cluster:
-        for definition in _definitions(ctx, inputs):
-            namespace = _namespace(ctx, definition)
-            if ctx.node.properties.get("use_external_resource"):
-                found.append(_existing(cluster, definition, namespace))
-                continue
-            _refuse_foreign(ctx, cluster, definition, namespace)
-            ctx.logger.info(f"Applying {definition['kind']} {definition['metadata']['name']}")
-            found.append(cluster.apply(definition, namespace))
-    _note(ctx, found)
+    with _cluster(ctx, inputs) as cluster:
+        _note(ctx, [_create_one(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
     return None
 
 
 @operation()
-def read(ctx: OperationContext, **inputs: Any) -> Data:
-    """Wait until the node's objects are ready, and note them as the cluster has them."""
-    found = []
-    with _cluster(ctx) as cluster:
-        for definition in _definitions(ctx, inputs):
-            found.append(_await_ready(ctx, cluster, definition, _namespace(ctx, definition)))
-    _note(ctx, found)
+def read(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Wait until the node's objects are ready, and note them as the cluster has them.
+
+    With `validate_resource_status: false` it does not wait.
+    """
+    if ctx.node.properties.get("validate_resource_status") is False:
+        return pull(ctx, **inputs)
+    with _cluster(ctx, inputs) as cluster:
+        _note(ctx, [await_ready(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
     return None
 
 
 @operation()
-def update(ctx: OperationContext, **inputs: Any) -> Data:
-    """Apply the node's objects again and wait until they are ready."""
-    create(ctx, **inputs)
+def pull(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Note the node's objects as the cluster has them now."""
+    with _cluster(ctx, inputs) as cluster:
+        _note(ctx, [existing(cluster, wanted) for wanted in find_wanted(ctx, inputs)])
+    return None
+
+
+@operation()
+def update(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Apply the node's objects again, delete those it no longer stands for, and wait until the rest are ready."""
+    before, after = recorded(ctx.instance.runtime_properties.get(RECORD)), find_wanted(ctx, inputs)
+    _refuse_redefinition(ctx, before, after)
+    with _cluster(ctx, inputs) as cluster:
+        applied = [_create_one(ctx, cluster, wanted) for wanted in after]
+        kept = {item["metadata"]["uid"] for item in applied}
+        for wanted in reversed(before):
+            if not is_external(ctx) and wanted.uid not in kept:
+                _delete_one(ctx, cluster, wanted)
+    # Noted only now: an attempt cut off before must find again what it has to drop.
+    _note(ctx, applied)
     return read(ctx, **inputs)
 
 
 @operation()
-def delete(ctx: OperationContext, **inputs: Any) -> Data:
-    """Delete the node's objects with what they own, last first, and wait until they are gone."""
-    if not ctx.node.properties.get("use_external_resource"):
-        with _cluster(ctx) as cluster:
-            for definition in reversed(_definitions(ctx, inputs)):
-                _delete_one(ctx, cluster, definition, _namespace(ctx, definition))
+def delete(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Delete the objects that the instance made with what they own, last first, and wait until they are gone."""
+    if not is_external(ctx):
+        found = {wanted.identity: wanted for wanted in find_wanted(ctx, inputs)}
+        found |= {wanted.identity: wanted for wanted in recorded(ctx.instance.runtime_properties.get(RECORD))}
+        with _cluster(ctx, inputs) as cluster:
+            for wanted in reversed(found.values()):
+                _delete_one(ctx, cluster, wanted)
     ctx.instance.runtime_properties.clear()
     return None
 
 
 @operation()
-def check_status(ctx: OperationContext, **inputs: Any) -> Data:
-    """Fail unless every object of the node is there and ready."""
-    with _cluster(ctx) as cluster:
-        for definition in _definitions(ctx, inputs):
-            item = _existing(cluster, definition, _namespace(ctx, definition))
-            missing = why_not_ready(item)
+def check_status(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Return `{"Deployment app": "ready"}` for each object; NonRecoverableError unless all are there and ready."""
+    answer: dict[str, Data] = {}
+    with _cluster(ctx, inputs) as cluster:
+        for wanted in find_wanted(ctx, inputs):
+            missing = why_not_ready(existing(cluster, wanted))
             if missing:
-                raise RecoverableError(f"{definition['kind']} {definition['metadata']['name']}: {missing}")
-    return True
+                raise NonRecoverableError(f"{wanted.name}: {missing}")
+            answer[wanted.name] = "ready"
+    return answer
+
+
+@operation()
+def check_drift(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Return the fields that applying again would change, by object; empty when there is no drift.
+
+    Shape: `{"Deployment app": ["spec.replicas"], "ConfigMap settings": ["is gone"]}`. Values are not told: they may be
+    secret.
+    """
+    drifted: dict[str, Data] = {}
+    if is_external(ctx):
+        return drifted
+    with _cluster(ctx, inputs) as cluster:
+        for wanted in find_wanted(ctx, inputs):
+            if fields := _drift_of(cluster, wanted):
+                drifted[wanted.name] = fields
+    return drifted
+
+
+@operation()
+def refuse_token(ctx: OperationContext, /, **_: Any) -> Data:
+    """Refuse the operations by which a shared cluster would have made tokens of service accounts."""
+    raise NonRecoverableError(
+        "Tokens of a shared cluster are not made. Declare a ServiceAccount, a ClusterRoleBinding and a Secret of type "
+        "kubernetes.io/service-account-token as nodes of their own."
+    )
 
 
 @contextmanager
-def _cluster(ctx: OperationContext) -> Iterator[Cluster]:
-    cluster = Cluster(find_kubeconfig(ctx), scratch=ctx.folder, sandboxed=ctx.plugin.sandboxed)
+def _cluster(ctx: OperationContext, inputs: Mapping[str, Any]) -> Iterator[Cluster]:
+    cluster = Cluster(find_access(ctx, inputs.get("client_config")), scratch=ctx.folder)
     try:
         yield cluster
     finally:
+        ctx.logger.debug(f"{cluster.requests} requests to the cluster")
         cluster.close()
 
 
-def _definitions(ctx: OperationContext, inputs: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """Return the objects that the node stands for, each marked as its own."""
-    properties = ctx.node.properties
-    definition = inputs.get("definition") or properties.get("definition")
-    if definition:
-        found = [deepcopy(dict(definition))]
-    else:
-        file = inputs.get("file") or properties.get("file") or {}
-        path = file.get("resource_path") if isinstance(file, Mapping) else file
-        if not path:
-            raise NonRecoverableError("The node has neither a definition nor a file.")
-        variables = file.get("template_variables") or {} if isinstance(file, Mapping) else {}
-        found = parse_documents(ctx.resources.render(path, variables))
-    for item in found:
-        _complete(ctx, item)
-    return found
+def _refuse_redefinition(ctx: OperationContext, before: Sequence[Wanted], after: Sequence[Wanted]) -> None:
+    kept = {wanted.name for wanted in after}
+    dropped = [wanted.name for wanted in before if wanted.name not in kept]
+    if dropped and ctx.node.properties.get("allow_node_redefinition") is False:
+        raise NonRecoverableError(f"{', '.join(dropped)} would be deleted; set allow_node_redefinition to allow it.")
 
 
-def _complete(ctx: OperationContext, item: dict[str, Any]) -> None:
-    for key in ("apiVersion", "kind"):
-        if not item.get(key):
-            raise NonRecoverableError(f"The definition has no {key}.")
-    metadata = item.setdefault("metadata", {})
-    if not metadata.get("name"):
-        raise NonRecoverableError(f"The definition of a {item['kind']} has no metadata.name.")
-    served = _RENAMED.get((item["apiVersion"], item["kind"]))
-    if served is not None:
-        ctx.logger.warning(f"{item['apiVersion']} is gone from today's clusters; {served} is applied instead")
-        item["apiVersion"] = served
-    metadata.setdefault("annotations", {})[OWNER] = _owner(ctx)
+def _create_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> dict[str, Any]:
+    known = _present(ctx, cluster, wanted)
+    if known is not None and not is_own(ctx, known):
+        return _others(ctx, wanted, known)
+    if known is None and is_external(ctx) and not ctx.node.properties.get("create_if_missing"):
+        raise NonRecoverableError(f"There is no {wanted.name} in {wanted.namespace}, and it is declared external.")
+    ctx.logger.info(f"Applying {wanted.name}")
+    # Without force, an object that somebody else made since it was looked for stays theirs: the fields conflict.
+    applied = cluster.apply(wanted.definition, wanted.namespace, force=known is not None)
+    return await_ready(ctx, cluster, wanted) if wanted.definition["kind"] == _CRD else applied
 
 
-def _owner(ctx: OperationContext) -> str:
-    return f"{ctx.deployment.id}/{ctx.instance.id}"
-
-
-def _namespace(ctx: OperationContext, definition: Mapping[str, Any]) -> str:
-    options = ctx.node.properties.get("options") or {}
-    return str(definition["metadata"].get("namespace") or options.get("namespace") or "default")
-
-
-def _existing(cluster: Cluster, definition: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+def _present(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> dict[str, Any] | None:
+    """Return the object that is there to stay: one that is being deleted is waited for."""
     try:
-        return cluster.get(definition, namespace)
-    except Missing as missing:
-        name = definition["metadata"]["name"]
-        raise NonRecoverableError(f"There is no {definition['kind']} {name} in {namespace}: {missing}") from missing
-
-
-def _refuse_foreign(ctx: OperationContext, cluster: Cluster, definition: Mapping[str, Any], namespace: str) -> None:
-    try:
-        known = cluster.get(definition, namespace)
+        known = cluster.get(wanted.definition, wanted.namespace)
     except Missing:
-        return
-    owner = (known["metadata"].get("annotations") or {}).get(OWNER)
-    if owner != _owner(ctx):
-        by = f"belongs to {owner}" if owner else "was not made by this deployment"
-        raise NonRecoverableError(
-            f"{definition['kind']} {definition['metadata']['name']} is there already and {by}; "
-            "set use_external_resource to use it as it is."
-        )
+        return None
+    if not known["metadata"].get("deletionTimestamp"):
+        return known
+    ctx.logger.info(f"Waiting for an earlier {wanted.name} to go")
+    await_gone(ctx, cluster, wanted, known["metadata"]["uid"])
+    return None
 
 
-def _await_ready(
-    ctx: OperationContext, cluster: Cluster, definition: Mapping[str, Any], namespace: str
-) -> dict[str, Any]:
-    name, waited, told = f"{definition['kind']} {definition['metadata']['name']}", 0.0, ""
-    while True:
-        item = _existing(cluster, definition, namespace)
-        missing, never = why_not_ready(item), why_never_ready(item)
-        if never:
-            raise NonRecoverableError(f"{name}: {never}")
-        if not missing:
-            return item
-        if missing != told:
-            ctx.logger.info(f"Waiting for {name}: {missing}")
-            told = missing
-        if waited >= _READY_SECONDS:
-            raise OperationRetry(f"{name} is not ready after {_READY_SECONDS:.0f} s: {missing}")
-        ctx.sleep(_POLL_SECONDS)
-        waited += _POLL_SECONDS
+def _others(ctx: OperationContext, wanted: Wanted, known: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of somebody else's, where the author said that it is to be used as it is."""
+    if is_external(ctx) or ctx.node.properties.get("use_if_exists"):
+        ctx.logger.info(f"{wanted.name} is used as it is")
+        return known
+    owner = owner_of(known)
+    by = f"belongs to {owner}" if owner else "was not made by this deployment"
+    raise NonRecoverableError(f"{wanted.name} is there already and {by}; set use_external_resource to use it as it is.")
 
 
-def _delete_one(ctx: OperationContext, cluster: Cluster, definition: Mapping[str, Any], namespace: str) -> None:
-    name, waited = f"{definition['kind']} {definition['metadata']['name']}", 0.0
+def _delete_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> None:
     try:
-        known = cluster.get(definition, namespace)
-        owner = (known["metadata"].get("annotations") or {}).get(OWNER)
-        if owner != _owner(ctx):
-            ctx.logger.warning(f"{name} is left alone: it is not this instance's own")
+        known = cluster.get(wanted.definition, wanted.namespace)
+        if not is_own(ctx, known):
+            ctx.logger.warning(f"{wanted.name} is left alone: it is not this instance's own")
             return
-        ctx.logger.info(f"Deleting {name}")
-        cluster.delete(definition, namespace)
-        while waited < _GONE_SECONDS:
-            cluster.get(definition, namespace)
-            ctx.sleep(_POLL_SECONDS)
-            waited += _POLL_SECONDS
+        uid = known["metadata"]["uid"]
+        if not known["metadata"].get("deletionTimestamp"):
+            ctx.logger.info(f"Deleting {wanted.name}")
+            cluster.delete(wanted.definition, wanted.namespace, uid)
     except Missing:
         return
-    raise RecoverableError(f"{name} is still there after {_GONE_SECONDS:.0f} s")
+    await_gone(ctx, cluster, wanted, uid)
+
+
+def _drift_of(cluster: Cluster, wanted: Wanted) -> list[Data]:
+    try:
+        live = cluster.get(wanted.definition, wanted.namespace)
+    except Missing:
+        return ["is gone"]
+    applied = cluster.apply(wanted.definition, wanted.namespace, force=True, dry_run=True)
+    return list(changed_fields(live, applied))
 
 
 def _note(ctx: OperationContext, found: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what the cluster has, without what it would only repeat and without what a Secret holds."""
-    kept = []
+    """Keep what the cluster has, without what a Secret or ConfigMap holds and without what only servers read."""
+    kept: list[Data] = []
     for item in found:
-        plain = {key: value for key, value in item.items() if key not in ("data", "stringData")}
+        holds_data = item["kind"] in ("Secret", "ConfigMap")
+        plain = {key: value for key, value in item.items() if not (holds_data and key in _DROPPED)}
         plain["metadata"] = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
         kept.append(plain)
-    ctx.instance.runtime_properties[_RESOURCE] = kept[0] if len(kept) == 1 else kept
+    ctx.instance.runtime_properties[RECORD] = kept[0] if len(kept) == 1 else kept
