@@ -275,3 +275,17 @@ def is_sensitive_name(name: str) -> bool:
     """Whether a name says that what it holds must not be seen: for values that have no origin to tell it."""
     lowered = name.lower().replace("-", "_")
     return any(part in lowered for part in _SENSITIVE_NAMES)
+
+
+def is_text(data: Data) -> bool:
+    """Whether every text in the data, keys too, can be written as UTF-8: half of a surrogate pair cannot."""
+    if isinstance(data, Mapping):
+        return all(is_text(key) and is_text(item) for key, item in data.items())
+    if isinstance(data, list):
+        return all(map(is_text, data))
+    if isinstance(data, str) and not data.isascii():
+        try:
+            data.encode()
+        except UnicodeEncodeError:
+            return False
+    return True

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.blueprint import Blueprint, Output, Scalable
 from groundplan.model.deployment import (
@@ -134,7 +135,11 @@ def existing(snapshot: Snapshot, id: DeploymentId) -> Deployment:
     """
     found = snapshot.deployment(id)
     if found is None:
-        raise NotFound(f"There is no deployment {id!r}.", fix="See those that there are: groundplan deployments list")
+        near = suggest(id, [item.id for item in snapshot.deployments()])
+        raise NotFound(
+            f"There is no deployment {id!r}.",
+            fix=f"Did you mean {near!r}?" if near else "See those that there are: groundplan deployments list",
+        )
     return found
 
 

@@ -66,7 +66,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     deployment = existing(transaction, new.deployment)
     blueprint = library.blueprint(transaction, deployment.digest)
     if not new.force:
-        _refuse_while_running(transaction, new.deployment)
+        _refuse_while_running(transaction, new.deployment, now)
         if new.workflow in _TAKING_AWAY:
             asker = _asker(transaction, deployment, new)
             refuse_if_needed(transaction, new.deployment, f"put through {new.workflow!r}", on_behalf_of=asker)
@@ -108,7 +108,7 @@ def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operat
             raise Conflict(f"Execution {execution.id} is being driven on {shown_driver(lease)}.")
         if execution.status is ExecutionStatus.TERMINATED:
             raise UsageError(f"Execution {execution.id} has succeeded; there is nothing to resume.")
-        _refuse_while_running(transaction, execution.deployment, but=execution.id)
+        _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
         transaction.reset_tasks(
             execution.id, [record.task.number for record in transaction.tasks(execution.id) if record.state in again]
@@ -189,12 +189,18 @@ def listing(store: Store, deployment: DeploymentId | None = None) -> Sequence[Ex
         return snapshot.executions(deployment=deployment)
 
 
-def _refuse_while_running(snapshot: Snapshot, deployment: DeploymentId, but: ExecutionId | None = None) -> None:
+def _refuse_while_running(
+    snapshot: Snapshot, deployment: DeploymentId, now: datetime, but: ExecutionId | None = None
+) -> None:
     for other in snapshot.executions(deployment=deployment):
         if not other.status.is_final and other.id != but:
+            lease = snapshot.lease(other.id)
+            driven = lease is not None and is_alive(lease, now)
+            where = f", driven on {shown_driver(lease)}" if lease is not None and driven else ", and no driver has it"
+            act = f"events list {other.id} --tail" if driven else f"executions resume {other.id}"
             raise Conflict(
-                f"Deployment {deployment!r} has an execution that has not ended: {other.id} ({other.workflow}).",
-                fix=f"Wait for it, or if its driver is gone: groundplan executions resume {other.id}",
+                f"Deployment {deployment!r} has an execution that has not ended: {other.id} ({other.workflow}{where}).",
+                fix=f"{'Wait for it' if driven else 'Go on with it'}: groundplan {act}",
             )
 
 

@@ -13,6 +13,7 @@ from groundplan.diagnostics.render import render
 from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.dsl.reader import read_data
+from groundplan.model.values import is_text
 from groundplan.planning.inputs import Untyped
 
 _FORMS: Final = (
@@ -35,6 +36,8 @@ def read_given(texts: Iterable[str], *, noun: str = "input") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for text in texts:
         found.update(_read_one(text, noun))
+    if not is_text(found):
+        raise UsageError(f"The {noun}s hold characters that are no text in Unicode.")
     return found
 
 
@@ -50,11 +53,20 @@ def _read_one(text: str, noun: str) -> Mapping[str, Any]:
     if files:
         merged: dict[str, Any] = {}
         for file in files:
-            merged.update(_mapping(_yaml(file.read_text(encoding="utf-8"), str(file), noun) or {}, str(file), noun))
+            merged.update(_mapping(_yaml(_text_of(file), str(file), noun) or {}, str(file), noun))
         return merged
     if "=" in stripped and ": " not in stripped.split("=", 1)[0]:
         return dict(_pairs(stripped, noun))
     return _mapping(_yaml(stripped, f"--{noun}s", noun), text, noun)
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is no text in UTF-8.") from None
 
 
 def _files(text: str) -> Iterator[Path]:

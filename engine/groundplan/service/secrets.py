@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.secret import SecretValue
+from groundplan.model.values import is_text
 from groundplan.state.store import Store, StoredSecret, Transaction
 
 _NAME: Final = re.compile(r"[A-Za-z0-9._~-]+")
@@ -158,6 +159,8 @@ def _check(name: str, text: str | None) -> None:
         )
     if not text or text == "null":
         raise UsageError(f"Secret {name!r} has no value.")
+    if not is_text(text):
+        raise UsageError(f"Secret {name!r} holds characters that are no text in Unicode.")
 
 
 def _existing(transaction: Transaction, name: str) -> None:

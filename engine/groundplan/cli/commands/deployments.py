@@ -31,7 +31,7 @@ def create(
 ) -> None:
     """Make a deployment; its id is the blueprint's unless DEPLOYMENT_ID is given. Nothing runs yet."""
     new = use_case.NewDeployment(
-        id=DeploymentId(deployment_id or blueprint_id),
+        id=DeploymentId(blueprint_id if deployment_id is None else deployment_id),
         blueprint=BlueprintId(blueprint_id),
         inputs=read_given(inputs),
         labels=_labels(labels),

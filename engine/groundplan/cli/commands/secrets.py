@@ -27,7 +27,12 @@ def _text(string: str | None, file: str | None) -> str:
 
 
 def _read(file: str) -> str:
-    return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"{'Standard input' if file == '-' else file} is no text in UTF-8.") from None
 
 
 @secrets.command()
