@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from groundplan.diagnostics.report import Report
+from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.dsl.compile import compile as compile_blueprint
 from groundplan.dsl.faults import SCRIPT_MISSING
@@ -158,7 +159,11 @@ def existing(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
     """
     found = snapshot.blueprint(id)
     if found is None:
-        raise NotFound(f"There is no blueprint {id!r}.", fix="See those that there are: groundplan blueprints list")
+        near = suggest(id, [item.id for item in snapshot.blueprints()])
+        raise NotFound(
+            f"There is no blueprint {id!r}.",
+            fix=f"Did you mean {near!r}?" if near else "See those that there are: groundplan blueprints list",
+        )
     return found
 
 
