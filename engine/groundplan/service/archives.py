@@ -3,8 +3,10 @@
 zip, tar, tar.gz, tar.bz2 and tar.xz are told by their content, not by their names.
 """
 
+import lzma
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO, Final
@@ -14,6 +16,17 @@ from groundplan.diagnostics.trouble import UsageError
 MOST_FILES: Final = 10_000
 MOST_BYTES: Final = 512 * 1024 * 1024
 _CHUNK: Final = 1 << 20
+# RuntimeError: encrypted, or a compression that Python does not know; ValueError: a name that no file can have.
+_SPOILT: Final = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def is_archive(path: Path) -> bool:
@@ -34,14 +47,14 @@ def unpack(archive: Path, folder: Path) -> Path:
         else:
             with tarfile.open(archive) as opened_tar:
                 _write_all(_tar_entries(opened_tar), folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
+    except _SPOILT as error:
         raise UsageError(f"The archive {archive} cannot be unpacked: {error}.") from error
     top = list(folder.iterdir())
     return top[0] if len(top) == 1 and top[0].is_dir() else folder
 
 
-Entry = tuple[str, int, bool, IO[bytes]]
-"""Name, size as announced, whether it may be executed, content."""
+Entry = tuple[str, int, bool, IO[bytes] | None]
+"""Name, size as announced, whether it may be executed, content; None for a folder, which counts as well."""
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
@@ -49,7 +62,9 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
         mode = item.external_attr >> 16
         if (mode & 0o170000) == 0o120000:
             raise UsageError(f"The archive holds a link: {item.filename}.")
-        if not item.is_dir():
+        if item.is_dir():
+            yield item.filename, 0, False, None
+        else:
             with archive.open(item) as content:
                 yield item.filename, item.file_size, bool(mode & 0o100), content
 
@@ -57,6 +72,7 @@ def _zip_entries(archive: zipfile.ZipFile) -> Iterator[Entry]:
 def _tar_entries(archive: tarfile.TarFile) -> Iterator[Entry]:
     for item in archive:
         if item.isdir():
+            yield item.name, 0, False, None
             continue
         content = archive.extractfile(item) if item.isreg() else None
         if content is None:
@@ -70,6 +86,8 @@ def _write_all(entries: Iterator[Entry], folder: Path) -> None:
         count, total = count + 1, total + announced
         if count > MOST_FILES or total > MOST_BYTES:
             raise UsageError(f"The archive holds more than {MOST_FILES} files or {MOST_BYTES // 1024 // 1024} MiB.")
+        if content is None:
+            continue
         target = _inside(folder, name)
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("xb") as file:

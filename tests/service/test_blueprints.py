@@ -1,0 +1,101 @@
+"""Uploading, replacing and deleting blueprints."""
+
+from pathlib import Path
+
+import pytest
+
+from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
+from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.service import blueprints, deployments
+from groundplan.service.assembly import Engine, now
+
+from .conftest import Write
+
+ONE = "node_templates: {one: {type: groundplan.nodes.Nop}}\n"
+TWO = "node_templates: {two: {type: groundplan.nodes.Nop}}\n"
+
+
+def upload(engine: Engine, file: Path, **more: object) -> blueprints.Uploaded:
+    """Upload a file."""
+    return blueprints.upload(engine.store, engine.home, engine.fetch, file, now(), **more)
+
+
+def test_a_new_blueprint_is_created_and_the_same_again_is_not(engine: Engine, write: Write) -> None:
+    assert [upload(engine, write(ONE)).change for _ in range(2)] == ["created", "unchanged"]
+
+
+def test_other_content_is_a_conflict_and_stores_nothing(engine: Engine, write: Write) -> None:
+    first = upload(engine, write(ONE)).blueprint
+    with pytest.raises(Conflict, match="other content"):
+        upload(engine, write(TWO))
+    assert blueprints.listing(engine.store) == [first]
+
+
+def test_other_content_may_take_its_place_and_deployments_do_not_notice(engine: Engine, write: Write) -> None:
+    shop = upload(engine, write(ONE)).blueprint
+    new = deployments.NewDeployment(id=DeploymentId("d"), blueprint=shop.id)
+    deployments.create(engine.store, engine.library, new, now())
+    assert upload(engine, write(TWO), replace=True).change == "replaced"
+    with engine.store.snapshot() as snapshot:
+        world = engine.library.world(snapshot, deployments.existing(snapshot, DeploymentId("d")))
+    assert list(world.blueprint.nodes) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("body", "folder", "name", "expected"),
+    [
+        ("metadata: {id: my-shop}\n", "shop", "blueprint.yaml", "my-shop"),
+        ("", "my_shop", "blueprint.yaml", "my-shop"),
+        ("", "shop", "other.yaml", "shop.other.yaml"),
+    ],
+)
+def test_where_an_id_comes_from(engine: Engine, write: Write, body: str, folder: str, name: str, expected: str) -> None:
+    assert upload(engine, write(body + ONE, folder, name)).blueprint.id == expected
+
+
+def test_a_changed_script_beside_it_is_other_content(engine: Engine, write: Write) -> None:
+    file = write(ONE)
+    (file.parent / "run.sh").write_text("echo 1")
+    upload(engine, file)
+    (file.parent / "run.sh").write_text("echo 2")
+    with pytest.raises(Conflict):
+        upload(engine, file)
+
+
+def test_links_in_the_folder_are_not_kept(engine: Engine, write: Write) -> None:
+    file = write(ONE)
+    (file.parent / "passwords").symlink_to("/etc/passwd")
+    kept = engine.home.blueprint_folder(upload(engine, file).blueprint.digest)
+    assert [path.name for path in kept.iterdir()] == ["blueprint.yaml"]
+
+
+def test_a_blueprint_with_errors_is_refused_and_not_kept(engine: Engine, write: Write) -> None:
+    with pytest.raises(blueprints.Refused) as refused:
+        upload(engine, write("node_templates: {one: {type: no.such.Type}}\n"))
+    assert refused.value.report.has_errors
+    assert blueprints.listing(engine.store) == []
+
+
+def test_a_blueprint_in_use_is_not_deleted(engine: Engine, write: Write) -> None:
+    shop = upload(engine, write(ONE)).blueprint
+    new = deployments.NewDeployment(id=DeploymentId("d"), blueprint=shop.id)
+    deployments.create(engine.store, engine.library, new, now())
+    with pytest.raises(Conflict, match="used by deployments: d"):
+        blueprints.delete(engine.store, shop.id)
+
+
+def test_a_blueprint_that_is_not_there_is_not_found(engine: Engine) -> None:
+    with pytest.raises(NotFound):
+        blueprints.delete(engine.store, BlueprintId("nothing"))
+
+
+def test_every_blueprint_of_a_tree_is_found_and_nothing_else(write: Write) -> None:
+    first, second = write(ONE, "b"), write(ONE, "a", "second.yaml")
+    (first.parent / "types.yaml").write_text("node_types: {}\n")
+    (first.parent / "said.yaml").write_text("text: tosca_definitions_version is a key\n")
+    assert blueprints.find_files(first.parents[1]) == [second, first]
+
+
+def test_a_tree_without_blueprints_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no blueprint"):
+        blueprints.find_files(tmp_path)
