@@ -15,7 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 import yaml
-from urllib3.exceptions import HTTPError, LocationValueError, SSLError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationValueError, SSLError
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_kubernetes.access import ClusterAccess
@@ -36,6 +36,10 @@ Definition = Mapping[str, Any]
 
 class Missing(Exception):
     """The cluster has no such object."""
+
+
+class UnknownKind(Missing):
+    """The cluster serves no objects of that kind, so it has none."""
 
 
 class Refused(Exception):
@@ -88,19 +92,24 @@ class Cluster:
         Args:
             force: take over fields that others manage; without it such a conflict is refused.
             dry_run: only tell what the object would become.
+
+        Raises:
+            RecoverableError: also for a namespace that is not there, or a kind that may come: others may be making it.
         """
-        with _judged(f"applying {named(definition)}"):
-            query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
-            if dry_run:
-                query["dryRun"] = "All"
-            path = self._path(definition, namespace)
-            try:
+        query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
+        if dry_run:
+            query["dryRun"] = "All"
+        act = f"applying {named(definition)}"
+        try:
+            with _judged(act):
+                path = self._path(definition, namespace)
                 return self._ask("PATCH", path, query, definition, "application/apply-patch+yaml")
-            except Refused as refused:
-                if refused.status == 404 and not dry_run:
-                    _known.forget(self._access, definition["apiVersion"])
-                    raise RecoverableError(f"applying {named(definition)}: {refused.words}") from refused
-                raise
+        except UnknownKind as unknown:
+            error = RecoverableError if _may_come(str(definition["apiVersion"])) else NonRecoverableError
+            raise error(f"{act}: {unknown}") from unknown
+        except Missing as missing:
+            _known.forget(self._access, str(definition["apiVersion"]))
+            raise RecoverableError(f"{act}: {missing}") from missing
 
     def get(self, definition: Definition, namespace: str) -> dict[str, Any]:
         """Return an object.
@@ -134,11 +143,7 @@ class Cluster:
         found = _known.find(self._access, version, kind, lambda: self._served(version))
         if found is not None:
             return found
-        message = f"The cluster knows no {kind} of {version}."
-        # Kinds of these groups come with a CustomResourceDefinition, which may have been applied a moment ago.
-        if "." in version and not version.partition("/")[0].endswith(".k8s.io"):
-            raise RecoverableError(message)
-        raise NonRecoverableError(message)
+        raise UnknownKind(f"The cluster knows no {kind} of {version}.")
 
     def _served(self, version: str) -> Resources:
         root = root_of(version)
@@ -182,6 +187,12 @@ def _read(status: int, content: bytes) -> dict[str, Any]:
     if status >= 300:
         raise Refused(status, str(document.get("message") or document.get("reason") or "without a word"))
     return document
+
+
+def _may_come(version: str) -> bool:
+    """Whether kinds of an API version come with a CustomResourceDefinition, which may be applied any moment."""
+    group = version.rpartition("/")[0]
+    return "." in group and not group.endswith(".k8s.io")
 
 
 @contextmanager
@@ -236,6 +247,8 @@ def _tls(access: ClusterAccess, scratch: Path) -> ssl.SSLContext:
         if not access.verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
+            # The author chose it, and the operation's log says so.
+            urllib3.disable_warnings(InsecureRequestWarning)
         if access.certificate:
             _load_pair(context, access, scratch)
     except (ssl.SSLError, ValueError) as error:

@@ -126,7 +126,10 @@ def refuse_token(ctx: OperationContext, /, **_: Any) -> Data:
 
 @contextmanager
 def _cluster(ctx: OperationContext, inputs: Mapping[str, Any]) -> Iterator[Cluster]:
-    cluster = Cluster(find_access(ctx, inputs.get("client_config")), scratch=ctx.folder)
+    access = find_access(ctx, inputs.get("client_config"))
+    if not access.verify:
+        ctx.logger.warning(f"The certificate of {access.server} is not verified")
+    cluster = Cluster(access, scratch=ctx.folder)
     try:
         yield cluster
     finally:

@@ -39,7 +39,7 @@ def test_an_object_is_applied_noted_and_deleted(
 
 def test_every_operation_can_be_repeated(bench: Bench, deployment: Definition) -> None:
     first, second = run_twice(resources.create, bench.node(deployment()))
-    assert first["kubernetes"]["metadata"]["uid"] == second["kubernetes"]["metadata"]["uid"]  # type: ignore[call-overload, index]
+    assert first["kubernetes"]["metadata"]["uid"] == second["kubernetes"]["metadata"]["uid"]
     for operation in (resources.read, resources.pull, resources.update, resources.check_status, resources.check_drift):
         run_twice(operation, bench.node(deployment(), runtime=second))
     run_twice(resources.delete, bench.node(deployment(), runtime=second))
@@ -247,7 +247,7 @@ def test_pulling_notes_the_object_as_it_is_now(
     ctx = installed(config_map())
     core.patch_namespaced_config_map("settings", namespace, {"metadata": {"labels": {"seen": "yes"}}})
     resources.pull(ctx)
-    assert ctx.instance.runtime_properties["kubernetes"]["metadata"]["labels"] == {"seen": "yes"}  # type: ignore[call-overload, index]
+    assert ctx.instance.runtime_properties["kubernetes"]["metadata"]["labels"] == {"seen": "yes"}
 
 
 def test_a_field_that_its_kind_lacks_is_final(bench: Bench, deployment: Definition) -> None:
@@ -299,7 +299,7 @@ def test_an_old_version_of_rbac_is_applied_as_its_successor(bench: Bench, namesp
     }
     ctx = bench.node(role)
     resources.create(ctx)
-    assert ctx.instance.runtime_properties["kubernetes"]["apiVersion"] == "rbac.authorization.k8s.io/v1"  # type: ignore[call-overload, index]
+    assert ctx.instance.runtime_properties["kubernetes"]["apiVersion"] == "rbac.authorization.k8s.io/v1"
     assert any(level == "warning" and "v1beta1 is gone" in message for level, message in ctx.log)
 
 
