@@ -150,7 +150,10 @@ class WorldLookup:
             known = ", ".join(sorted(world.blueprint.capabilities)) or "none"
             raise LookupFault(f"Deployment {deployment!r} has no capability {name!r}; it has {known}.")
         evaluator = Evaluator(self._library, self._reading, hops=self._hops + 1)
-        return evaluator.outputs(world, {name: output}, f"{deployment}.capabilities").get(name)
+        values = evaluator.outputs(world, {name: output}, f"{deployment}.capabilities")
+        if name not in values:
+            raise LookupFault(f"Capability {name!r} of deployment {deployment!r} is a secret that is not there.")
+        return values[name]
 
     def group_capability(self, group: str, names: Sequence[str]) -> Mapping[str, Sequence[Data]]:
         raise LookupFault(f"There is no deployment group {group!r}: this version keeps none.")

@@ -69,9 +69,12 @@ def read_manifest(path: Path, package: str) -> PluginManifest:
     if report.has_errors:
         raise UsageError(render(report))
     section = document.get("groundplan") if isinstance(document, dict) else None
-    if not isinstance(section, dict) or not isinstance(section.get("operations", {}), dict):
-        raise UsageError(f"{path} has no section 'groundplan' with the plugin's name, version and operations.")
-    return _manifest(section, package, text)
+    try:
+        return _manifest(section, package, text)
+    except (AttributeError, KeyError, TypeError):
+        raise UsageError(
+            f"{path} has no section 'groundplan' with the plugin's name, version, operations and stands_for."
+        ) from None
 
 
 def choose(manifests: Mapping[str, PluginManifest], name: str, specifiers: str) -> PluginManifest | None:
@@ -83,7 +86,7 @@ def choose(manifests: Mapping[str, PluginManifest], name: str, specifiers: str) 
     return None
 
 
-def _manifest(section: Mapping[str, Any], package: str, text: str) -> PluginManifest:
+def _manifest(section: Any, package: str, text: str) -> PluginManifest:
     name, version = str(section["name"]), str(section["version"])
     return PluginManifest(
         name=name,
