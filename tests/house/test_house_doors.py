@@ -11,18 +11,20 @@ from .tree import Import, imports, modules
 DOORS = {
     # The engine.
     "alembic": ["groundplan.state.migrations"],
-    "click": ["groundplan.cli", "groundplan_sandbox.commands"],
+    "click": ["groundplan.cli", "groundplan.lsp.command", "groundplan_sandbox.commands"],
     "cryptography": [
         "groundplan.state.seal",
         "groundplan_sandbox.credentials",
         "groundplan_sandbox.kubernetes.certificates",
         "groundplan_ssh.client",
     ],
+    "lsprotocol": ["groundplan.lsp.server"],
     "matplotlib": ["groundplan.service.pictures.drawing"],
     "jinja2": ["groundplan.runtime.foreign.resources"],
     "msgspec": ["groundplan.model.values", "groundplan.state.sql.codec", "groundplan_sandbox"],
     "packaging": ["groundplan.service.plugins"],
     "platformdirs": ["groundplan.service.home", "groundplan_sandbox.home"],
+    "pygls": ["groundplan.lsp.server"],
     "rich": ["groundplan.cli.views"],
     "sqlalchemy": ["groundplan.state.sql", "groundplan.state.migrations"],
     "yaml": ["groundplan.dsl.reader", "groundplan_kubernetes.client", "groundplan_sandbox.kubernetes.requests"],

@@ -19,6 +19,7 @@ _BUILT_IN: Final = {
     "events": "groundplan.cli.commands.events:events",
     "executions": "groundplan.cli.commands.executions:executions",
     "install": "groundplan.cli.commands.shortcuts:install",
+    "lsp": "groundplan.lsp.command:lsp",
     "node-instances": "groundplan.cli.commands.nodes:node_instances",
     "nodes": "groundplan.cli.commands.nodes:nodes",
     "secrets": "groundplan.cli.commands.secrets:secrets",
