@@ -213,6 +213,7 @@ class Attempts:
             store=self._store,
             masker=masker,
             given_up=assignment.given_up,
+            check_world=self._surroundings.check,
             say=_sayer(assignment, masker),
             properties=properties,
             read_runtime=read_runtime,

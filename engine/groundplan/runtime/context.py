@@ -188,6 +188,7 @@ class AttemptContext:
         store: Store,
         masker: Masker,
         given_up: threading.Event,
+        check_world: Callable[[], None],
         say: Say,
         properties: ReadProperties,
         read_runtime: ReadRuntime,
@@ -204,6 +205,7 @@ class AttemptContext:
         self._machine = machine
         self._masker = masker
         self._given_up = given_up
+        self._check_world = check_world
         self._say = say
         self._read_properties = properties
         self._read_runtime = read_runtime
@@ -258,6 +260,8 @@ class AttemptContext:
     def sleep(self, seconds: float) -> None:
         if self._given_up.wait(seconds):
             raise RecoverableError("The attempt was given up while it waited.")
+        # What is waited for never comes true in a sandbox that died meanwhile.
+        self._check_world()
 
     def serve(self) -> AbstractContextManager[ContextProxy]:
         return self._machine.serve(self)
