@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -61,6 +62,19 @@ class Refused(Exception):
         if self.status == 403:
             return any(words in self.words for words in _PASSING_WORDS)
         return self.status in _PASSING and not any(words in self.words for words in _FINAL_WORDS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeleteOptions:
+    """How an object is deleted.
+
+    Attributes:
+        propagation: what becomes of what it owns: `Foreground` (deleted before it), `Background` or `Orphan`.
+        grace_seconds: time it has to end; None for what it says itself.
+    """
+
+    propagation: str = "Foreground"
+    grace_seconds: int | None = None
 
 
 class Cluster:
@@ -120,20 +134,22 @@ class Cluster:
         with _judged(f"reading {named(definition)}"):
             return self._ask("GET", self._path(definition, namespace))
 
-    def delete(self, definition: Definition, namespace: str, uid: str) -> None:
-        """Delete an object with what it owns, if it is still the one known by `uid`; the cluster takes its time.
+    def delete(self, wanted: Definition, namespace: str, uid: str, options: DeleteOptions) -> None:
+        """Delete an object if it is still the one known by `uid`; the cluster takes its time.
 
         Raises:
             Missing: there is none.
         """
-        options = {
+        body: dict[str, Any] = {
             "apiVersion": "v1",
             "kind": "DeleteOptions",
-            "propagationPolicy": "Foreground",
+            "propagationPolicy": options.propagation,
             "preconditions": {"uid": uid},
         }
-        with _judged(f"deleting {named(definition)}"):
-            self._ask("DELETE", self._path(definition, namespace), None, options, "application/json")
+        if options.grace_seconds is not None:
+            body["gracePeriodSeconds"] = options.grace_seconds
+        with _judged(f"deleting {named(wanted)}"):
+            self._ask("DELETE", self._path(wanted, namespace), None, body, "application/json")
 
     def _path(self, definition: Definition, namespace: str) -> str:
         return self._resource(definition).path(str(definition["metadata"]["name"]), namespace)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_kubernetes.client import named, parse_documents
+from groundplan_kubernetes.client import DeleteOptions, named, parse_documents
 from groundplan_kubernetes.ownership import OWNER, is_external, mark_of
 
 _RBAC: Final = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
@@ -75,6 +75,16 @@ def find_wanted(ctx: OperationContext, inputs: Mapping[str, Any]) -> Sequence[Wa
     if not found:
         raise NonRecoverableError("The node's files hold no object.")
     return found
+
+
+def deletion(ctx: OperationContext, inputs: Mapping[str, Any]) -> DeleteOptions:
+    """Return how the node's objects are to be deleted, by `options`."""
+    options = _setting(ctx, inputs, "options") or {}
+    grace = options.get("grace_period_seconds")
+    return DeleteOptions(
+        propagation=str(options.get("propagation_policy") or "Foreground"),
+        grace_seconds=None if grace is None else int(grace),
+    )
 
 
 def recorded(items: object) -> Sequence[Wanted]:

@@ -12,8 +12,8 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_kubernetes.client import Cluster, Missing
-from groundplan_kubernetes.definitions import Wanted, find_wanted, recorded
+from groundplan_kubernetes.client import Cluster, DeleteOptions, Missing
+from groundplan_kubernetes.definitions import Wanted, deletion, find_wanted, recorded
 from groundplan_kubernetes.drift import changed_fields
 from groundplan_kubernetes.kubeconfig import find_access
 from groundplan_kubernetes.ownership import is_external, is_own, owner_of
@@ -66,7 +66,7 @@ def update(ctx: OperationContext, /, **inputs: Any) -> Data:
         kept = {item["metadata"]["uid"] for item in applied}
         for wanted in reversed(before):
             if not is_external(ctx) and wanted.uid not in kept:
-                _delete_one(ctx, cluster, wanted)
+                _delete_one(ctx, cluster, wanted, deletion(ctx, inputs))
     # Noted only now: an attempt cut off before must find again what it has to drop.
     _note(ctx, applied)
     return read(ctx, **inputs)
@@ -80,7 +80,7 @@ def delete(ctx: OperationContext, /, **inputs: Any) -> Data:
         found |= {wanted.identity: wanted for wanted in recorded(ctx.instance.runtime_properties.get(RECORD))}
         with _cluster(ctx, inputs) as cluster:
             for wanted in reversed(found.values()):
-                _delete_one(ctx, cluster, wanted)
+                _delete_one(ctx, cluster, wanted, deletion(ctx, inputs))
     ctx.instance.runtime_properties.clear()
     return None
 
@@ -179,7 +179,7 @@ def _others(ctx: OperationContext, wanted: Wanted, known: dict[str, Any]) -> dic
     raise NonRecoverableError(f"{wanted.name} is there already and {by}; set use_external_resource to use it as it is.")
 
 
-def _delete_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> None:
+def _delete_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted, options: DeleteOptions) -> None:
     try:
         known = cluster.get(wanted.definition, wanted.namespace)
         if not is_own(ctx, known):
@@ -188,7 +188,7 @@ def _delete_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> None
         uid = known["metadata"]["uid"]
         if not known["metadata"].get("deletionTimestamp"):
             ctx.logger.info(f"Deleting {wanted.name}")
-            cluster.delete(wanted.definition, wanted.namespace, uid)
+            cluster.delete(wanted.definition, wanted.namespace, uid, options)
     except Missing:
         return
     await_gone(ctx, cluster, wanted, uid)

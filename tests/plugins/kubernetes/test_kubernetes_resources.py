@@ -130,6 +130,14 @@ def test_a_deployment_goes_with_its_pods(
     assert not core.list_namespaced_pod(namespace).items
 
 
+def test_what_an_object_owns_may_be_left_behind(
+    installed: Installed, core: client.CoreV1Api, namespace: str, deployment: Definition
+) -> None:
+    ctx = installed(deployment(), options={"propagation_policy": "Orphan", "grace_period_seconds": 0})
+    resources.delete(ctx)
+    assert core.list_namespaced_pod(namespace).items
+
+
 def test_deleting_what_is_gone_is_done(bench: Bench, config_map: Definition) -> None:
     resources.delete(bench.node(config_map()))
 
