@@ -61,7 +61,7 @@ def start_sandbox() -> None:
     """Start the sandbox; where the kernel confines no machine, start it without confinement and say so."""
     run("groundplan sandbox up")
     if look("sandbox status")["refusal"]:
-        say("This system confines no machine. The demo's own scripts are harmless without: they run as your processes.")
+        say("This system cannot confine machines: the demo's scripts, which we wrote, run as your own processes.")
         run("groundplan sandbox down")
         run("groundplan sandbox up --unconfined")
 
@@ -179,7 +179,8 @@ def main(arguments: list[str]) -> int:
     if shutil.which("sh") is None:
         print("error: the demo needs a POSIX shell", file=sys.stderr)
         return 2
-    print(f"$ export GROUNDPLAN_HOME=$PWD/{HOME.name}\n$ export PATH=$PWD/{BIN.relative_to(CHECKOUT)}:$PATH")
+    programs = f"$PWD/{BIN.relative_to(CHECKOUT)}" if BIN.is_relative_to(CHECKOUT) else str(BIN)
+    print(f"$ export GROUNDPLAN_HOME=$PWD/{HOME.name}\n$ export PATH={programs}:$PATH", flush=True)
     try:
         if arguments == ["down"]:
             return down()
