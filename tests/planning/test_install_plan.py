@@ -1,8 +1,7 @@
 """What install plans: steps of one instance, states on the way, order between instances (spec 5.3)."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from groundplan.model.deployment import InstanceState, NodeInstance
 from groundplan.model.graph import Side, TaskKind
@@ -17,7 +16,7 @@ ALL_STEPS = lifecycle(
 
 
 def in_state(instances: tuple[NodeInstance, ...], **states: InstanceState) -> tuple[NodeInstance, ...]:
-    return tuple(replace(item, state=states.get(item.node, item.state)) for item in instances)
+    return tuple(structs.replace(item, state=states.get(item.node, item.state)) for item in instances)
 
 
 def steps_from(state: InstanceState) -> list[str]:

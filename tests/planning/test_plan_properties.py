@@ -1,9 +1,8 @@
 """What holds for every plan of install and uninstall, whatever the blueprint and the states it starts from."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate
 from groundplan.model.deployment import InstanceState, NodeInstance
@@ -41,7 +40,7 @@ def nodes(draw: st.DrawFn, number: int) -> NodeTemplate:
 def deployments(draw: st.DrawFn) -> tuple[Blueprint, list[NodeInstance]]:
     plan = blueprint(*(draw(nodes(number)) for number in range(draw(st.integers(1, 6)))))
     states = st.sampled_from(list(InstanceState))
-    return plan, [replace(item, state=draw(states)) for item in instances_of(plan)]
+    return plan, [structs.replace(item, state=draw(states)) for item in instances_of(plan)]
 
 
 def walked(graph: TaskGraph) -> list[int]:

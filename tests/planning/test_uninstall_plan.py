@@ -1,8 +1,7 @@
 """What uninstall plans (spec 5.4)."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import InstanceState, NodeInstance
@@ -16,7 +15,9 @@ ALL_STEPS = lifecycle(
 
 
 def started(plan: Blueprint, **states: InstanceState) -> tuple[NodeInstance, ...]:
-    return tuple(replace(item, state=states.get(item.node, InstanceState.STARTED)) for item in instances_of(plan))
+    return tuple(
+        structs.replace(item, state=states.get(item.node, InstanceState.STARTED)) for item in instances_of(plan)
+    )
 
 
 def steps_from(state: InstanceState) -> list[str]:

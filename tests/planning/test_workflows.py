@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec import structs
 
 from groundplan.model.blueprint import Blueprint, Workflow
 from groundplan.model.deployment import InstanceState, NodeInstance
@@ -44,7 +45,7 @@ def chain_of_three() -> Blueprint:
 
 def test_reinstall_is_uninstall_and_then_install() -> None:
     plan = blueprint(node("db", operations=lifecycle("create", "delete")))
-    instances = [replace(item, state=InstanceState.STARTED) for item in instances_of(plan)]
+    instances = [structs.replace(item, state=InstanceState.STARTED) for item in instances_of(plan)]
     uninstalled, installed = planned("reinstall", plan, instances)
     assert [task.name for task in uninstalled.tasks] == ["delete", "deleted"]
     assert (installed.first, installed.tasks[-1].name) == (2, "started")
@@ -99,7 +100,7 @@ def test_an_operation_that_no_node_has_does_nothing() -> None:
 
 def test_arguments_may_not_replace_inputs_unless_allowed() -> None:
     start = "cloudify.interfaces.lifecycle.start"
-    operations = {start: replace(BOTH[start], inputs={"a": from_data(1)})}
+    operations = {start: structs.replace(BOTH[start], inputs={"a": from_data(1)})}
     plan = blueprint(node("db", operations=operations))
     with pytest.raises(PlanningError) as refused:
         planned("execute_operation", plan, operation=start, operation_kwargs={"a": 2})
@@ -131,7 +132,7 @@ def caught() -> tuple[Blueprint, list[NodeInstance]]:
     states = (InstanceState.STARTED, InstanceState.STARTING, InstanceState.CREATING, InstanceState.UNINITIALIZED)
     links = [()] + [(relationship("depends_on", name, source="unlink"),) for name in "abc"]
     plan = blueprint(*(node(name, *link, operations=ROLLED) for name, link in zip("abcd", links, strict=True)))
-    return plan, [replace(item, state=state) for item, state in zip(instances_of(plan), states, strict=True)]
+    return plan, [structs.replace(item, state=state) for item, state in zip(instances_of(plan), states, strict=True)]
 
 
 def test_rollback_takes_back_what_was_caught_in_the_middle() -> None:

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec import structs
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate
 from groundplan.model.deployment import NodeInstance
@@ -33,7 +35,9 @@ class World:
     @classmethod
     def installed(cls, plan: Blueprint, runtime: Mapping[str, Mapping[str, Data]], **known: object) -> "World":
         """A world with the plan's instances; `runtime` gives runtime properties by node."""
-        made = tuple(replace(item, runtime_properties=runtime.get(item.node, {})) for item in instances_of(plan))
+        made = tuple(
+            structs.replace(item, runtime_properties=runtime.get(item.node, {})) for item in instances_of(plan)
+        )
         return cls(plan=plan, instances=made, **known)  # type: ignore[arg-type]
 
     def input(self, name: str) -> Value:

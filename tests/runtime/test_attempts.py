@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from groundplan.model.blueprint import Operation, Plugin
 from groundplan.model.deployment import Deployment
@@ -88,7 +89,7 @@ class Bench:
         behind = Operation(plugin="acts", operation=f"acts.{name}", inputs=inputs)
         on = {"cloudify.interfaces.lifecycle.create": behind}
         link = relationship("connected_to", "db")
-        link = replace(link, source_operations=on, target_operations=on)
+        link = structs.replace(link, source_operations=on, target_operations=on)
         plan = blueprint(node("db", ip="10.0.0.9"), node("web", link, operations=on, port=80))
         plan = replace(plan, plugins={"acts": Plugin(name="acts", package_name="cloudify-acts-plugin")})
         deployment = self.rehearsal.deploy(plan)

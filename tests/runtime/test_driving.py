@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.deployment import InstanceState
@@ -137,7 +138,9 @@ def test_at_most_as_many_run_at_once_as_there_are_workers(rehearsal: Rehearsal) 
 
 
 def test_an_attempt_that_takes_too_long_is_given_up_and_its_answer_dropped(rehearsal: Rehearsal) -> None:
-    plan = blueprint(node("db", operations={key: replace(it, timeout=0.1) for key, it in lifecycle("create").items()}))
+    plan = blueprint(
+        node("db", operations={key: structs.replace(it, timeout=0.1) for key, it in lifecycle("create").items()})
+    )
     rehearsal.deploy(plan)
     late = threading.Event()
 
@@ -153,7 +156,7 @@ def test_an_attempt_that_takes_too_long_is_given_up_and_its_answer_dropped(rehea
 
 def test_a_timeout_may_be_recoverable(rehearsal: Rehearsal) -> None:
     created = lifecycle("create")
-    short = {key: replace(it, timeout=0.1, timeout_recoverable=True) for key, it in created.items()}
+    short = {key: structs.replace(it, timeout=0.1, timeout_recoverable=True) for key, it in created.items()}
     rehearsal.deploy(blueprint(node("db", operations=short)))
 
     def linger_once(assignment: Assignment) -> Outcome:

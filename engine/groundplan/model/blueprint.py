@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from groundplan.model.ids import NodeId
 from groundplan.model.types import Constraint, DataType, Schema
 from groundplan.model.values import Data, Value, from_data, to_data
@@ -16,8 +18,7 @@ UNBOUNDED: Final = -1
 _USUAL: Final = {"required": True, "hidden": False}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One operation with its implementation resolved (spec 1.12, 2.4).
 
     Attributes:
@@ -30,7 +31,7 @@ class Operation:
 
     plugin: str = ""
     operation: str = ""
-    inputs: Mapping[str, Value] = field(default_factory=dict)
+    inputs: Mapping[str, Value] = msgspec.field(default_factory=dict)
     executor: str | None = None
     max_retries: int | None = None
     retry_interval: float | None = None
@@ -48,16 +49,15 @@ Operations = Mapping[str, Operation]
 """By full name, `cloudify.interfaces.lifecycle.create`."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Relationship:
+class Relationship(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One relationship of a node template (spec 1.11)."""
 
     type: str
     target: NodeId
     type_hierarchy: tuple[str, ...]
-    properties: Mapping[str, Value] = field(default_factory=dict)
-    source_operations: Operations = field(default_factory=dict)
-    target_operations: Operations = field(default_factory=dict)
+    properties: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    source_operations: Operations = msgspec.field(default_factory=dict)
+    target_operations: Operations = msgspec.field(default_factory=dict)
 
     def is_a(self, ancestor: str) -> bool:
         """Whether its type is, or derives from, `ancestor`."""
@@ -73,8 +73,7 @@ class Scalable:
     max_instances: Value = UNBOUNDED
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeTemplate:
+class NodeTemplate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A node template with type, defaults and operations merged in (spec 2).
 
     `operations` is keyed by full names only; `short_operations` gives the short ones (spec 1.12).
@@ -83,8 +82,8 @@ class NodeTemplate:
     name: NodeId
     type: str
     type_hierarchy: tuple[str, ...]
-    properties: Mapping[str, Value] = field(default_factory=dict)
-    operations: Operations = field(default_factory=dict)
+    properties: Mapping[str, Value] = msgspec.field(default_factory=dict)
+    operations: Operations = msgspec.field(default_factory=dict)
     relationships: tuple[Relationship, ...] = ()
     instances: Scalable = Scalable()
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
 from groundplan.model.values import Data
 
@@ -26,8 +28,7 @@ class InstanceState(StrEnum):
     DELETED = "deleted"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RelationshipInstance:
+class RelationshipInstance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A relationship between two instances.
 
     Attributes:
@@ -41,16 +42,14 @@ class RelationshipInstance:
     target: InstanceId
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class GroupMembership:
+class GroupMembership(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The scaling-group instance that a node instance belongs to."""
 
     name: str
     id: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NodeInstance:
+class NodeInstance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One instance of a node template (spec 5.1).
 
     Attributes:
@@ -68,8 +67,8 @@ class NodeInstance:
     state: InstanceState = InstanceState.UNINITIALIZED
     relationships: tuple[RelationshipInstance, ...] = ()
     scaling_groups: tuple[GroupMembership, ...] = ()
-    runtime_properties: Mapping[str, Data] = field(default_factory=dict)
-    system_properties: Mapping[str, Data] = field(default_factory=dict)
+    runtime_properties: Mapping[str, Data] = msgspec.field(default_factory=dict)
+    system_properties: Mapping[str, Data] = msgspec.field(default_factory=dict)
     version: int = 1
 
 

@@ -1,8 +1,10 @@
 """What a workflow plans: tasks and their order. It knows order, not how to run; `planning.advance` walks it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.ids import InstanceId
@@ -27,8 +29,7 @@ class Side(StrEnum):
     TARGET = "target"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RelationshipRef:
+class RelationshipRef(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The relationship instance that a relationship operation belongs to.
 
     Attributes:
@@ -41,8 +42,7 @@ class RelationshipRef:
     side: Side
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Task:
+class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One vertex of a task graph.
 
     Attributes:
@@ -65,7 +65,7 @@ class Task:
     after: InstanceState | None = None
     ignore_failure: bool = False
     retries: int | None = None
-    arguments: Mapping[str, Data] = field(default_factory=dict)
+    arguments: Mapping[str, Data] = msgspec.field(default_factory=dict)
 
     @property
     def name(self) -> str:

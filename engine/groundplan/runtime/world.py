@@ -5,8 +5,9 @@ frozen, so a reader sees one state or the next, never half of it).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec import structs
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
@@ -75,7 +76,7 @@ class World:
     def apply(self, id: InstanceId, change: InstanceChange) -> None:
         """Replace an instance by one with the change made; the driver's thread alone calls it."""
         old = self._instances[id]
-        self._instances[id] = replace(
+        self._instances[id] = structs.replace(
             old,
             state=change.state or old.state,
             runtime_properties=(

@@ -4,6 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import ExecutionStatus, TaskState
@@ -136,7 +137,7 @@ def test_a_change_of_an_instance_leaves_the_rest_of_it(filled: SqlStore) -> None
         transaction.put_instance(DEPLOYMENT.id, INSTANCE.id, InstanceChange(state=InstanceState.STARTED))
         transaction.put_instance(DEPLOYMENT.id, INSTANCE.id, InstanceChange(runtime_properties={"a": Sensitive(1)}))
         found = transaction.instance(DEPLOYMENT.id, INSTANCE.id)
-    assert found == replace(
+    assert found == structs.replace(
         INSTANCE, state=InstanceState.STARTED, runtime_properties={"a": Sensitive(1)}, version=INSTANCE.version + 2
     )
 
@@ -170,7 +171,7 @@ def test_an_end_has_its_time_and_a_new_beginning_has_none(filled: SqlStore) -> N
 
 
 def test_a_further_stage_is_added_to_the_first(filled: SqlStore) -> None:
-    further = replace(PLAIN_TASK, number=2)
+    further = structs.replace(PLAIN_TASK, number=2)
     with filled.transaction() as transaction:
         transaction.append_tasks(EXECUTION.id, replace(GRAPH, tasks=[further], waits=[(1,)], first=2), stage=2)
         assert [item.task.number for item in transaction.tasks(EXECUTION.id)] == [0, 1, 2]
