@@ -7,7 +7,6 @@ import pytest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.service import secrets
 from groundplan.service.assembly import Engine, now
-from groundplan.state.store import Store
 
 
 def import_(engine: Engine, document: object, **more: object) -> secrets.Imported:

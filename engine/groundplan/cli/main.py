@@ -5,7 +5,6 @@ fault of ours.
 """
 
 import importlib
-import os
 import sys
 from typing import Final
 
@@ -91,9 +90,8 @@ def run(arguments: list[str]) -> int:
     except click.ClickException as error:
         error.show()
         return CALLER if isinstance(error, click.UsageError) else error.exit_code
-    except BrokenPipeError:
-        # The reader went away (`| head`); nothing more can be said.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # What click makes of a reader who went away (`| head`); nothing more can be said.
         return DONE
     except Exception as error:
         return _explain(error)

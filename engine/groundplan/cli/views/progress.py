@@ -1,5 +1,7 @@
 """Progress of an execution: a live tree of deployments and node instances on a terminal, lines of events elsewhere."""
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,17 +42,22 @@ class Quiet:
 
 
 class Lines:
-    """One line an event."""
+    """One line an event. The work goes on when its reader goes away (`| head`): the store keeps the events."""
 
     def committed(self, batch: Batch) -> None:
         """Print the events of a batch."""
         for event in batch.events:
             if event.type not in _HIDDEN and event.level != "debug":
-                click.echo(line(event))
+                self.say(line(event))
 
     def say(self, text: str) -> None:
         """Print a line."""
-        click.echo(text)
+        try:
+            click.echo(text)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -1,0 +1,171 @@
+"""The command line from the first argument to the exit code, in a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundplan.cli import main
+
+BLUEPRINT = """
+tosca_definitions_version: cloudify_dsl_1_5
+imports: [cloudify/types/types.yaml, plugin:groundplan-nop]
+inputs: {password: {default: {get_secret: password}}}
+node_templates:
+  vm: {type: groundplan.nodes.Nop, properties: {message: {concat: ["uses ", {get_input: password}]}}}
+  web:
+    type: groundplan.nodes.Nop
+    relationships: [{type: groundplan.relationships.Nop, target: vm}]
+capabilities:
+  password: {value: {get_input: password}}
+  plain: {value: hello}
+"""
+PASSWORD = "correct horse battery"
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command line and return what it printed; the exit code must be the one that is expected."""
+    monkeypatch.setenv("GROUNDPLAN_HOME", str(tmp_path / "home"))
+
+    def command(*arguments: str, code: int = 0) -> str:
+        found = main.run([*arguments])
+        printed = capsys.readouterr()
+        said = printed.out + printed.err
+        assert found == code, said
+        assert PASSWORD not in said or "--reveal" in arguments
+        return said
+
+    return command
+
+
+@pytest.fixture
+def shop(run: Run, tmp_path: Path) -> Path:
+    """A blueprint, and the secret that it needs."""
+    run("secrets", "create", "password", "-s", PASSWORD)
+    file = tmp_path / "shop" / "blueprint.yaml"
+    file.parent.mkdir()
+    file.write_text(BLUEPRINT)
+    return file
+
+
+def as_json(run: Run, *arguments: str) -> Any:
+    """What a command prints for machines."""
+    return json.loads(run(*arguments, "--json"))
+
+
+def test_a_blueprint_lives_from_install_to_uninstall(run: Run, shop: Path) -> None:
+    assert "Finished: install of shop" in run("install", str(shop), "-d", "shop")
+    assert {item["state"] for item in as_json(run, "node-instances", "list", "-d", "shop")} == {"started"}
+    said = run("uninstall", "shop")
+    assert "Nothing is left" in said
+    assert "Blueprint shop deleted" in said
+    assert as_json(run, "deployments", "list") == []
+
+
+def test_sensitive_values_are_dots_until_somebody_asks_which_leaves_an_event(run: Run, shop: Path) -> None:
+    run("install", str(shop), "-d", "shop")
+    hidden = as_json(run, "deployments", "capabilities", "shop")
+    assert (hidden["password"]["value"], hidden["plain"]["value"]) == ("******", "hello")
+    assert PASSWORD in run("deployments", "capabilities", "shop", "--reveal")
+    assert "Sensitive values were shown: capabilities of shop" in run("events", "list", "-d", "shop")
+
+
+def test_what_an_operation_logs_of_a_secret_is_dots_in_the_events(run: Run, shop: Path) -> None:
+    run("install", str(shop), "-d", "shop")
+    (execution,) = as_json(run, "executions", "list", "-d", "shop")
+    logged = [item["message"] for item in as_json(run, "events", "list", execution["id"]) if item["type"] == "log"]
+    assert logged
+    assert set(logged) == {"******"}
+
+
+def test_the_beginning_of_an_executions_id_is_enough(run: Run, shop: Path) -> None:
+    run("install", str(shop), "-d", "shop")
+    (execution,) = as_json(run, "executions", "list", "-d", "shop")
+    assert as_json(run, "executions", "get", execution["id"][:6])["id"] == execution["id"]
+    run("executions", "resume", execution["id"][:6], code=2)
+
+
+def test_a_dry_run_starts_nothing(run: Run, shop: Path) -> None:
+    run("blueprints", "upload", str(shop))
+    run("deployments", "create", "shop", "-b", "shop")
+    run("executions", "start", "install", "-d", "shop", "--dry-run")
+    states = {item["id"]: item["runtime_properties"] for item in as_json(run, "node-instances", "list", "-d", "shop")}
+    assert set(map(str, states.values())) == {"{}"}
+
+
+def test_an_execution_that_fails_is_exit_code_one_and_says_how_to_go_on(run: Run, shop: Path) -> None:
+    shop.write_text(BLUEPRINT.replace("properties: {message", "properties: {fail: [start], message"))
+    said = run("install", str(shop), "-d", "shop", code=1)
+    assert "start was told to fail" in said
+    assert "groundplan executions resume" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["exections", "list"], "Did you mean 'executions'?"),
+        (["executions", "strat"], "No such command"),
+        (["deployments", "get", "nothing"], "There is no deployment 'nothing'"),
+        (["blueprints", "upload"], "Name a blueprint"),
+        (["events", "list"], "Name an execution"),
+        (["events", "list", "-d", "x", "--tail"], "--tail follows one execution"),
+        (["deployments", "create", "-b", "x", "--labels", "novalue"], "is not a label"),
+    ],
+)
+def test_a_caller_who_errs_is_told_and_gets_exit_code_two(run: Run, arguments: list[str], words: str) -> None:
+    assert words in run(*arguments, code=2)
+
+
+def test_a_bound_home_says_so_first_but_not_to_machines(run: Run, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "sandbox.json").write_text("{}")
+    assert run("blueprints", "list").splitlines()[0].startswith("sandbox")
+    assert as_json(run, "blueprints", "list") == []
+
+
+def test_a_fault_of_ours_is_exit_code_seventy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("groundplan.cli.commands.blueprints.use_case.listing", lambda _: 1 / 0)
+    assert "fault of Groundplan itself" in run("blueprints", "list", code=70)
+
+
+def without_reader(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command whose standard output nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "groundplan.cli.main", *arguments]
+    environment = {**os.environ, "GROUNDPLAN_HOME": str(home)}
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment)
+    os.close(write)
+    return done
+
+
+def test_a_reader_who_goes_away_is_no_trouble(tmp_path: Path) -> None:
+    done = without_reader(tmp_path / "home", "blueprints", "list")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_install_goes_on_when_its_reader_goes_away(run: Run, shop: Path, tmp_path: Path) -> None:
+    run("blueprints", "upload", str(shop))
+    run("deployments", "create", "shop", "-b", "shop")
+    without_reader(tmp_path / "home", "executions", "start", "install", "-d", "shop")
+    (execution,) = as_json(run, "executions", "list", "-d", "shop")
+    assert execution["status"] == "terminated"
+
+
+def test_every_command_has_its_help(run: Run) -> None:
+    context = main.cli.make_context("groundplan", ["--help"], resilient_parsing=True)
+    for name in main.cli.list_commands(context):
+        command = main.cli.get_command(context, name)
+        assert command is not None
+        assert command.help
+        for inner in getattr(command, "commands", {}).values():
+            assert inner.help, f"{name} {inner.name}"
