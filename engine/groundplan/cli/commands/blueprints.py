@@ -95,6 +95,17 @@ def _show_plan(item: use_case.Compiled) -> None:
 
 
 @blueprints.command()
+@click.argument("folder", default=Path("."), type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Start a blueprint in FOLDER (default: here): one that works, with a script and tests."""
+    from groundplan.service.starting import start_blueprint
+
+    for path in start_blueprint(folder):
+        click.echo(f"Wrote {path}")
+    click.echo(f"Try it: groundplan install {folder / use_case.DEFAULT_MAIN} -i name=Ada")
+
+
+@blueprints.command()
 @click.option("--version", "version", help="Of one version of the language only, for example 1_5; default: of any.")
 def schema(version: str | None) -> None:
     """Print the language as a JSON Schema: for editors with the YAML language server."""
