@@ -17,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 import urllib3
 import yaml
 from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationValueError, SSLError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_kubernetes.access import ClusterAccess
@@ -221,7 +222,10 @@ def _judged(act: str) -> Iterator[None]:
         error = RecoverableError if refused.passing else NonRecoverableError
         raise error(f"{act}: {refused.words}") from refused
     except SSLError as error:
-        raise NonRecoverableError(f"{act}: the server's certificate cannot be trusted, or ours: {error}") from error
+        # Other trouble in a handshake passes: a server that is starting or ending hangs up in the middle.
+        if isinstance(error.args[0], ssl.SSLCertVerificationError | CertificateError):
+            raise NonRecoverableError(f"{act}: the server's certificate cannot be trusted: {error}") from error
+        raise RecoverableError(f"{act}: {error}") from error
     except LocationValueError as error:
         raise NonRecoverableError(f"{act}: the server's address cannot be used: {error}") from error
     except HTTPError as error:

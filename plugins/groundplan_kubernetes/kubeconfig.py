@@ -177,7 +177,8 @@ def _credential(
         ctx.mask(str(token))
         return Static(value=f"Bearer {token}")
     if user.get("username"):
-        ctx.mask(str(user.get("password") or ""))
+        if user.get("password"):
+            ctx.mask(str(user["password"]))
         pair = base64.b64encode(f"{user['username']}:{user.get('password') or ''}".encode()).decode()
         ctx.mask(pair)
         return Static(value=f"Basic {pair}")

@@ -7,7 +7,8 @@ command is refused, by name. The environment of the engine is asked for AWS keys
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -22,6 +23,8 @@ from groundplan_kubernetes.presigning import AwsKeys
 
 Settings = Mapping[str, str]
 _SHORT: Final = {"-i": "--cluster-id", "-r": "--role", "-l": "--login"}
+_SWITCHES: Final = frozenset({"--cache"})
+"""Options without a value."""
 _AWS_FLAGS: Final = frozenset({"--cluster-name", "--region", "--output"})
 _IAM_FLAGS: Final = frozenset({"--cluster-id", "--region", "--output", "--cache"})
 _KUBELOGIN_FLAGS: Final = frozenset(
@@ -36,16 +39,17 @@ def credential_of(ctx: OperationContext, command: Mapping[str, Any], authenticat
         NonRecoverableError: another program, options that change who is asking, or credentials that are missing.
     """
     program = PurePosixPath(str(command.get("command") or "")).name
-    words = [str(word) for word in command.get("args") or ()]
+    words, flags = _parse([str(word) for word in command.get("args") or ()])
     known = {**_environment(ctx), **_entries(command), **_authentication(authentication)}
-    if program == "aws" and words[:2] == ["eks", "get-token"]:
-        flags = _flags(program, words[2:], _AWS_FLAGS)
+    if program == "aws" and words == ["eks", "get-token"]:
+        _allow(program, flags, _AWS_FLAGS)
         return _eks(ctx, flags.get("--cluster-name", ""), flags.get("--region", ""), known)
-    if program == "aws-iam-authenticator" and words[:1] == ["token"]:
-        flags = _flags(program, words[1:], _IAM_FLAGS)
+    if program == "aws-iam-authenticator" and words == ["token"]:
+        _allow(program, flags, _IAM_FLAGS)
         return _eks(ctx, flags.get("--cluster-id", ""), flags.get("--region", ""), known)
-    if program == "kubelogin" and words[:1] == ["get-token"]:
-        return _aks(ctx, _flags(program, words[1:], _KUBELOGIN_FLAGS), known)
+    if program == "kubelogin" and words == ["get-token"]:
+        _allow(program, flags, _KUBELOGIN_FLAGS)
+        return _aks(ctx, flags, known)
     raise NonRecoverableError(
         f"The kubeconfig wants {program!r} to be run for its token, which is not done; "
         "give one with a token or a client certificate in it."
@@ -71,25 +75,27 @@ def _environment(ctx: OperationContext) -> Settings:
     return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
-def _flags(program: str, words: Sequence[str], allowed: frozenset[str]) -> dict[str, str]:
-    found = dict(_pairs(words))
-    for flag in found:
+def _allow(program: str, flags: Settings, allowed: frozenset[str]) -> None:
+    for flag in flags:
         if flag not in allowed:
             raise NonRecoverableError(f"The kubeconfig's {program} has the option {flag}, which is not supported.")
-    return found
 
 
-def _pairs(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield options with their values: `--a b`, `--a=b`, and `--a` alone with an empty one."""
-    position = 0
-    while position < len(words):
-        flag, equals, value = words[position].partition("=")
-        following = words[position + 1 : position + 2]
-        if not equals and following and not following[0].startswith("-"):
-            value = following[0]
-            position += 1
-        yield _SHORT.get(flag, flag), value
-        position += 1
+def _parse(args: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the words of a command line, and its options with their values: `--a b`, `--a=b`, `--a` alone is empty."""
+    words: list[str] = []
+    flags: dict[str, str] = {}
+    rest = deque(args)
+    while rest:
+        word = rest.popleft()
+        if not word.startswith("-"):
+            words.append(word)
+            continue
+        flag, equals, value = word.partition("=")
+        if not equals and flag not in _SWITCHES and rest and not rest[0].startswith("-"):
+            value = rest.popleft()
+        flags[_SHORT.get(flag, flag)] = value
+    return words, flags
 
 
 def _eks(ctx: OperationContext, name: str, region: str, known: Settings) -> Credential:
@@ -100,9 +106,12 @@ def _eks(ctx: OperationContext, name: str, region: str, known: Settings) -> Cred
         "aws_access_key_id": known.get("AWS_ACCESS_KEY_ID", ""),
         "aws_secret_access_key": known.get("AWS_SECRET_ACCESS_KEY", ""),
     }
-    _require("EKS", needed)
     if known.get("AWS_PROFILE") and not known.get("AWS_ACCESS_KEY_ID"):
-        raise NonRecoverableError("The kubeconfig names an AWS profile; profiles are not read.")
+        raise NonRecoverableError(
+            f"The kubeconfig names the AWS profile {known['AWS_PROFILE']}; profiles are not read. Give the keys in "
+            "client_config.authentication."
+        )
+    _require("EKS", needed)
     keys = AwsKeys(
         access_key_id=known["AWS_ACCESS_KEY_ID"],
         secret_access_key=known["AWS_SECRET_ACCESS_KEY"],

@@ -3,6 +3,8 @@
 import base64
 import json
 import socket
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,16 @@ def test_verification_may_be_turned_off(
     assert reaches(bench, config_map(), {"api_options": options})
 
 
+def test_a_name_and_a_password_are_sent_as_basic_authentication(bench: Bench, emulated: Emulated) -> None:
+    config = changed(emulated.kubeconfig, user={"username": "admin", "password": "swordfish"})
+    ctx = bench.node(client_config={"configuration": {"file_content": config}})
+    credential = find_access(ctx).credential
+    assert credential is not None
+    assert base64.b64decode(credential.header().removeprefix("Basic ")) == b"admin:swordfish"
+    assert "swordfish" in ctx.masked
+    assert "swordfish" not in repr(find_access(ctx))
+
+
 def test_the_operations_inputs_win(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
     ctx = bench.node(client_config={})
     given = {"configuration": {"file_content": emulated.kubeconfig}}
@@ -141,6 +153,25 @@ def test_a_server_that_is_down_may_come_back(bench: Bench, emulated: Emulated, c
     down = changed(emulated.kubeconfig, cluster={"server": f"https://127.0.0.1:{port}"})
     with pytest.raises(RecoverableError, match="does not answer"):
         reaches(bench, config_map(), {"file_content": down})
+
+
+def test_a_server_that_hangs_up_in_the_handshake_may_come_back(
+    bench: Bench, emulated: Emulated, config_map: Definition
+) -> None:
+    class HangUp(socketserver.BaseRequestHandler):
+        """Take the greeting and end the connection."""
+
+        def handle(self) -> None:
+            self.request.recv(1024)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), HangUp) as server:
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        port = server.server_address[1]
+        hung = changed(emulated.kubeconfig, cluster={"server": f"https://127.0.0.1:{port}"})
+        with pytest.raises(RecoverableError):
+            reaches(bench, config_map(), {"file_content": hung})
+        answering.join()
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,7 @@ def test_a_token_is_made_anew_when_it_is_older_than_ten_minutes() -> None:
     ("command", "args"),
     [
         ("aws", ["eks", "get-token", "--cluster-name", "shop", "--region", "eu-west-1", "--output", "json"]),
+        ("aws", ["--region", "eu-west-1", "eks", "get-token", "--cluster-name", "shop", "--output", "json"]),
         ("/usr/local/bin/aws", ["eks", "get-token", "--cluster-name=shop", "--region=eu-west-1"]),
         ("aws-iam-authenticator", ["token", "-i", "shop"]),
         ("aws-iam-authenticator", ["token", "--cluster-id", "shop", "--cache"]),
@@ -124,6 +125,12 @@ def test_keys_may_stand_in_the_kubeconfig(bench: Bench) -> None:
     assert "sts.us-east-1.amazonaws.com" in url_of(credential(ctx).header())
 
 
+def test_profiles_of_the_machine_are_not_read(bench: Bench) -> None:
+    config = kubeconfig("aws", "eks", "get-token", "--cluster-name", "shop", AWS_PROFILE="prod")
+    with pytest.raises(NonRecoverableError, match="AWS profile prod; profiles are not read"):
+        find_access(node(bench, config))
+
+
 def test_the_environment_counts_outside_a_sandboxed_home_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {**KEYS, "aws_region": "us-east-1"}.items():
         monkeypatch.setenv(name.upper(), value)
@@ -136,6 +143,7 @@ def test_the_environment_counts_outside_a_sandboxed_home_only(bench: Bench, monk
 @pytest.mark.parametrize(
     ("command", "args", "words"),
     [
+        ("aws", ["eks", "get-token", "now"], "wants 'aws' to be run"),
         ("sh", ["-c", "id"], "wants 'sh' to be run"),
         ("aws", ["sts", "get-caller-identity"], "wants 'aws' to be run"),
         ("gke-gcloud-auth-plugin", [], "wants 'gke-gcloud-auth-plugin' to be run"),
