@@ -24,7 +24,7 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
 from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
-from groundplan.state.store import Snapshot, Store, Transaction
+from groundplan.state.store import Snapshot, Store, TaskRecord, Transaction
 
 _TAKING_AWAY: Final = frozenset({"stop", "uninstall", "heal", "update"})
 _AGAIN: Final = frozenset({TaskState.FAILED, TaskState.RESCHEDULED})
@@ -111,10 +111,23 @@ def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operat
         _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
         transaction.reset_tasks(
-            execution.id, [record.task.number for record in transaction.tasks(execution.id) if record.state in again]
+            execution.id,
+            [
+                record.task.number
+                for record in transaction.tasks(execution.id)
+                if record.state in again or _waits_in_vain(transaction, record)
+            ],
         )
         transaction.set_execution(execution.id, status=ExecutionStatus.STARTED, at=now)
         return get_in(transaction, execution.id)
+
+
+def _waits_in_vain(snapshot: Snapshot, record: TaskRecord) -> bool:
+    """Whether a task waits for an execution that ended without success: its step is to be done again."""
+    if record.state is not TaskState.WAITING or record.waits_for is None:
+        return False
+    child = snapshot.execution(record.waits_for)
+    return child is None or child.status in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 
 
 def cancel(store: Store, id: ExecutionId, now: datetime) -> Execution:

@@ -15,11 +15,16 @@ from rich.text import Text
 from rich.tree import Tree
 
 from groundplan.cli.views.lines import line
-from groundplan.model.execution import Event, EventType, Execution
+from groundplan.model.execution import Event, EventType, Execution, ExecutionStatus
 from groundplan.state.store import Batch
 
 _HIDDEN: Final = frozenset({EventType.SENDING_TASK})
 _MARKS: Final = {"started": ("●", "green"), "deleted": ("○", "dim"), "uninitialized": ("·", "dim")}
+_ENDS: Final[dict[ExecutionStatus | None, tuple[str, str]]] = {
+    ExecutionStatus.TERMINATED: ("✓", "green"),
+    ExecutionStatus.FAILED: ("✗", "red"),
+    ExecutionStatus.CANCELLED: ("■", "yellow"),
+}
 _LOG_LINES: Final = 4
 
 
@@ -73,7 +78,7 @@ class _Deployment:
     workflow: str = ""
     began: float = field(default_factory=time.monotonic)
     took: float | None = None
-    failed: bool = False
+    ended: ExecutionStatus | None = None
     instances: dict[str, _Instance] = field(default_factory=dict)
 
 
@@ -96,7 +101,7 @@ class TreeView:
                 self._instance(shown, id_).state = str(change.state)
         if batch.end is not None:
             shown.took = time.monotonic() - shown.began
-            shown.failed = bool(batch.end.error)
+            shown.ended = batch.end.status
 
     def say(self, text: str) -> None:
         """Show a line below the tree."""
@@ -124,7 +129,7 @@ class TreeView:
         tree = Tree(Text(f"{self._title}  {time.monotonic() - self._began:.0f} s", style="bold"))
         for id_, shown in self._deployments.items():
             branch = tree.add(_deployment_line(id_, shown))
-            if shown.took is not None and not shown.failed:
+            if shown.ended is ExecutionStatus.TERMINATED:
                 continue
             for instance_id, instance in shown.instances.items():
                 branch.add(_instance_line(instance_id, instance))
@@ -148,7 +153,7 @@ def progress(execution: Execution, *, quiet: bool) -> Iterator[Progress]:
 def _deployment_line(id_: str, shown: _Deployment) -> Text:
     started = sum(instance.state == "started" for instance in shown.instances.values())
     took = shown.took if shown.took is not None else time.monotonic() - shown.began
-    mark, style = ("✗", "red") if shown.failed else ("✓", "green") if shown.took is not None else ("…", "cyan")
+    mark, style = _ENDS.get(shown.ended, ("…", "cyan"))
     return Text.assemble(
         (f"{mark} ", style), (id_, "bold"), (f"  {started}/{len(shown.instances)} started  {took:.0f} s", "dim")
     )
