@@ -145,10 +145,19 @@ def find_files(folder: Path) -> Sequence[Path]:
     if not folder.is_dir():
         raise UsageError(f"There is no folder {folder}.")
     candidates = sorted(path for path in folder.rglob("*") if path.suffix in (".yaml", ".yml") and path.is_file())
-    found = [path for path in candidates if _is_blueprint(path)]
+    found = [path for path in candidates if is_blueprint(path)]
     if not found:
         raise UsageError(f"There is no blueprint in {folder}: no YAML file with a tosca_definitions_version.")
     return found
+
+
+def is_blueprint(path: Path) -> bool:
+    """Whether a YAML file is a blueprint's main file, well written or not: it names its `tosca_definitions_version`."""
+    text = path.read_bytes()
+    if b"tosca_definitions_version" not in text:
+        return False
+    document = read_data(text, str(path), Report())
+    return document is None or (isinstance(document, dict) and "tosca_definitions_version" in document)
 
 
 def existing(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
@@ -206,14 +215,6 @@ def _id_of(blueprint: Blueprint, file: Path) -> BlueprintId:
         return BlueprintId(named)
     folder = file.resolve().parent.name.replace("_", "-")
     return BlueprintId(folder if file.name == DEFAULT_MAIN else f"{folder}.{file.name}")
-
-
-def _is_blueprint(path: Path) -> bool:
-    text = path.read_bytes()
-    if b"tosca_definitions_version" not in text:
-        return False
-    document = read_data(text, str(path), Report())
-    return document is None or (isinstance(document, dict) and "tosca_definitions_version" in document)
 
 
 def _digest(file: Path, plan: Mapping[str, Any]) -> Digest:

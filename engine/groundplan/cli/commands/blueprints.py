@@ -33,9 +33,12 @@ def _read(opened: Engine, files: Sequence[Path], allow_local_files: bool) -> lis
 @blueprints.command()
 @_FILES
 @_LOCAL
+@click.option("--blueprints-only", is_flag=True, help="Pass over YAML files that are no blueprints.")
 @as_json
-def validate(files: tuple[Path, ...], allow_local_files: bool, as_json: bool) -> None:
+def validate(files: tuple[Path, ...], allow_local_files: bool, blueprints_only: bool, as_json: bool) -> None:
     """Read blueprints and show every fault, at its place; stores nothing."""
+    if blueprints_only:
+        files = tuple(file for file in files if file.is_file() and use_case.is_blueprint(file))
     with engine(quiet=as_json) as opened:
         found = _read(opened, files, allow_local_files)
     if as_json:
