@@ -21,7 +21,7 @@ DOORS = {
     "lsprotocol": ["groundplan.lsp.server"],
     "matplotlib": ["groundplan.service.pictures.drawing"],
     "jinja2": ["groundplan.runtime.foreign.resources"],
-    "msgspec": ["groundplan.model.values", "groundplan.state.sql.codec", "groundplan_sandbox"],
+    "msgspec": ["groundplan.model", "groundplan.state.sql.codec", "groundplan_sandbox"],
     "packaging": ["groundplan.service.plugins"],
     "platformdirs": ["groundplan.service.home", "groundplan_sandbox.home"],
     "pygls": ["groundplan.lsp.server"],

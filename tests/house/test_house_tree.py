@@ -27,11 +27,11 @@ TOP_LEVEL = {
 REFUSED = {
     "a folder of one machine": r"(?<![\w./-])/(?:wor" + r"k|root)/[\w.]",
     "a package registry": r"py"
-    + r"pi\.org|registry\.npm"
-    + r"js|proxy\.gol"
-    + r"ang|crates"
-    + r"\.io|python"
-    + r"hosted",
+    + r"pi\.org|npm"
+    + r"js\.org|proxy\.gol"
+    + r"ang\.org|crates"
+    + r"\.io|hosted"
+    + r"\.org",
     "how it came to be": r"(?i)\bco-authored"
     + r"-by\b|\bclau"
     + r"de\b|\bchat"
@@ -52,6 +52,13 @@ def test_no_file_names(what: str) -> None:
     pattern = re.compile(REFUSED[what])
     named = [f"{path}: {found.group()}" for path in _texts() if (found := pattern.search(_text(path)))]
     assert named == []
+
+
+def test_every_noun_of_the_command_line_is_in_the_glossary() -> None:
+    glossary = _text(Path("docs/glossary.md"))
+    commands = (ROOT / "engine/groundplan/cli/commands").glob("*s.py")
+    nouns = {path.stem.removesuffix("s").replace("_", " ") for path in commands} - {"shortcut"}
+    assert [noun for noun in sorted(nouns) if noun not in glossary] == []
 
 
 def test_no_file_is_empty_but_for_a_reason() -> None:
