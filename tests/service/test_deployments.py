@@ -6,14 +6,14 @@ import pytest
 
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.deployment import Dependency, DependencyKind, InstanceState
-from groundplan.model.execution import Execution, ExecutionStatus, ParentTask, TaskState
+from groundplan.model.execution import Execution, ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.planning.stages import Facts
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.liveness import LEASE_SECONDS, driver_name
 from groundplan.service import blueprints, deployments, executions
 from groundplan.service.assembly import Engine, now
-from groundplan.state.store import AttemptStart, Batch, InstanceChange
+from groundplan.state.store import AttemptEnd, AttemptStart, Batch, InstanceChange
 
 from .conftest import Write
 
@@ -79,7 +79,7 @@ def test_every_fault_of_the_inputs_is_told_at_once_and_nothing_stored(uploaded: 
     assert deployments.listing(uploaded.store) == []
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 257])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a b", "a\n", "x" * 257])
 def test_an_id_that_no_folder_could_have_is_refused(uploaded: Engine, name: str) -> None:
     with pytest.raises(UsageError):
         create(uploaded, name, port=1)
@@ -204,6 +204,21 @@ def test_what_was_cut_off_is_run_again_only_when_it_is_reset(shop: Engine) -> No
     assert (reset.state, reset.earlier) == (TaskState.PENDING, 1)
 
 
+def test_a_step_that_waits_for_a_cancelled_child_is_done_again(shop: Engine) -> None:
+    create(shop, "inner", port=1)
+    execution = cut_off(shop)
+    new = executions.NewExecution(
+        deployment=DeploymentId("inner"), workflow="install", parent=ParentTask(execution=execution.id, task=0)
+    )
+    child = executions.start(shop.store, shop.library, new, now())
+    wait_for(shop, execution, child)
+    executions.prepare_resume(shop.store, execution.id, now())
+    assert first_task(shop, execution).state is TaskState.WAITING
+    executions.cancel(shop.store, execution.id, now())
+    executions.prepare_resume(shop.store, execution.id, now())
+    assert first_task(shop, execution).state is TaskState.PENDING
+
+
 def test_what_has_succeeded_is_not_resumed(shop: Engine) -> None:
     execution = start(shop)
     with shop.store.transaction() as transaction:
@@ -250,6 +265,16 @@ def cut_off(engine: Engine) -> Execution:
         transaction.record(Batch(lease=lease, deployment=SHOP, started=[start_]))
         transaction.release(lease)
     return execution
+
+
+def wait_for(engine: Engine, execution: Execution, child: Execution) -> None:
+    """Record that the first task waits for a child."""
+    outcome = Outcome(verdict=Verdict.WAITING, waits_for=child.id)
+    end = AttemptEnd(task=0, number=1, at=now(), state=TaskState.WAITING, outcome=outcome)
+    with engine.store.transaction() as transaction:
+        lease = transaction.acquire(execution.id, "gone:1:0", now())
+        transaction.record(Batch(lease=lease, deployment=SHOP, ended=[end]))
+        transaction.release(lease)
 
 
 def plan_install(world: object, execution: Execution) -> object:

@@ -31,7 +31,8 @@ from groundplan.service import identifiers
 from groundplan.service.home import Home
 from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
 
-_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,256}")
+# A folder of the home is named after it: `.` and `..` would be other folders.
+_ID: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,256}")
 _GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
 
 
