@@ -130,14 +130,6 @@ def _waits_in_vain(snapshot: Snapshot, record: TaskRecord) -> bool:
     return child is None or child.status in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 
 
-def _waits_in_vain(snapshot: Snapshot, record: TaskRecord) -> bool:
-    """Whether a task waits for an execution that was cancelled or failed: its step is to be done again."""
-    if record.state is not TaskState.WAITING or record.waits_for is None:
-        return False
-    child = snapshot.execution(record.waits_for)
-    return child is None or child.status in (ExecutionStatus.CANCELLED, ExecutionStatus.FAILED)
-
-
 def cancel(store: Store, id: ExecutionId, now: datetime) -> Execution:
     """Ask an execution to end: no new task starts, running ones finish.
 
