@@ -15,6 +15,7 @@ from groundplan.cli.options import print_json
 from groundplan.cli.views import records
 from groundplan.cli.views.progress import Progress, progress
 from groundplan.model.execution import Execution, ExecutionStatus
+from groundplan.model.ids import DeploymentId
 from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine
@@ -36,7 +37,12 @@ def retries_option(function: F) -> F:
 def drive(engine: Engine, execution: Execution, *, task_retries: int | None, as_json: bool) -> None:
     """Drive an execution to its end and leave with the exit code that it means."""
     policy = Policy() if task_retries is None else replace(Policy(), retries=task_retries)
-    with progress(execution, quiet=as_json) as view:
+
+    def size_of(deployment: DeploymentId) -> int:
+        with engine.store.snapshot() as snapshot:
+            return len(snapshot.instances(deployment))
+
+    with progress(execution, size_of, quiet=as_json) as view:
         driver = engine.driver(policy, view)
         with _interruptible(driver, view):
             ended = driver.run(execution.id)

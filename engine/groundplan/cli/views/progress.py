@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -16,6 +16,7 @@ from rich.tree import Tree
 
 from groundplan.cli.views.lines import line
 from groundplan.model.execution import Event, EventType, Execution, ExecutionStatus
+from groundplan.model.ids import DeploymentId
 from groundplan.state.store import Batch
 
 _HIDDEN: Final = frozenset({EventType.SENDING_TASK})
@@ -26,6 +27,10 @@ _ENDS: Final[dict[ExecutionStatus | None, tuple[str, str]]] = {
     ExecutionStatus.CANCELLED: ("■", "yellow"),
 }
 _LOG_LINES: Final = 4
+
+
+SizeOf = Callable[[DeploymentId], int]
+"""Tells how many node instances a deployment has."""
 
 
 class Progress(Protocol):
@@ -75,7 +80,7 @@ class _Instance:
 
 @dataclass(kw_only=True, slots=True)
 class _Deployment:
-    workflow: str = ""
+    total: int
     began: float = field(default_factory=time.monotonic)
     took: float | None = None
     ended: ExecutionStatus | None = None
@@ -85,7 +90,8 @@ class _Deployment:
 class TreeView:
     """A live tree; the last lines of the log stand below it."""
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: Execution, size_of: SizeOf) -> None:
+        self._size_of = size_of
         self._title = f"{execution.workflow} {execution.deployment}"
         self._began = time.monotonic()
         self._deployments: dict[str, _Deployment] = {}
@@ -93,7 +99,9 @@ class TreeView:
 
     def committed(self, batch: Batch) -> None:
         """Take in a batch."""
-        shown = self._deployments.setdefault(batch.deployment, _Deployment())
+        shown = self._deployments.get(batch.deployment)
+        if shown is None:
+            shown = self._deployments[batch.deployment] = _Deployment(total=self._size_of(batch.deployment))
         for event in batch.events:
             self._take(shown, event)
         for id_, change in batch.instances.items():
@@ -137,7 +145,7 @@ class TreeView:
 
 
 @contextmanager
-def progress(execution: Execution, *, quiet: bool) -> Iterator[Progress]:
+def progress(execution: Execution, size_of: SizeOf, *, quiet: bool) -> Iterator[Progress]:
     """Show an execution's progress while the block runs, in the way that fits where it is shown."""
     console = Console()
     if quiet:
@@ -145,7 +153,7 @@ def progress(execution: Execution, *, quiet: bool) -> Iterator[Progress]:
     elif not console.is_terminal:
         yield Lines()
     else:
-        view = TreeView(execution)
+        view = TreeView(execution, size_of)
         with Live(view, console=console, refresh_per_second=8, vertical_overflow="crop"):
             yield view
 
@@ -155,7 +163,7 @@ def _deployment_line(id_: str, shown: _Deployment) -> Text:
     took = shown.took if shown.took is not None else time.monotonic() - shown.began
     mark, style = _ENDS.get(shown.ended, ("…", "cyan"))
     return Text.assemble(
-        (f"{mark} ", style), (id_, "bold"), (f"  {started}/{len(shown.instances)} started  {took:.0f} s", "dim")
+        (f"{mark} ", style), (id_, "bold"), (f"  {started}/{shown.total} started  {took:.0f} s", "dim")
     )
 
 
