@@ -215,9 +215,11 @@ def _show(status: dict[str, Any]) -> None:
     click.echo(f"  process      {status['pid']}, up {status['uptime_seconds']:.0f} s")
     for service, url in status["services"].items():
         click.echo(f"  {service:<12} {url}")
-    click.echo(f"  confinement  {status['confinement']}")
     if status["refusal"]:
-        click.echo(f"  No machine will start, for this system cannot confine it: {status['refusal']}")
+        click.echo(f"  confinement  refused by this system: {status['refusal']}")
+        click.echo("               No machine will start. `--unconfined` runs them without, for blueprints of your own.")
+    else:
+        click.echo(f"  confinement  {status['confinement']}")
         click.echo("  With --unconfined, commands on machines run as plain processes of this user.")
     click.echo(f"  machines     {len(status['machines'])}")
     for machine in status["machines"]:
