@@ -71,6 +71,22 @@ class NodeInstance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     system_properties: Mapping[str, Data] = msgspec.field(default_factory=dict)
     version: int = 1
 
+    def changed(
+        self,
+        *,
+        state: InstanceState | None = None,
+        runtime_properties: Mapping[str, Data] | None = None,
+        system_properties: Mapping[str, Data] | None = None,
+    ) -> "NodeInstance":
+        """Return the instance in its next version; what is None stays as it is."""
+        return msgspec.structs.replace(
+            self,
+            state=self.state if state is None else state,
+            runtime_properties=self.runtime_properties if runtime_properties is None else runtime_properties,
+            system_properties=self.system_properties if system_properties is None else system_properties,
+            version=self.version + 1,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:

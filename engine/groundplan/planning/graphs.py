@@ -28,6 +28,9 @@ class Draft(NamedTuple):
 Step = Sequence[Draft]
 """Tasks that run side by side; the next step of the chain starts after all of them."""
 
+Steps = Sequence[Step]
+"""One after the other; empty ones are left out."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manner:
@@ -72,41 +75,53 @@ class GraphBuilder:
         self._manner = manner
         self._tasks: list[Task] = []
         self._waits: list[tuple[int, ...]] = []
+        self._joined: set[int] = set()
 
-    def chain(self, instance: InstanceId, steps: Iterable[Step]) -> Chain | None:
+    def chain(self, instance: InstanceId, steps: Steps) -> Chain | None:
         """Add an instance's steps, one after the other; empty ones are left out. None when nothing is left."""
-        manner, tasks, begin = self._manner, self._tasks, self._first + len(self._tasks)
+        drafts = [draft for step in steps for draft in step]
+        if not drafts:
+            return None
+        begin, manner = self._first + len(self._tasks), self._manner
+        ignore_failure, retries, arguments = manner.ignore_failure, manner.retries, manner.arguments
+        self._tasks += [
+            Task(
+                number=number,
+                kind=kind,
+                instance=instance,
+                operation=operation,
+                relationship=relationship,
+                before=before,
+                after=after,
+                ignore_failure=ignore_failure,
+                retries=retries,
+                arguments=arguments,
+            )
+            for number, (kind, operation, before, after, relationship) in enumerate(drafts, begin)
+        ]
+        last = begin + len(drafts) - 1
+        if len(steps) == len(drafts) and all(steps):
+            self._waits.append(())
+            self._waits += zip(range(begin, last), strict=True)
+            return Chain(begin, last, 1, 1)
+        return Chain(begin, last, *self._wait_by_steps(begin, steps))
+
+    def _wait_by_steps(self, begin: int, steps: Steps) -> tuple[int, int]:
+        """Let each step wait for the one before; return how many tasks the first and the last have."""
         heads, before = 0, range(0)
-        for step in steps:
-            if not step:
-                continue
-            number = self._first + len(tasks)
-            waits = tuple(before)
-            for offset, draft in enumerate(step):
-                tasks.append(
-                    Task(
-                        number=number + offset,
-                        kind=draft.kind,
-                        instance=instance,
-                        operation=draft.operation,
-                        relationship=draft.relationship,
-                        before=draft.before,
-                        after=draft.after,
-                        ignore_failure=manner.ignore_failure,
-                        retries=manner.retries,
-                        arguments=manner.arguments,
-                    )
-                )
-                self._waits.append(waits)
-            heads = heads or len(step)
-            before = range(number, number + len(step))
-        return Chain(begin, before.stop - 1, heads, len(before)) if heads else None
+        for size in filter(None, map(len, steps)):
+            self._waits += [tuple(before)] * size
+            heads = heads or size
+            before = range(begin, begin + size)
+            begin += size
+        return heads, len(before)
 
     def wait(self, numbers: Iterable[int], needed: Iterable[int]) -> None:
         """Let each task of `numbers` wait for all tasks of `needed`."""
         further = tuple(needed)
         for number in numbers:
             self._waits[number - self._first] += further
+            self._joined.add(number - self._first)
 
     def numbers_of(self, chain: Chain, operation: str) -> list[int]:
         """Return the numbers of a chain's tasks that run one of the node's own operations."""
@@ -119,10 +134,13 @@ class GraphBuilder:
         Raises:
             PlanningError: `dependency-cycle`, naming the instances whose tasks wait for each other.
         """
-        waits = [tuple(dict.fromkeys(needed)) if len(needed) > 1 else needed for needed in self._waits]
-        if any(needed and max(needed) > number for number, needed in enumerate(waits, self._first)):
+        waits, first, is_forward = self._waits, self._first, True
+        for place in self._joined:  # inside a chain nothing is waited for twice, nor anything that comes later
+            waits[place] = needed = tuple(dict.fromkeys(waits[place]))
+            is_forward = is_forward and max(needed, default=-1) < first + place
+        if not is_forward:
             self._refuse_cycles()
-        return TaskGraph(tasks=tuple(self._tasks), waits=tuple(waits), first=self._first)
+        return TaskGraph(tasks=tuple(self._tasks), waits=tuple(waits), first=first)
 
     def _refuse_cycles(self) -> None:
         numbers = range(self._first, self._first + len(self._tasks))
@@ -164,5 +182,8 @@ def order_chains(
             raise dependency_cycle(InstanceId(str(item)) for item in cycle.items) from None
     for instance, needed in waits.items():
         if needed:
-            tails = [number for other in needed for number in chains[other].tail_numbers]
+            tails: list[int] = []
+            for other in needed:
+                _, last, _, width = chains[other]
+                tails += range(last + 1 - width, last + 1)
             builder.wait(chains[instance].head_numbers, tails)

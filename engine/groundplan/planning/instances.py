@@ -5,8 +5,7 @@ Ids come from the caller, who owns randomness. Changing the counts of what exist
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Relationship, Scalable
 from groundplan.model.deployment import GroupMembership, NodeInstance, RelationshipInstance
@@ -28,9 +27,10 @@ FAMILIES: Final = frozenset(
 ALL_TO_ALL: Final = "all_to_all"
 ALL_TO_ONE: Final = "all_to_one"
 
+_ALONE: Final[Iterable[Mapping[str, str]]] = ({},)
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Placed:
+
+class _Placed(NamedTuple):
     """An instance of a node or of a scaling group.
 
     Attributes:
@@ -62,22 +62,23 @@ def make_instances(
     placed = _place(layout, counts, name)
     hosts = _hosts(layout, placed)
     expand = _Expansion(layout, placed)
-    instances = []
-    for node in (item for item in layout.order if item in blueprint.nodes):
-        template = blueprint.nodes[NodeId(node)]
-        for index, item in enumerate(placed[node], 1):
-            instances.append(
-                NodeInstance(
-                    id=InstanceId(item.id),
-                    node=template.name,
-                    index=index,
-                    host=hosts.get(item.id),
-                    relationships=tuple(expand.relationships(template, item)),
-                    scaling_groups=tuple(
-                        GroupMembership(name=group, id=item.within[group]) for group in layout.groups_of(node)
-                    ),
-                )
+    instances: list[NodeInstance] = []
+    for node in layout.order:
+        template = blueprint.nodes.get(NodeId(node))
+        if template is None:
+            continue
+        groups, links = list(layout.groups_of(node)), expand.links(template)
+        instances += [
+            NodeInstance(
+                id=InstanceId(item.id),
+                node=template.name,
+                index=index,
+                host=hosts.get(item.id),
+                relationships=tuple(_related(links, item)) if links else (),
+                scaling_groups=tuple([GroupMembership(name=group, id=item.within[group]) for group in groups]),
             )
+            for index, item in enumerate(placed[node], 1)
+        ]
     return tuple(instances)
 
 
@@ -90,18 +91,18 @@ class _Layout:
             name: item.target
             for name, node in blueprint.nodes.items()
             for item in node.relationships
-            if item.is_a(CONTAINED_IN)
+            if CONTAINED_IN in item.type_hierarchy
         }
         self.group: dict[str, str] = {
             member: name for name, group in blueprint.scaling_groups.items() for member in group.members
         }
         self._refuse_cycles()
         anchors = {name: self._shared_container(name) for name in blueprint.scaling_groups}
-        self.parents: dict[str, list[str]] = {
-            name: [parent for parent in (self.container.get(name) or anchors.get(name), self.group.get(name)) if parent]
-            for name in (*blueprint.nodes, *blueprint.scaling_groups)
-        }
-        self.order = self._ordered(self.parents)
+        self.parents: dict[str, Sequence[str]] = dict.fromkeys((*blueprint.nodes, *blueprint.scaling_groups), ())
+        for name in {*self.container, *self.group, *anchors}:
+            both = self.container.get(name) or anchors.get(name), self.group.get(name)
+            self.parents[name] = [parent for parent in both if parent]
+        self.order = self._ordered(self.parents) if self.container or self.group else list(self.parents)
 
     def groups_of(self, name: str) -> Iterator[str]:
         """Yield the scaling groups of a node or group, the inner before the outer."""
@@ -129,10 +130,9 @@ class _Layout:
         return next(iter(self._containers(group)), None)
 
     def _refuse_cycles(self) -> None:
-        self._ordered({name: [self.container[name]] if name in self.container else [] for name in self.blueprint.nodes})
-        self._ordered(
-            {name: [self.group[name]] if name in self.group else [] for name in self.blueprint.scaling_groups}
-        )
+        groups = self.blueprint.scaling_groups
+        for inside in (self.container, {name: self.group[name] for name in groups if name in self.group}):
+            self._ordered({**{name: (above,) for name, above in inside.items()}, **_tops(inside)})
 
     def _ordered(self, parents: Mapping[str, Collection[str]]) -> list[str]:
         try:
@@ -142,16 +142,21 @@ class _Layout:
             raise PlanningError("containment-cycle", f"These contain each other: {path}.") from None
 
 
+def _tops(inside: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    return dict.fromkeys((each for each in inside.values() if each not in inside), ())
+
+
 def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str]) -> dict[str, list[_Placed]]:
     taken: set[str] = set()
     placed: dict[str, list[_Placed]] = {}
     for entity in layout.order:
         count = _count(layout, counts, entity)
+        parents = layout.parents[entity]
         placed[entity] = items = []
-        for surroundings in _surroundings([placed[parent] for parent in layout.parents[entity]]):
+        for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
             for _ in range(count):
                 identity = _unique(entity, name, taken)
-                items.append(_Placed(id=identity, within={**surroundings, entity: identity}))
+                items.append(_Placed(identity, {**surroundings, entity: identity}))
     return placed
 
 
@@ -175,9 +180,7 @@ def _unique(entity: str, name: Callable[[str], str], taken: set[str]) -> str:
 
 
 def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, str]]:
-    """Yield what each place is inside of: nothing, a parent instance, or two that agree on what both are inside of."""
-    if not parents:
-        return [{}]
+    """Return what each place is inside of: a parent instance, or two that agree on what both are inside of."""
     if len(parents) == 1:
         return [item.within for item in parents[0]]
     left, right = parents
@@ -203,64 +206,84 @@ def _place_in(item: _Placed, names: Sequence[str]) -> tuple[str, ...]:
 
 def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str, InstanceId]:
     hosts: dict[str, InstanceId] = {}
+    host_types: dict[tuple[str, ...], bool] = {}
     for entity in layout.order:
         template = layout.blueprint.nodes.get(NodeId(entity))
+        if template is None:
+            continue
+        kind = template.type_hierarchy
+        if kind not in host_types:
+            host_types[kind] = template.is_host
         container = layout.container.get(entity)
-        for item in placed[entity] if template is not None else ():
-            if template is not None and template.is_host:
-                hosts[item.id] = InstanceId(item.id)
-            elif container is not None and item.within[container] in hosts:
-                hosts[item.id] = hosts[item.within[container]]
+        if host_types[kind]:
+            hosts.update((item.id, InstanceId(item.id)) for item in placed[entity])
+        elif container is not None:
+            for item in placed[entity]:
+                if item.within[container] in hosts:
+                    hosts[item.id] = hosts[item.within[container]]
     return hosts
 
 
+class _Link(NamedTuple):
+    """A relationship of a template with the instances that it can lead to.
+
+    Attributes:
+        shared: the scaling groups that both ends are in; None for containment, whose target is where the source is.
+        targets: by the instances of the shared groups.
+    """
+
+    place: int
+    type: str
+    target: NodeId
+    shared: Sequence[str] | None
+    targets: Mapping[tuple[str, ...], Sequence[_Placed]]
+
+
+def _related(links: Iterable[_Link], source: _Placed) -> list[RelationshipInstance]:
+    """Return a source instance's relationships in template order."""
+    found: list[RelationshipInstance] = []
+    for place, kind, node, shared, targets in links:
+        if shared is None:
+            reached = [source.within[node]]
+        else:
+            reached = [item.id for item in targets.get(_place_in(source, shared), ())]
+        for target in reached:
+            found.append(RelationshipInstance(index=place, type=kind, target_node=node, target=InstanceId(target)))
+    return found
+
+
 class _Expansion:
-    """Makes relationship instances of relationships; looks up each relationship's targets once."""
+    """Finds what the relationships of a template lead to, once for all its instances."""
 
     def __init__(self, layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> None:
         self._layout = layout
         self._placed = placed
-        self._targets: dict[tuple[str, int], tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]] = {}
 
-    def relationships(self, template: NodeTemplate, source: _Placed) -> Iterator[RelationshipInstance]:
-        """Yield a source instance's relationships in template order."""
-        for index, item in enumerate(template.relationships):
-            if item.is_a(CONTAINED_IN):
-                targets = [source.within[item.target]]
-            else:
-                if (template.name, index) not in self._targets:
-                    self._targets[template.name, index] = self._find_targets(template, index, item)
-                shared, by_place = self._targets[template.name, index]
-                targets = [found.id for found in by_place.get(_place_in(source, shared), ())]
-            for target in targets:
-                yield RelationshipInstance(
-                    index=index, type=item.type, target_node=item.target, target=InstanceId(target)
-                )
+    def links(self, template: NodeTemplate) -> list[_Link]:
+        """Return a template's relationships in its order."""
+        return [self._link(template.name, index, item) for index, item in enumerate(template.relationships)]
 
-    def _find_targets(
-        self, template: NodeTemplate, index: int, item: Relationship
-    ) -> tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]:
-        """Return the scaling groups that both ends share, and the targets by instance of those groups."""
-        path = f"node_templates.{template.name}.relationships[{index}]"
-        connection = _connection_type(item, path)
-        targets = self._placed[item.target]
-        shared = self._shared_groups(template.name, item.target)
+    def _link(self, source: NodeId, index: int, item: Relationship) -> _Link:
+        target = item.target
+        if CONTAINED_IN in item.type_hierarchy:
+            return _Link(index, item.type, target, None, {})
+        connection = _connection_type(source, index, item)
+        targets = self._placed[target]
+        shared = self._shared_groups(source, target) if self._layout.group else ()
         if connection == ALL_TO_ONE:
             if shared:
                 raise PlanningError(
                     "all-to-one-in-group",
-                    f"{template.name!r} and {item.target!r} are in one scaling group, {shared[0]!r}: "
+                    f"{source!r} and {target!r} are in one scaling group, {shared[0]!r}: "
                     "all_to_one has no meaning there.",
-                    path=path,
+                    path=_path(source, index),
                     fix=f"use connection_type: {ALL_TO_ALL}.",
                 )
             targets = [min(targets, key=lambda found: found.id)] if targets else []
-        return shared, _by_place(targets, shared)
+        return _Link(index, item.type, target, shared, _by_place(targets, shared))
 
     def _shared_groups(self, source: str, target: str) -> list[str]:
         groups = self._layout.blueprint.scaling_groups
-        if not groups:
-            return []
         of_target = self._surrounding(target)
         return [name for name in self._surrounding(source) if name in of_target and name in groups]
 
@@ -275,12 +298,16 @@ class _Expansion:
         return found
 
 
-def _connection_type(item: Relationship, path: str) -> str:
+def _path(source: NodeId, index: int) -> str:
+    return f"node_templates.{source}.relationships[{index}]"
+
+
+def _connection_type(source: NodeId, index: int, item: Relationship) -> str:
     if FAMILIES.isdisjoint(item.type_hierarchy):
         raise PlanningError(
             "unsupported-relationship",
             f"Relationship type {item.type!r} derives from none of the standard ones, so its meaning is unknown.",
-            path=path,
+            path=_path(source, index),
             fix=f"derive it from one of {', '.join(sorted(FAMILIES))}.",
         )
     connection = item.properties.get("connection_type", ALL_TO_ALL)
@@ -288,6 +315,6 @@ def _connection_type(item: Relationship, path: str) -> str:
         raise PlanningError(
             "connection-type",
             f"connection_type is {connection!r}; it can be {ALL_TO_ALL} or {ALL_TO_ONE}.",
-            path=f"{path}.properties.connection_type",
+            path=f"{_path(source, index)}.properties.connection_type",
         )
     return str(connection)

@@ -4,11 +4,11 @@ Order between instances and the choice of instances are the workflows' (`workflo
 Agents do not exist here, so the agent's steps on hosts do not either.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Final
 
-from groundplan.model.blueprint import Blueprint, Operation
+from groundplan.model.blueprint import Blueprint, Operation, Operations
 from groundplan.model.deployment import InstanceState, NodeInstance, RelationshipInstance
 from groundplan.model.graph import RelationshipRef, Side, TaskKind
 from groundplan.model.ids import InstanceId, NodeId
@@ -34,12 +34,21 @@ _Sides = Mapping[int, list[tuple[Side, TaskKind]]]
 """By place of the relationship in its template, the sides on which an operation does something."""
 
 
+_NO_LINKS: Final[Mapping[str, _Sides]] = {}
+
+
 class Steps:
-    """Makes the steps of instances of one blueprint; looks at each node's relationships once."""
+    """Makes the steps of instances of one blueprint.
+
+    Looks at each node's relationships once; nodes that share their operations, and whose relationships do nothing,
+    share their steps.
+    """
 
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
         self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
+        self._working: dict[int, Sequence[tuple[str, TaskKind]]] = {}
+        self._installing: dict[tuple[int, InstanceState], list[Step]] = {}
 
     def install(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `started` (spec 5.3).
@@ -47,6 +56,15 @@ class Steps:
         What an earlier run has completed is left out. `initializing` is set only on instances that have not got past
         it: a state once reached is the record of what need not be repeated.
         """
+        if self._linking_of(instance.node):
+            return self._install(instance)
+        alike = id(self._blueprint.nodes[instance.node].operations), instance.state
+        steps = self._installing.get(alike)
+        if steps is None:
+            steps = self._installing[alike] = self._install(instance)
+        return steps
+
+    def _install(self, instance: NodeInstance) -> list[Step]:
         state, steps = instance.state, list[Step]()
         if state not in _BEGUN:
             steps.append(self.operation(instance, f"{VALIDATION}.create"))
@@ -154,13 +172,18 @@ class Steps:
     def _find_linking(self, node: NodeId) -> Mapping[str, _Sides]:
         found: dict[str, dict[int, list[tuple[Side, TaskKind]]]] = {}
         for index, relationship in enumerate(self._blueprint.nodes[node].relationships):
-            for side, operations in (
-                (Side.SOURCE, relationship.source_operations),
-                (Side.TARGET, relationship.target_operations),
-            ):
-                for name, operation in operations.items():
-                    if not operation.is_nop:
-                        found.setdefault(name, {}).setdefault(index, []).append((side, _kind(operation)))
+            for name, kind in self._working_of(relationship.source_operations):
+                found.setdefault(name, {}).setdefault(index, []).append((Side.SOURCE, kind))
+            for name, kind in self._working_of(relationship.target_operations):
+                found.setdefault(name, {}).setdefault(index, []).append((Side.TARGET, kind))
+        return found or _NO_LINKS
+
+    def _working_of(self, operations: Operations) -> Sequence[tuple[str, TaskKind]]:
+        """Return the operations that do something; those that relationships share are looked at once."""
+        found = self._working.get(id(operations))
+        if found is None:
+            found = tuple((name, _kind(each)) for name, each in operations.items() if not each.is_nop)
+            self._working[id(operations)] = found
         return found
 
 

@@ -1,10 +1,10 @@
 """Who waits for whom among node instances: the order that relationships give (spec 5.3, 5.4)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from groundplan.model.blueprint import Blueprint
-from groundplan.model.deployment import NodeInstance
+from groundplan.model.deployment import NodeInstance, RelationshipInstance
 from groundplan.model.ids import InstanceId
 from groundplan.model.values import reveal
 from groundplan.planning.lifecycle import LIFECYCLE
@@ -16,16 +16,13 @@ def waits_for(blueprint: Blueprint, instances: Sequence[NodeInstance]) -> dict[I
     """Return, for each instance, the instances it is installed after; partial orders are left to `lifecycle_waits`."""
     known = {instance.id for instance in instances}
     partial = _partial_orders(blueprint)
-    return {
-        instance.id: list(
-            dict.fromkeys(
-                item.target
-                for item in instance.relationships
-                if item.target in known and (instance.node, item.index) not in partial
-            )
-        )
-        for instance in instances
-    }
+    waits: dict[InstanceId, list[InstanceId]] = {}
+    for instance in instances:
+        items: Iterable[RelationshipInstance] = instance.relationships
+        if partial:
+            items = [item for item in items if (instance.node, item.index) not in partial]
+        waits[instance.id] = list(dict.fromkeys([item.target for item in items if item.target in known]))
+    return waits
 
 
 def inverted(waits: Mapping[InstanceId, Collection[InstanceId]]) -> dict[InstanceId, list[InstanceId]]:
@@ -70,5 +67,5 @@ def _partial_orders(blueprint: Blueprint) -> dict[tuple[str, int], str]:
         (name, index): f"{LIFECYCLE}.{str(reveal(relationship.properties.get('operation'))).rpartition('.')[2]}"
         for name, node in blueprint.nodes.items()
         for index, relationship in enumerate(node.relationships)
-        if relationship.is_a(DEPENDS_ON_OPERATION)
+        if DEPENDS_ON_OPERATION in relationship.type_hierarchy
     }

@@ -7,8 +7,6 @@ frozen, so a reader sees one state or the next, never half of it).
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from msgspec import structs
-
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.graph import Side, Task
@@ -76,12 +74,8 @@ class World:
     def apply(self, id: InstanceId, change: InstanceChange) -> None:
         """Replace an instance by one with the change made; the driver's thread alone calls it."""
         old = self._instances[id]
-        self._instances[id] = structs.replace(
-            old,
-            state=change.state or old.state,
-            runtime_properties=(
-                old.runtime_properties if change.runtime_properties is None else change.runtime_properties
-            ),
-            system_properties=(old.system_properties if change.system_properties is None else change.system_properties),
-            version=old.version + 1,
+        self._instances[id] = old.changed(
+            state=change.state,
+            runtime_properties=change.runtime_properties,
+            system_properties=change.system_properties,
         )

@@ -44,7 +44,7 @@ def uninstall(
     for neighbour, targets in neighbours(instances, chains):
         if neighbour.state in (InstanceState.UNINITIALIZED, InstanceState.DELETED):
             continue
-        link = builder.chain(neighbour.id, reversed(steps.relationships(neighbour, "unlink", targets)))
+        link = builder.chain(neighbour.id, steps.relationships(neighbour, "unlink", targets)[::-1])
         if link is None:
             continue
         for target in targets:
