@@ -169,3 +169,34 @@ def test_every_command_has_its_help(run: Run) -> None:
         assert command.help
         for inner in getattr(command, "commands", {}).values():
             assert inner.help, f"{name} {inner.name}"
+
+
+UNREADABLE = """
+tosca_definitions_version: cloudify_dsl_1_5
+imports: [cloudify/types/types.yaml, plugin:groundplan-nop]
+node_templates:
+  vm: {type: groundplan.nodes.Nop, properties: {values: {ports: [1]}}}
+capabilities:
+  bad: {value: {string_split: [{get_attribute: [vm, ports]}, ","]}}
+"""
+OWNER = """
+tosca_definitions_version: cloudify_dsl_1_5
+imports: [cloudify/types/types.yaml]
+node_templates:
+  child:
+    type: cloudify.nodes.ServiceComponent
+    properties:
+      resource_config: {blueprint: {id: inner, external_resource: true}, deployment: {id: inner}}
+"""
+
+
+def test_a_capability_that_cannot_be_evaluated_fails_those_who_read_it_in_words(run: Run, tmp_path: Path) -> None:
+    for name, body in (("inner", UNREADABLE), ("owner", OWNER)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "blueprint.yaml").write_text(body)
+        run("blueprints", "upload", str(tmp_path / name))
+    run("deployments", "create", "owner", "-b", "owner")
+    said = run("executions", "start", "install", "-d", "owner", code=1)
+    assert "capabilities.bad has no value" in said
+    assert {item["status"] for item in as_json(run, "executions", "list")} == {"failed", "terminated"}
+    assert "(in capabilities.bad)" in run("deployments", "capabilities", "inner", code=1)

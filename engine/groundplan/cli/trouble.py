@@ -6,6 +6,7 @@ import click
 
 from groundplan.diagnostics.render import render
 from groundplan.diagnostics.trouble import UsageError
+from groundplan.planning.evaluation import EvaluationFault
 from groundplan.service.blueprints import Refused
 from groundplan.state.store import StaleLease, StoreFault
 
@@ -19,6 +20,8 @@ def explain(error: Exception) -> int:
         return _say(error.message, error.fix, 2)
     if isinstance(error, StoreFault):
         return _say(error.message, error.fix, 1)
+    if isinstance(error, EvaluationFault):
+        return _say(f"{error.message} (in {error.path})", "", 1)
     if isinstance(error, StaleLease):
         return _say(str(error), "What it had committed stands; the other driver goes on from there.", 1)
     if isinstance(error, OSError):

@@ -1,6 +1,7 @@
 """How a step that waited for an execution ends: told by that execution's end, in the transaction that records it."""
 
 from groundplan.model.execution import Execution, ExecutionStatus, Failure, Outcome, ParentTask, Verdict
+from groundplan.planning.evaluation import EvaluationFault
 from groundplan.runtime.library import Library
 from groundplan.service.composition.resource_config import evaluate_capabilities
 from groundplan.state.store import Transaction
@@ -14,8 +15,7 @@ def ending(transaction: Transaction, library: Library, task: ParentTask, child: 
     """
     if child.status is not ExecutionStatus.TERMINATED:
         words = "was cancelled" if child.status is ExecutionStatus.CANCELLED else f"failed: {child.error}"
-        message = f"Execution {child.id} ({child.workflow} of {child.deployment}) {words}"
-        return Outcome(verdict=Verdict.FAILED, failure=Failure(type="ChildFailed", message=message, recoverable=False))
+        return _failed(f"Execution {child.id} ({child.workflow} of {child.deployment}) {words}")
     record = transaction.task(task.execution, task.task)
     parent = transaction.execution(task.execution)
     if record is None or parent is None or record.task.relationship is not None:
@@ -23,6 +23,13 @@ def ending(transaction: Transaction, library: Library, task: ParentTask, child: 
     instance = transaction.instance(parent.deployment, record.task.instance)
     if instance is None or child.workflow != "install":
         return Outcome(verdict=Verdict.SUCCEEDED)
-    found = evaluate_capabilities(transaction, library, child.deployment)
+    try:
+        found = evaluate_capabilities(transaction, library, child.deployment)
+    except EvaluationFault as fault:
+        return _failed(f"Deployment {child.deployment} is installed, but {fault.path} has no value: {fault.message}")
     properties = {**instance.runtime_properties, "capabilities": found}
     return Outcome(verdict=Verdict.SUCCEEDED, runtime_properties={record.task.instance: properties})
+
+
+def _failed(message: str) -> Outcome:
+    return Outcome(verdict=Verdict.FAILED, failure=Failure(type="ChildFailed", message=message, recoverable=False))
