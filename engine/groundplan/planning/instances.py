@@ -27,6 +27,7 @@ FAMILIES: Final = frozenset(
 ALL_TO_ALL: Final = "all_to_all"
 ALL_TO_ONE: Final = "all_to_one"
 
+_NO_GROUPS: Final[Sequence[str]] = ()
 _ALONE: Final[Iterable[Mapping[str, str]]] = ({},)
 
 
@@ -269,7 +270,7 @@ class _Expansion:
             return _Link(index, item.type, target, None, {})
         connection = _connection_type(source, index, item)
         targets = self._placed[target]
-        shared = self._shared_groups(source, target) if self._layout.group else ()
+        shared = self._shared_groups(source, target) if self._layout.group else _NO_GROUPS
         if connection == ALL_TO_ONE:
             if shared:
                 raise PlanningError(

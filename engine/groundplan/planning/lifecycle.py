@@ -5,10 +5,9 @@ Agents do not exist here, so the agent's steps on hosts do not either.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
-from groundplan.model.blueprint import Blueprint, Operation, Operations
+from groundplan.model.blueprint import Blueprint, Operation, Operations, Relationship
 from groundplan.model.deployment import InstanceState, NodeInstance, RelationshipInstance
 from groundplan.model.graph import RelationshipRef, Side, TaskKind
 from groundplan.model.ids import InstanceId, NodeId
@@ -34,21 +33,30 @@ _Sides = Mapping[int, list[tuple[Side, TaskKind]]]
 """By place of the relationship in its template, the sides on which an operation does something."""
 
 
+_INSTALL: Final = (
+    f"{VALIDATION}.create",
+    f"{LIFECYCLE}.precreate",
+    f"{LIFECYCLE}.create",
+    f"{LIFECYCLE}.configure",
+    f"{LIFECYCLE}.start",
+    f"{LIFECYCLE}.poststart",
+    f"{MONITORING}.start",
+)
 _NO_LINKS: Final[Mapping[str, _Sides]] = {}
 
 
 class Steps:
     """Makes the steps of instances of one blueprint.
 
-    Looks at each node's relationships once; nodes that share their operations, and whose relationships do nothing,
-    share their steps.
+    Looks at each node's relationships once; nodes that have the same operations to run share their steps.
     """
 
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
         self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
-        self._working: dict[int, Sequence[tuple[str, TaskKind]]] = {}
-        self._installing: dict[tuple[int, InstanceState], list[Step]] = {}
+        self._sides: dict[tuple[int, int], Sequence[tuple[str, Side, TaskKind]]] = {}
+        self._kinds: dict[int, TaskKind | None] = {}
+        self._courses: dict[tuple[Sequence[TaskKind | None], InstanceState], _Course] = {}
 
     def install(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `started` (spec 5.3).
@@ -56,34 +64,43 @@ class Steps:
         What an earlier run has completed is left out. `initializing` is set only on instances that have not got past
         it: a state once reached is the record of what need not be repeated.
         """
-        if self._linking_of(instance.node):
-            return self._install(instance)
-        alike = id(self._blueprint.nodes[instance.node].operations), instance.state
-        steps = self._installing.get(alike)
-        if steps is None:
-            steps = self._installing[alike] = self._install(instance)
-        return steps
+        node = self._blueprint.nodes[instance.node]
+        alike = self._kinds_of(node.operations), instance.state
+        course = self._courses.get(alike)
+        if course is None:
+            course = self._courses[alike] = self._course(instance)
+        linking = self._linking_of(instance.node)
+        return self._linked(course, instance) if linking else course.steps
 
-    def _install(self, instance: NodeInstance) -> list[Step]:
-        state, steps = instance.state, list[Step]()
+    def _course(self, instance: NodeInstance) -> "_Course":
+        """Return what all instances in one state have in common whose nodes have the same operations."""
+        state, parts = instance.state, list[Step | str]()
         if state not in _BEGUN:
-            steps.append(self.operation(instance, f"{VALIDATION}.create"))
-            steps.append(self.operation(instance, f"{LIFECYCLE}.precreate"))
+            parts.append(self.operation(instance, f"{VALIDATION}.create"))
+            parts.append(self.operation(instance, f"{LIFECYCLE}.precreate"))
         if state not in _CREATED:
-            steps.append(self.operation(instance, f"{LIFECYCLE}.create", _S.CREATING, _S.CREATED))
+            parts.append(self.operation(instance, f"{LIFECYCLE}.create", _S.CREATING, _S.CREATED))
         if state not in _CONFIGURED:
-            steps += self.relationships(instance, "preconfigure")
-            steps.append(self.operation(instance, f"{LIFECYCLE}.configure", _S.CONFIGURING, _S.CONFIGURED))
+            parts.append("preconfigure")
+            parts.append(self.operation(instance, f"{LIFECYCLE}.configure", _S.CONFIGURING, _S.CONFIGURED))
         if state is not _S.STARTED:
-            steps += self.relationships(instance, "postconfigure")
-            steps.append(self.operation(instance, f"{LIFECYCLE}.start", _S.STARTING))
-            steps.append(self.operation(instance, f"{LIFECYCLE}.poststart"))
-            steps.append(self.operation(instance, f"{MONITORING}.start"))
-            steps += self.relationships(instance, "establish")
-        steps = [step for step in steps if step]
-        if state not in _BEGUN:
-            _enter(steps, _S.INITIALIZING)
-        return [*steps, _mark(_S.STARTED)]
+            parts.append("postconfigure")
+            parts.append(self.operation(instance, f"{LIFECYCLE}.start", _S.STARTING))
+            parts.append(self.operation(instance, f"{LIFECYCLE}.poststart"))
+            parts.append(self.operation(instance, f"{MONITORING}.start"))
+            parts.append("establish")
+        steps = [part for part in parts if part and not isinstance(part, str)]
+        return _Course([part for part in parts if part], _begun(steps, state))
+
+    def _linked(self, course: "_Course", instance: NodeInstance) -> list[Step]:
+        """Return the steps of a course with those of the instance's relationships in their places."""
+        steps: list[Step] = []
+        for part in course.parts:
+            if isinstance(part, str):
+                steps += [step for step in self.relationships(instance, part) if step]
+            else:
+                steps.append(part)
+        return _begun(steps, instance.state)
 
     def uninstall(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `deleted` (spec 5.4); none when it is deleted."""
@@ -150,17 +167,20 @@ class Steps:
         """
         full = f"{RELATIONSHIP_LIFECYCLE}.{name}"
         sides = self._linking_of(instance.node).get(full)
+        steps: list[Step] = []
         if sides is None:
-            return []
-        chosen = [item for item in instance.relationships if targets is None or item.target in targets]
-        return [
-            [
-                Draft(kind, full, relationship=_reference(instance, item, side))
-                for item in batch
-                for side, kind in sides.get(item.index, ())
-            ]
-            for _, batch in groupby(chosen, key=_target_node)
-        ]
+            return steps
+        node: NodeId | None = None
+        batch: list[Draft] = []
+        for item in instance.relationships:
+            if targets is not None and item.target not in targets:
+                continue
+            if item.target_node != node:
+                node, batch = item.target_node, []
+                steps.append(batch)
+            for side, kind in sides.get(item.index, ()):
+                batch.append(Draft(kind, full, None, None, _reference(instance, item, side)))
+        return steps
 
     def _linking_of(self, node: NodeId) -> Mapping[str, _Sides]:
         """Return, by full name, where the relationship operations of a node do something."""
@@ -172,19 +192,55 @@ class Steps:
     def _find_linking(self, node: NodeId) -> Mapping[str, _Sides]:
         found: dict[str, dict[int, list[tuple[Side, TaskKind]]]] = {}
         for index, relationship in enumerate(self._blueprint.nodes[node].relationships):
-            for name, kind in self._working_of(relationship.source_operations):
-                found.setdefault(name, {}).setdefault(index, []).append((Side.SOURCE, kind))
-            for name, kind in self._working_of(relationship.target_operations):
-                found.setdefault(name, {}).setdefault(index, []).append((Side.TARGET, kind))
+            for name, side, kind in self._sides_of(relationship):
+                found.setdefault(name, {}).setdefault(index, []).append((side, kind))
         return found or _NO_LINKS
 
-    def _working_of(self, operations: Operations) -> Sequence[tuple[str, TaskKind]]:
-        """Return the operations that do something; those that relationships share are looked at once."""
-        found = self._working.get(id(operations))
+    def _sides_of(self, relationship: Relationship) -> Sequence[tuple[str, Side, TaskKind]]:
+        """Return what does something; relationships that share their operations are looked at once."""
+        key = id(relationship.source_operations), id(relationship.target_operations)
+        found = self._sides.get(key)
         if found is None:
-            found = tuple((name, _kind(each)) for name, each in operations.items() if not each.is_nop)
-            self._working[id(operations)] = found
+            both = (Side.SOURCE, relationship.source_operations), (Side.TARGET, relationship.target_operations)
+            found = self._sides[key] = tuple(
+                (name, side, _kind(each))
+                for side, operations in both
+                for name, each in operations.items()
+                if not each.is_nop
+            )
         return found
+
+    def _kinds_of(self, operations: Operations) -> Sequence[TaskKind | None]:
+        """Return what each operation of an install is: None for one that is not there or does nothing."""
+        kinds, found = self._kinds, list[TaskKind | None]()
+        for name in _INSTALL:
+            operation = operations.get(name)
+            if operation is None:
+                found.append(None)
+                continue
+            if id(operation) not in kinds:
+                kinds[id(operation)] = None if operation.is_nop else _kind(operation)
+            found.append(kinds[id(operation)])
+        return tuple(found)
+
+
+class _Course(NamedTuple):
+    """The way through an install that instances share.
+
+    Attributes:
+        parts: steps, and where those of relationships come in between, the name of their operation.
+        steps: all steps of an instance whose relationships do nothing.
+    """
+
+    parts: Sequence[Step | str]
+    steps: list[Step]
+
+
+def _begun(steps: list[Step], state: InstanceState) -> list[Step]:
+    """Return the steps with the states that an install begins and ends with."""
+    if state not in _BEGUN:
+        _enter(steps, _S.INITIALIZING)
+    return [*steps, _STARTED]
 
 
 def is_child_operation(operation: Operation) -> bool:
@@ -198,10 +254,6 @@ def _kind(operation: Operation) -> TaskKind:
 
 def _reference(instance: NodeInstance, item: RelationshipInstance, side: Side) -> RelationshipRef:
     return RelationshipRef(index=item.index, source=instance.id, target=item.target, side=side)
-
-
-def _target_node(item: RelationshipInstance) -> NodeId:
-    return item.target_node
 
 
 def _enter(steps: list[Step], state: InstanceState) -> None:
@@ -218,3 +270,6 @@ def _leave(steps: list[Step], state: InstanceState) -> None:
 
 def _mark(state: InstanceState) -> Step:
     return (Draft(TaskKind.STATE, after=state),)
+
+
+_STARTED: Final = _mark(_S.STARTED)
