@@ -320,6 +320,14 @@ def test_nothing_is_dispatched_when_the_commit_fails(rehearsal: Rehearsal) -> No
     assert (script.ran, rehearsal.states(execution)["db create"]) == ([], TaskState.PENDING)
 
 
+def test_what_cannot_be_planned_fails_and_can_be_tried_again(rehearsal: Rehearsal) -> None:
+    rehearsal.deploy(ONE)
+    execution = rehearsal.start(workflow="uninstall", parameters={"recursive": True})
+    ended = rehearsal.drive(execution)
+    assert (ended.status, "recursive" in ended.error) == (ExecutionStatus.FAILED, True)
+    assert rehearsal.drive(execution).status is ExecutionStatus.FAILED
+
+
 def test_an_execution_that_does_not_exist_cannot_be_driven(rehearsal: Rehearsal) -> None:
     with pytest.raises(NotFound):
         rehearsal.drive(ExecutionId("nothing"))

@@ -87,6 +87,7 @@ class Drive:
         self._due: list[tuple[datetime, int]] = []
         self._failures: list[tuple[Task, Failure]] = []
         self._in_flight: set[int] = set()
+        self._refusal = ""
         self._batch = self._new_batch()
 
     # -- beginning
@@ -270,14 +271,18 @@ class Drive:
     @property
     def succeeded(self) -> bool:
         """Whether every task so far ended well."""
-        return self._progress.standing is Standing.SUCCEEDED
+        return not self._refusal and self._progress.standing is Standing.SUCCEEDED
+
+    def refuse(self, why: str) -> None:
+        """Take note that the next stage cannot be planned: the execution fails when what runs has ended."""
+        self._refusal = why
 
     def finish(self, now: datetime) -> Execution:
         """Record the end of the execution and return it as it ended."""
         standing = self._progress.standing
         if self.cancelling and standing is not Standing.SUCCEEDED:
             standing = Standing.CANCELLED
-        status = _ENDS.get(standing, ExecutionStatus.FAILED)
+        status = ExecutionStatus.FAILED if self._refusal else _ENDS.get(standing, ExecutionStatus.FAILED)
         error = self._error() if status is ExecutionStatus.FAILED else ""
         self._batch.end = ExecutionEnd(status=status, at=now, error=error)
         words = {
@@ -291,6 +296,8 @@ class Drive:
         return self.execution
 
     def _error(self) -> str:
+        if self._refusal:
+            return self._refusal
         lines = [f"{task.instance} {task.name}: {failure.message}" for task, failure in self._failures]
         if not lines:
             lines = [f"{self._tasks[number].instance} {self._tasks[number].name}" for number in self._progress.failed]

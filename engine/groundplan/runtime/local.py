@@ -27,6 +27,7 @@ from groundplan.model.execution import (
 )
 from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
+from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Facts, Stages
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment, Attempts
@@ -269,7 +270,7 @@ class LocalDriver:
         return Drive(execution=execution, lease=lease, world=world, policy=self._policy)
 
     def _plan(self, transaction: Transaction, drive: Drive) -> bool:
-        """Plan the next stage; return whether there was one."""
+        """Plan the next stage; return whether there was one. What cannot be planned fails the execution."""
         records = transaction.tasks(drive.execution.id)
         facts = Facts(
             blueprint=drive.world.blueprint,
@@ -278,7 +279,11 @@ class LocalDriver:
             first=len(records),
             states={record.task.number: record.state for record in records},
         )
-        graph = self._stages[drive.execution.id].next(facts)
+        try:
+            graph = self._stages[drive.execution.id].next(facts)
+        except PlanningError as error:
+            drive.refuse(error.message)
+            return False
         if graph is None:
             return False
         drive.stage += 1
