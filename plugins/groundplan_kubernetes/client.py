@@ -116,7 +116,7 @@ class Cluster:
             query["dryRun"] = "All"
         act = f"applying {named(definition)}"
         try:
-            with _judged(act):
+            with self._judged(act):
                 path = self._path(definition, namespace)
                 return self._ask("PATCH", path, query, definition, "application/apply-patch+yaml")
         except UnknownKind as unknown:
@@ -132,7 +132,7 @@ class Cluster:
         Raises:
             Missing: there is none.
         """
-        with _judged(f"reading {named(definition)}"):
+        with self._judged(f"reading {named(definition)}"):
             return self._ask("GET", self._path(definition, namespace))
 
     def delete(self, wanted: Definition, namespace: str, uid: str, options: DeleteOptions) -> None:
@@ -149,7 +149,7 @@ class Cluster:
         }
         if options.grace_seconds is not None:
             body["gracePeriodSeconds"] = options.grace_seconds
-        with _judged(f"deleting {named(wanted)}"):
+        with self._judged(f"deleting {named(wanted)}"):
             self._ask("DELETE", self._path(wanted, namespace), None, body, "application/json")
 
     def _path(self, definition: Definition, namespace: str) -> str:
@@ -170,6 +170,26 @@ class Cluster:
             if refused.status == 404:
                 return {}
             raise
+
+    @contextmanager
+    def _judged(self, act: str) -> Iterator[None]:
+        try:
+            yield
+        except Refused as refused:
+            if refused.status == 404:
+                raise Missing(refused.words) from refused
+            error = RecoverableError if refused.passing else NonRecoverableError
+            raise error(f"{act}: {refused.words}") from refused
+        except SSLError as error:
+            # Other trouble in a handshake passes: a server that is starting or ending hangs up in the middle.
+            if isinstance(error.args[0], ssl.SSLCertVerificationError | CertificateError):
+                raise NonRecoverableError(f"{act}: the server's certificate cannot be trusted: {error}") from error
+            raise RecoverableError(f"{act}: {error}") from error
+        except LocationValueError as error:
+            raise NonRecoverableError(f"{act}: the server's address cannot be used: {error}") from error
+        except HTTPError as error:
+            hint = "; is the sandbox of this home up?" if self._access.sandboxed else ""
+            raise RecoverableError(f"{act}: the cluster does not answer ({error}){hint}") from error
 
     def _ask(
         self,
@@ -210,26 +230,6 @@ def _may_come(version: str) -> bool:
     """Whether kinds of an API version come with a CustomResourceDefinition, which may be applied any moment."""
     group = version.rpartition("/")[0]
     return "." in group and not group.endswith(".k8s.io")
-
-
-@contextmanager
-def _judged(act: str) -> Iterator[None]:
-    try:
-        yield
-    except Refused as refused:
-        if refused.status == 404:
-            raise Missing(refused.words) from refused
-        error = RecoverableError if refused.passing else NonRecoverableError
-        raise error(f"{act}: {refused.words}") from refused
-    except SSLError as error:
-        # Other trouble in a handshake passes: a server that is starting or ending hangs up in the middle.
-        if isinstance(error.args[0], ssl.SSLCertVerificationError | CertificateError):
-            raise NonRecoverableError(f"{act}: the server's certificate cannot be trusted: {error}") from error
-        raise RecoverableError(f"{act}: {error}") from error
-    except LocationValueError as error:
-        raise NonRecoverableError(f"{act}: the server's address cannot be used: {error}") from error
-    except HTTPError as error:
-        raise RecoverableError(f"{act}: the cluster does not answer ({error})") from error
 
 
 def named(definition: Definition) -> str:
@@ -311,6 +311,16 @@ def post_form(url: str, fields: Mapping[str, str], *, authority: str, direct: bo
     return answer.status, document if isinstance(document, dict) else {}
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Reads the values of JSON only: `2026-01-01` is text, as Kubernetes takes it, and no date."""
+
+
+_PlainLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def parse_kubeconfig(text: str) -> Mapping[str, Any]:
     """Return a kubeconfig's document.
 
@@ -330,9 +340,11 @@ def parse_documents(text: str) -> list[dict[str, Any]]:
         NonRecoverableError: the text is not YAML, or holds something else.
     """
     try:
-        documents = [item for item in yaml.safe_load_all(text) if item is not None]
+        documents = [item for item in yaml.load_all(text, _PlainLoader) if item is not None]
     except yaml.YAMLError as error:
         raise NonRecoverableError(f"The text is not YAML: {getattr(error, 'problem', 'it cannot be read')}.") from None
+    except RecursionError:
+        raise NonRecoverableError("The YAML text is nested too deep.") from None
     if not all(isinstance(item, dict) for item in documents):
         raise NonRecoverableError("The YAML text holds something else than mappings.")
     return documents

@@ -172,9 +172,12 @@ def _credential(
         return credential_of(ctx, user["exec"], authentication)
     token = user.get("token")
     if not token and user.get("tokenFile"):
-        token = _file(str(user["tokenFile"]), "tokenFile", folder).strip()
+        token = _file(str(user["tokenFile"]), "tokenFile", folder)
     if token:
-        ctx.mask(str(token))
+        token = str(token).strip()
+        ctx.mask(token)
+        if not token.isascii() or not token.isprintable():
+            raise NonRecoverableError("The kubeconfig's token has characters that no token has.")
         return Static(value=f"Bearer {token}")
     if user.get("username"):
         if user.get("password"):

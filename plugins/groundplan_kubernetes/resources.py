@@ -24,6 +24,8 @@ RECORD: Final = "kubernetes"
 """Runtime property that holds the object, or the list of objects, as the cluster has them."""
 _DROPPED: Final = ("data", "stringData", "binaryData")
 """What is not kept of a Secret or ConfigMap: it may be secret, and the blueprint has it."""
+_COPY: Final = "kubectl.kubernetes.io/last-applied-configuration"
+"""Annotation in which kubectl keeps the whole object, a Secret's content too."""
 _CRD: Final = "CustomResourceDefinition"
 
 
@@ -205,10 +207,15 @@ def _drift_of(cluster: Cluster, wanted: Wanted) -> list[Data]:
 
 def _note(ctx: OperationContext, found: Sequence[Mapping[str, Any]]) -> None:
     """Keep what the cluster has, without what a Secret or ConfigMap holds and without what only servers read."""
-    kept: list[Data] = []
-    for item in found:
-        holds_data = item["kind"] in ("Secret", "ConfigMap")
-        plain = {key: value for key, value in item.items() if not (holds_data and key in _DROPPED)}
-        plain["metadata"] = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
-        kept.append(plain)
+    kept: list[Data] = [_notable(item) for item in found]
     ctx.instance.runtime_properties[RECORD] = kept[0] if len(kept) == 1 else kept
+
+
+def _notable(item: Mapping[str, Any]) -> dict[str, Data]:
+    dropped = _DROPPED if item["kind"] in ("Secret", "ConfigMap") else ()
+    kept = {key: value for key, value in item.items() if key not in dropped}
+    kept["metadata"] = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
+    annotations = {key: value for key, value in (item["metadata"].get("annotations") or {}).items() if key != _COPY}
+    if "annotations" in kept["metadata"]:
+        kept["metadata"]["annotations"] = annotations
+    return kept

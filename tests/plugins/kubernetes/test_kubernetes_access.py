@@ -59,7 +59,7 @@ def test_a_kubeconfig_is_taken_from_a_path_with_the_files_that_it_names(
     assert reaches(bench, config_map(), {"manager_file_path": str(tmp_path / "config")})
 
 
-@pytest.mark.parametrize("token", ["{}", "Bearer {}"])
+@pytest.mark.parametrize("token", ["{}", "Bearer {}", "{}\n"])
 def test_single_options_are_enough(bench: Bench, emulated: Emulated, config_map: Definition, token: str) -> None:
     options = {"host": emulated.url, "api_key": token.format(emulated.token), "ssl_ca_cert": emulated.authority}
     assert reaches(bench, config_map(), {"api_options": options})
@@ -195,6 +195,7 @@ def test_a_spoilt_kubeconfig_is_final(bench: Bench, config_map: Definition, cont
     [
         ({"auth-provider": {"name": "gcp"}}, "auth-provider"),
         ({"token": "t", "as": "root"}, "somebody else"),
+        ({"token": "two\nlines"}, "no token has"),
         ({"tokenFile": "/etc/hostname"}, "must carry its credentials inside"),
         ({"client-key": "/etc/hostname"}, "must carry its credentials inside"),
         ({"client-certificate-data": "%%%"}, "not PEM text"),

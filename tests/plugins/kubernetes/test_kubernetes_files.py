@@ -71,9 +71,21 @@ def test_what_an_attempt_that_failed_half_way_made_is_deleted(
     assert names(core, namespace) == set()
 
 
+def test_what_looks_like_a_date_is_text(bench: Bench, core: client.CoreV1Api, namespace: str) -> None:
+    text = f"kind: ConfigMap\nmetadata: {{name: dated, namespace: {namespace}}}\ndata: {{since: 2026-01-01}}\n"
+    resources.create(bench.node(file={"resource_path": bench.file("dated.yaml", text=text)}, node_type=FILE))
+    assert core.read_namespaced_config_map("dated", namespace).data == {"since": "2026-01-01"}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "hold no object"), ("---\n", "hold no object"), ("- a\n", "something else"), ("a: [", "not YAML")],
+    [
+        ("[" * 2000, "nested too deep"),
+        ("", "hold no object"),
+        ("---\n", "hold no object"),
+        ("- a\n", "something else"),
+        ("a: [", "not YAML"),
+    ],
 )
 def test_a_file_without_objects_is_final(bench: Bench, text: str, words: str) -> None:
     path = bench.file("empty.yaml", text=text or "# nothing\n")

@@ -237,6 +237,20 @@ def test_a_secrets_content_is_neither_noted_nor_logged(
     assert "c3dvcmRmaXNo" not in told
 
 
+def test_an_external_secrets_content_is_not_noted_from_its_copy(
+    bench: Bench, core: client.CoreV1Api, namespace: str
+) -> None:
+    copy = {"kubectl.kubernetes.io/last-applied-configuration": '{"stringData": {"password": "swordfish"}}'}
+    metadata = {"name": "login", "namespace": namespace, "annotations": {**copy, "team": "shop"}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"password": "swordfish"}}
+    core.create_namespaced_secret(namespace, secret)
+    ctx = bench.node(secret, use_external_resource=True)
+    resources.create(ctx)
+    noted: Any = ctx.instance.runtime_properties["kubernetes"]
+    assert noted["metadata"]["annotations"] == {"team": "shop"}
+    assert "swordfish" not in str(noted)
+
+
 def test_drift_names_the_fields_that_somebody_changed(
     installed: Installed, core: client.CoreV1Api, namespace: str, config_map: Definition
 ) -> None:
