@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_kubernetes.client import DeleteOptions, named, parse_documents
+from groundplan_kubernetes.client import parse_documents
+from groundplan_kubernetes.cluster import DeleteOptions, named
 from groundplan_kubernetes.ownership import OWNER, is_external, mark_of
 
 _RBAC: Final = ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")

@@ -12,9 +12,10 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_kubernetes.client import Cluster, DeleteOptions, Missing
+from groundplan_kubernetes.cluster import Cluster, DeleteOptions
 from groundplan_kubernetes.definitions import Wanted, deletion, find_wanted, recorded
 from groundplan_kubernetes.drift import changed_fields
+from groundplan_kubernetes.failures import Missing
 from groundplan_kubernetes.kubeconfig import find_access
 from groundplan_kubernetes.ownership import is_external, is_own, owner_of
 from groundplan_kubernetes.readiness import why_not_ready

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, OperationRetry, RecoverableError
-from groundplan_kubernetes.client import Cluster, Missing
+from groundplan_kubernetes.cluster import Cluster
 from groundplan_kubernetes.definitions import Wanted
+from groundplan_kubernetes.failures import Missing
 from groundplan_kubernetes.readiness import why_never_ready, why_not_ready
 
 _READY_SECONDS: Final = 600.0
