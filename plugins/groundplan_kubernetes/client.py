@@ -1,7 +1,8 @@
 """The plugin's only door to HTTP (urllib3) and to YAML: requests to one cluster's API, and texts that hold objects.
 
-It speaks HTTP itself instead of loading a client with a class for every kind: any kind that a cluster serves works, and
-a command starts quickly. Which requests there are is said in `cluster`.
+It speaks HTTP itself instead of through a client with a class for every kind: any kind that a cluster serves works, no
+process-wide configuration, environment or temporary file is involved, and a credential can be renewed between requests.
+Which requests there are is said in `cluster`.
 """
 
 import json
@@ -23,6 +24,7 @@ from groundplan_kubernetes.failures import Refused, Unreachable
 
 _NAME: Final = "groundplan"
 _TIMEOUT: Final = urllib3.Timeout(connect=10, read=30)
+
 Definition = Mapping[str, Any]
 
 
