@@ -116,6 +116,13 @@ def test_more_than_was_announced_is_refused(tmp_path: Path, target: Path) -> Non
         unpack(path, target)
 
 
+def test_a_header_does_not_fill_the_memory(tmp_path: Path, target: Path) -> None:
+    path = make_tar(tmp_path, "a", pax_headers={"comment": "x" * 4_000_000})
+    assert path.stat().st_size < 100_000
+    with pytest.raises(UsageError, match="header that is too large"):
+        unpack(path, target)
+
+
 @pytest.mark.parametrize("make", [make_zip, make_tar])
 def test_an_archive_that_was_cut_short_is_refused(tmp_path: Path, target: Path, make: object) -> None:
     path = make(tmp_path, "a", "b", "c")

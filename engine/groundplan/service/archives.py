@@ -3,19 +3,27 @@
 zip, tar, tar.gz, tar.bz2 and tar.xz are told by their content, not by their names.
 """
 
+import bz2
+import gzip
 import lzma
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import IO, Final
+from typing import IO, Any, Final, cast
 
 from groundplan.diagnostics.trouble import UsageError
 
 MOST_FILES: Final = 10_000
 MOST_BYTES: Final = 512 * 1024 * 1024
 _CHUNK: Final = 1 << 20
+_LARGEST_READ: Final = 2 * _CHUNK
+_COMPRESSIONS: Final[Mapping[bytes, Callable[..., Any]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\x00": lzma.open,
+}
 # RuntimeError: encrypted, or a compression that Python does not know; ValueError: a name that no file can have.
 _SPOILT: Final = (
     tarfile.TarError,
@@ -45,12 +53,35 @@ def unpack(archive: Path, folder: Path) -> Path:
             with zipfile.ZipFile(archive) as opened:
                 _write_all(_zip_entries(opened), folder)
         else:
-            with tarfile.open(archive) as opened_tar:
-                _write_all(_tar_entries(opened_tar), folder)
+            with _decompressed(archive) as content:
+                sips = cast(IO[bytes], _Sips(content))
+                with tarfile.open(fileobj=sips, mode="r:") as opened_tar:
+                    _write_all(_tar_entries(opened_tar), folder)
     except _SPOILT as error:
         raise UsageError(f"The archive {archive} cannot be unpacked: {error}.") from error
     top = list(folder.iterdir())
     return top[0] if len(top) == 1 and top[0].is_dir() else folder
+
+
+def _decompressed(archive: Path) -> IO[bytes]:
+    with archive.open("rb") as file:
+        begin = file.read(6)
+    way = next((way for mark, way in _COMPRESSIONS.items() if begin.startswith(mark)), None)
+    return archive.open("rb") if way is None else cast(IO[bytes], way(archive, "rb"))
+
+
+class _Sips:
+    """A file that is read in small amounts only: a header that announces a large one would fill the memory."""
+
+    def __init__(self, content: IO[bytes]) -> None:
+        self._content = content
+        self.tell = content.tell
+        self.seek = content.seek
+
+    def read(self, size: int) -> bytes:
+        if size > _LARGEST_READ:
+            raise UsageError("The archive has a header that is too large.")
+        return self._content.read(size)
 
 
 Entry = tuple[str, int, bool, IO[bytes] | None]
