@@ -11,7 +11,7 @@ from groundplan.model.blueprint import Blueprint, Operation, Operations, Relatio
 from groundplan.model.deployment import InstanceState, NodeInstance, RelationshipInstance
 from groundplan.model.graph import RelationshipRef, Side, TaskKind
 from groundplan.model.ids import InstanceId, NodeId
-from groundplan.planning.graphs import Draft, Step
+from groundplan.planning.chains import Course, Draft, Step, course
 
 LIFECYCLE: Final = "cloudify.interfaces.lifecycle"
 VALIDATION: Final = "cloudify.interfaces.validation"
@@ -55,25 +55,24 @@ class Steps:
         self._blueprint = blueprint
         self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
         self._sides: dict[tuple[int, int], Sequence[tuple[str, Side, TaskKind]]] = {}
-        self._kinds: dict[int, TaskKind | None] = {}
-        self._courses: dict[tuple[Sequence[TaskKind | None], InstanceState], _Course] = {}
+        self._kinds: dict[int, str] = {}
+        self._signatures: dict[int, tuple[str, ...]] = {}
+        self._installs: dict[tuple[tuple[str, ...], InstanceState], _Install] = {}
 
-    def install(self, instance: NodeInstance) -> list[Step]:
+    def install(self, instance: NodeInstance) -> Course:
         """Return the steps from the instance's state to `started` (spec 5.3).
 
         What an earlier run has completed is left out. `initializing` is set only on instances that have not got past
         it: a state once reached is the record of what need not be repeated.
         """
         node = self._blueprint.nodes[instance.node]
-        alike = self._kinds_of(node.operations), instance.state
-        course = self._courses.get(alike)
-        if course is None:
-            course = self._courses[alike] = self._course(instance)
-        linking = self._linking_of(instance.node)
-        return self._linked(course, instance) if linking else course.steps
+        kinds = self._signatures.get(id(node.operations)) or self._sign(node.operations)
+        found = self._installs.get((kinds, instance.state))
+        if found is None:
+            found = self._installs[kinds, instance.state] = self._install(instance)
+        return self._linked(found, instance) if self._linking_of(instance.node) else found.course
 
-    def _course(self, instance: NodeInstance) -> "_Course":
-        """Return what all instances in one state have in common whose nodes have the same operations."""
+    def _install(self, instance: NodeInstance) -> "_Install":
         state, parts = instance.state, list[Step | str]()
         if state not in _BEGUN:
             parts.append(self.operation(instance, f"{VALIDATION}.create"))
@@ -90,17 +89,17 @@ class Steps:
             parts.append(self.operation(instance, f"{MONITORING}.start"))
             parts.append("establish")
         steps = [part for part in parts if part and not isinstance(part, str)]
-        return _Course([part for part in parts if part], _begun(steps, state))
+        return _Install([part for part in parts if part], course(_begun(steps, state)))
 
-    def _linked(self, course: "_Course", instance: NodeInstance) -> list[Step]:
-        """Return the steps of a course with those of the instance's relationships in their places."""
+    def _linked(self, install: "_Install", instance: NodeInstance) -> Course:
+        """Return the steps of an install with those of the instance's relationships in their places."""
         steps: list[Step] = []
-        for part in course.parts:
+        for part in install.parts:
             if isinstance(part, str):
                 steps += [step for step in self.relationships(instance, part) if step]
             else:
                 steps.append(part)
-        return _begun(steps, instance.state)
+        return course(_begun(steps, instance.state))
 
     def uninstall(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `deleted` (spec 5.4); none when it is deleted."""
@@ -210,30 +209,29 @@ class Steps:
             )
         return found
 
-    def _kinds_of(self, operations: Operations) -> Sequence[TaskKind | None]:
-        """Return what each operation of an install is: None for one that is not there or does nothing."""
-        kinds, found = self._kinds, list[TaskKind | None]()
+    def _sign(self, operations: Operations) -> tuple[str, ...]:
+        """Return the kind of each operation of an install: empty for one that is not there or does nothing."""
+        kinds, found = self._kinds, list[str]()
         for name in _INSTALL:
             operation = operations.get(name)
-            if operation is None:
-                found.append(None)
-                continue
-            if id(operation) not in kinds:
-                kinds[id(operation)] = None if operation.is_nop else _kind(operation)
-            found.append(kinds[id(operation)])
-        return tuple(found)
+            kind = "" if operation is None else kinds.get(id(operation))
+            if operation is not None and kind is None:
+                kind = kinds[id(operation)] = "" if operation.is_nop else str(_kind(operation))
+            found.append(kind or "")
+        signature = self._signatures[id(operations)] = tuple(found)
+        return signature
 
 
-class _Course(NamedTuple):
+class _Install(NamedTuple):
     """The way through an install that instances share.
 
     Attributes:
         parts: steps, and where those of relationships come in between, the name of their operation.
-        steps: all steps of an instance whose relationships do nothing.
+        course: the whole, for an instance whose relationships do nothing.
     """
 
     parts: Sequence[Step | str]
-    steps: list[Step]
+    course: Course
 
 
 def _begun(steps: list[Step], state: InstanceState) -> list[Step]:

@@ -34,7 +34,7 @@ def install(
     chosen = [item for item in instances if selection is None or item.id in selection]
     chains: dict[InstanceId, Chain] = {}
     for instance in chosen:
-        chain = builder.chain(instance.id, steps.install(instance))
+        chain = builder.take(instance.id, steps.install(instance))
         if chain is not None:
             chains[instance.id] = chain
     order_chains(builder, chains, waits_for(blueprint, instances))
