@@ -62,7 +62,9 @@ class Conformance:
         return value
 
     def default(self, schema: Schema, path: str, *, is_whole: bool = False) -> Value:
-        """Return a schema's default, completed as far as its data type's defaults go."""
+        """Return a schema's default, completed as far as its data type's defaults go; null leaves it to those."""
+        if schema.default is None:
+            return self.implied(schema)
         return self.value(Field(schema.default, schema.default_at, schema.default_at), schema, path, is_whole=is_whole)
 
     def is_whole(self, value: Value, schema: Schema) -> bool:

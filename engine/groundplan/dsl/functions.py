@@ -116,7 +116,7 @@ def _group_capability(call: Call) -> Iterator[Wrong]:
 def _label(call: Call) -> Iterator[Wrong]:
     if _is_text(call.argument):
         return
-    yield from _items(call, 1, 2)
+    yield from _items(call, 2, 2)
     yield from _all_of(_fields(call)[:1], _is_text, "a label's key")
     yield from _all_of(_fields(call)[1:], lambda value: _is_step(value) and not isinstance(value, str), "an index")
 

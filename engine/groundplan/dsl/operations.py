@@ -18,7 +18,7 @@ from groundplan.dsl.shape import Reading, declared, element, entries_of, text_of
 from groundplan.dsl.versions import OPERATION, OPERATION_INPUT
 from groundplan.model.blueprint import Operation, Operations, Plugin
 from groundplan.model.types import Schema
-from groundplan.model.values import NOWHERE, Call, Field, Map, Seq, Value
+from groundplan.model.values import NOWHERE, TYPED_FUNCTIONS, Call, Field, Map, Seq, Value
 
 RUN_SCRIPT: Final = "script_runner.tasks.run"
 RUN_WORKFLOW_SCRIPT: Final = "script_runner.tasks.execute_workflow"
@@ -312,9 +312,12 @@ class OperationBuilder:
             if given is not None:
                 inputs[name] = given.value
             elif schema.has_default:
-                inputs[name] = self._conformance.default(schema, f"{path}.inputs.{name}")
+                has_value = schema.default is not None
+                inputs[name] = self._conformance.default(schema, f"{path}.inputs.{name}") if has_value else None
             elif schema.required:
                 self._missing_input(name, schema, written, path)
+            if name in inputs:
+                inputs[name] = _typed(inputs[name], schema)
         for name, given in written.values.items():
             inputs.setdefault(name, given.value)
         return inputs
@@ -344,6 +347,13 @@ class OperationBuilder:
                     fix=f"leave {name} out.",
                 )
         inputs[script[0]] = script[1]
+
+
+def _typed(value: Value, schema: Schema) -> Value:
+    """Return a value whose function, where it can, asks for the type that the input declares (spec 3.1)."""
+    if schema.type is None or not isinstance(value, Call) or value.name not in TYPED_FUNCTIONS:
+        return value
+    return Call(value.name, value.argument, value.at, schema.type, value.argument_at)
 
 
 def may_hold_calls(value: Value) -> bool:

@@ -100,6 +100,8 @@ def _repair(
     known = expected.known(reading.version)
     kept: dict[str, Field] = {}
     for key, found in entries.items():
+        if found.value is None and key in expected.keys and key not in known:
+            continue
         if key not in known:
             _unknown_key(key, found, expected, path, reading)
         elif key in expected.types and type(found.value) not in expected.types[key]:

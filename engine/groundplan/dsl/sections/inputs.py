@@ -12,7 +12,7 @@ from groundplan.dsl.sections import schemas
 from groundplan.dsl.shape import Reading, element, entries_of, flag_of, text_of, value_of
 from groundplan.dsl.versions import DISPLAY, INPUT, PARAMETER, Element
 from groundplan.model.types import OBJECT_TYPES, PRIMITIVES, Schema
-from groundplan.model.values import Call, Field
+from groundplan.model.values import Call, Field, Value
 
 _USUAL: Final = {"required": True, "hidden": False}
 
@@ -77,8 +77,7 @@ def _schema(
             path=path,
             fix="add a default, or required: false.",
         )
-    _check_default(schema, entries, path, conformance, reading)
-    return schema
+    return replace(schema, default=_default(schema, entries, path, conformance, reading))
 
 
 def _item_type(entries: Mapping[str, Field], path: str, reading: Reading) -> str | None:
@@ -113,12 +112,13 @@ def _check_display(entries: Mapping[str, Field], path: str, reading: Reading) ->
         )
 
 
-def _check_default(
+def _default(
     schema: Schema, entries: Mapping[str, Field], path: str, conformance: Conformance, reading: Reading
-) -> None:
+) -> Value:
+    """Return the default completed by its data type, held against type and constraints."""
     default = entries.get("default")
     if default is None or default.value is None:
-        return
+        return None
     where = f"{path}.default"
     if schema.constraints and isinstance(default.value, Call):
         reading.report.tell(
@@ -127,8 +127,8 @@ def _check_default(
             f"the input has constraints, and {default.value.name} gives its value later",
             path=where,
         )
-        return
-    conformance.value(default, schema, where)
+        return default.value
+    completed = conformance.value(default, schema, where)
     for violated in constraints.violations(schema, default.value):
         message = violated.error_message
         reading.report.tell(
@@ -138,3 +138,4 @@ def _check_default(
             path=where,
             detail=message or "",
         )
+    return completed

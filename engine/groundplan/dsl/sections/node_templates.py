@@ -100,11 +100,11 @@ class TemplatesReader:
             else:
                 self._unknown_property(name, field_, owner, path)
         if not owner.required <= values.keys():
-            external = allow_external and self._is_external(given, path)
+            external = allow_external and self._is_external(values, path)
             if not external:
                 self._missing_properties(owner, values, written or found, path)
         elif allow_external and EXTERNAL in given:
-            self._is_external(given, path)
+            self._is_external(values, path)
         for name in owner.incomplete - given.keys():
             self.conformance.value(
                 Field(owner.defaults[name], found.key_at), schemas[name], f"{path}.properties.{name}"
@@ -118,19 +118,18 @@ class TemplatesReader:
         laid = self.conformance.overlay(given, schema.default, schema) if schema.has_default else given
         return self.conformance.value(laid, schema, f"{path}.properties.{name}")
 
-    def _is_external(self, given: Mapping[str, Field], path: str) -> bool:
-        written = given.get(EXTERNAL)
-        if written is None:
-            return False
-        if isinstance(written.value, Call):
+    def _is_external(self, values: Mapping[str, Value], path: str) -> bool:
+        """Whether the template, or its type's default, says that somebody else makes the thing (spec 1.11)."""
+        value = values.get(EXTERNAL)
+        if isinstance(value, Call):
             self.reading.report.tell(
                 faults.EXTERNAL_FUNCTION,
-                written.value.at,
+                value.at,
                 "expected true or false",
                 path=f"{path}.properties.{EXTERNAL}",
             )
             return True
-        return written.value is True
+        return bool(value)
 
     def _unknown_property(self, name: str, given: Field, owner: Type, path: str) -> None:
         self.reading.report.tell(

@@ -1,5 +1,6 @@
 """The sections `outputs` and `capabilities` (spec 1.16)."""
 
+from groundplan.dsl import faults
 from groundplan.dsl.shape import Reading, element, text_of
 from groundplan.dsl.versions import OUTPUT
 from groundplan.model.blueprint import Output
@@ -11,6 +12,13 @@ def read(fields: dict[str, Field], section: str, reading: Reading) -> dict[str, 
     outputs = {}
     for name, field in fields.items():
         entries = element(field, OUTPUT, f"{section}.{name}", reading)
-        if entries is not None and "value" in entries:
-            outputs[name] = Output(value=entries["value"].value, description=text_of(entries, "description"))
+        written = entries.get("value") if entries is not None else None
+        if entries is None or written is None:
+            continue
+        if written.value is None:
+            reading.report.tell(
+                faults.KEY_MISSING, written.key_at, "nothing stands under value", path=f"{section}.{name}.value"
+            )
+        else:
+            outputs[name] = Output(value=written.value, description=text_of(entries, "description"))
     return outputs

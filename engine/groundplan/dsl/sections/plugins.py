@@ -18,7 +18,7 @@ def _plugin(name: str, field: Field, reading: Reading) -> Plugin:
     path = f"plugins.{name}"
     entries = element(field, PLUGIN, path, reading) or {}
     install = flag_of(entries, "install", True)
-    if entries and install and not {"source", "package_name"} & entries.keys():
+    if entries and install and not (text_of(entries, "source") or text_of(entries, "package_name")):
         reading.report.tell(
             faults.PLUGIN_SOURCE,
             field.key_at,
