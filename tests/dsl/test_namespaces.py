@@ -94,3 +94,12 @@ def test_addresses_and_inline_scripts_keep_their_text() -> None:
     text = 'node_types: {t: {interfaces: {i: {a: "https://x.example/a.sh", b: "#!/bin/sh\\necho"}}}}'
     operations = {"a": "https://x.example/a.sh", "b": "#!/bin/sh\necho"}
     assert qualified(text) == {"node_types": {"ns--t": {"interfaces": {"i": operations}}}}
+
+
+def test_names_that_look_like_primitive_types_are_names_all_the_same() -> None:
+    assert qualified(
+        "inputs: {string: {type: string}}\nnode_templates: {list: {type: t, relationships: [{target: float}]}}"
+    ) == {
+        "inputs": {"ns--string": {"type": "string"}},
+        "node_templates": {"ns--list": {"type": "ns--t", "relationships": [{"target": "ns--float"}]}},
+    }

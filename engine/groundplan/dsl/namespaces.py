@@ -69,10 +69,10 @@ class _Namer:
     def __init__(self, namespace: str) -> None:
         self._prefix = namespace + DELIMITER
         values = self._functions
-        self._schemas = _each(_keys(type=self._name, default=values))
+        self._schemas = _each(_keys(type=self._type_name, default=values))
         types = self._named(self._type())
         self.sections: Mapping[str, Rewrite] = {
-            "inputs": self._named(_keys(type=self._name, default=values)),
+            "inputs": self._named(_keys(type=self._type_name, default=values)),
             "data_types": types,
             "node_types": types,
             "relationships": types,
@@ -135,11 +135,15 @@ class _Namer:
     def _interfaces(self, inputs: Rewrite) -> Rewrite:
         return _each(_each(self._short_or_long(_keys(implementation=self._implementation, inputs=inputs))))
 
-    def _text(self, name: str) -> str:
-        return name if name.startswith("cloudify.") or name in _UNTOUCHED else self._prefix + name
+    def _own(self, name: str) -> str:
+        """Return the name of something that the file itself declares."""
+        return name if name.startswith("cloudify.") else self._prefix + name
 
     def _name(self, value: Value) -> Value:
-        return self._text(value) if isinstance(value, str) else value
+        return self._own(value) if isinstance(value, str) else value
+
+    def _type_name(self, value: Value) -> Value:
+        return value if isinstance(value, str) and value in _UNTOUCHED else self._name(value)
 
     def _named(self, inner: Rewrite) -> Rewrite:
         """Rewrite the keys of a section, and its values by `inner`."""
@@ -148,7 +152,7 @@ class _Namer:
             mapping = as_map(value)
             if mapping is None:
                 return value
-            return Map({self._text(key): _on_field(field, inner) for key, field in mapping.entries.items()}, mapping.at)
+            return Map({self._own(key): _on_field(field, inner) for key, field in mapping.entries.items()}, mapping.at)
 
         return apply
 
