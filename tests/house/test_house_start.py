@@ -30,6 +30,16 @@ def test_asking_for_the_version_loads_nothing_heavy(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == ["groundplan 0.1.0", "[]"]
 
 
+def test_a_blueprint_without_plugins_is_validated_without_the_store(tmp_path: Path) -> None:
+    file = tmp_path / "blueprint.yaml"
+    file.write_text("tosca_definitions_version: cloudify_dsl_1_5\nimports: [cloudify/types/types.yaml]\n")
+    unused = ("alembic", "cryptography", "jinja2", "sqlalchemy")
+    program = RUN + f"print(code, sorted(set({unused!r}) & set(sys.modules)))"
+    done = _python(program, tmp_path / "home", "blueprints", "validate", str(file))
+    assert done.stdout.splitlines()[-1] == "0 []"
+    assert not (tmp_path / "home").exists()
+
+
 def test_asking_for_the_version_makes_no_home(tmp_path: Path) -> None:
     _python(RUN, tmp_path / "home", "--version")
     assert not (tmp_path / "home").exists()

@@ -20,6 +20,7 @@ from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine
 from groundplan.service.deployments import remains
+from groundplan.service.driving import make_driver
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +44,7 @@ def drive(engine: Engine, execution: Execution, *, task_retries: int | None, as_
             return len(snapshot.instances(deployment))
 
     with progress(execution, size_of, quiet=as_json) as view:
-        driver = engine.driver(policy, view)
+        driver = make_driver(engine, policy, view)
         with _interruptible(driver, view):
             ended = driver.run(execution.id)
     if as_json:

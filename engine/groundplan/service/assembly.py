@@ -1,4 +1,4 @@
-"""Puts the engine together: the one place that chooses the store and the driver.
+"""Puts the engine together: the one place that chooses the store; `driving` adds the driver.
 
 Imports that only some commands need are made where they are used, so that a command that lists stays quick.
 """
@@ -13,12 +13,8 @@ from typing import Any
 from groundplan.dsl.imports import Fetch
 from groundplan.model.plugin import PluginManifest
 from groundplan.runtime.library import Library
-from groundplan.runtime.local import LocalDriver, Watch
-from groundplan.runtime.policy import Policy
 from groundplan.service.home import Home, find_home, prepare
 from groundplan.service.settings import HomeSettings
-from groundplan.state.seal import Seal, load_key
-from groundplan.state.sql.store import SqlStore
 from groundplan.state.store import Store
 
 
@@ -42,6 +38,9 @@ class Engine:
             UsageError: the home or its key cannot be used.
             StoreFault: the store cannot be opened.
         """
+        from groundplan.state.seal import Seal, load_key
+        from groundplan.state.sql.store import SqlStore
+
         prepare(self.home)
         return SqlStore(self.home.database, Seal(load_key(self.home.path, self._environment)), _upgrade)
 
@@ -64,35 +63,10 @@ class Engine:
 
     @cached_property
     def fetch(self) -> Fetch:
-        """What imports are fetched by."""
+        """What imports are fetched by. It opens the store when something is fetched."""
         from groundplan.service.fetching import HomeFetch
 
-        return HomeFetch(self.manifests, self.store, self.home, offline=self.settings.sandboxed)
-
-    def driver(self, policy: Policy, watch: Watch) -> LocalDriver:
-        """Return a driver for one execution."""
-        from groundplan.runtime.attempt import Attempts
-        from groundplan.runtime.evaluation import Evaluator
-        from groundplan.runtime.registry import Registry
-        from groundplan.service.composition.steps import Composition
-
-        children = Composition(store=self.store, library=self.library, home=self.home, fetch=self.fetch, clock=now)
-        attempts = Attempts(
-            registry=Registry(self.manifests.values()),
-            children=children,
-            store=self.store,
-            surroundings=self.settings,
-            evaluator=Evaluator.of_store(self.library, self.store),
-        )
-        return LocalDriver(
-            store=self.store,
-            library=self.library,
-            attempts=attempts,
-            children=children,
-            policy=policy,
-            watch=watch,
-            clock=now,
-        )
+        return HomeFetch(lambda: self.manifests, lambda: self.store, self.home, offline=self.settings.sandboxed)
 
     def close(self) -> None:
         """Close the store, if it was opened."""

@@ -6,7 +6,7 @@ An address is fetched only where the home is not bound to the sandbox: what runs
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from groundplan.dsl.folder import DiskFolder, SourceFile
@@ -23,16 +23,27 @@ _LARGEST: Final = 10 * 1024 * 1024
 
 
 class HomeFetch:
-    """Implements `dsl.imports.Fetch` for one home."""
+    """Implements `dsl.imports.Fetch` for one home.
 
-    def __init__(self, manifests: Mapping[str, PluginManifest], store: Store, home: Home, *, offline: bool) -> None:
+    Plugins and store are asked for when something is fetched: most of the time that checking a small blueprint takes
+    would else be theirs.
+    """
+
+    def __init__(
+        self,
+        manifests: Callable[[], Mapping[str, PluginManifest]],
+        store: Callable[[], Store],
+        home: Home,
+        *,
+        offline: bool,
+    ) -> None:
         self._manifests = manifests
         self._store = store
         self._home = home
         self._offline = offline
 
     def plugin(self, name: str, specifiers: str) -> Text | None:
-        found = choose(self._manifests, name, specifiers)
+        found = choose(self._manifests(), name, specifiers)
         return None if found is None else Text(f"plugin:{name}", found.text)
 
     def url(self, location: str) -> Text:
@@ -43,7 +54,7 @@ class HomeFetch:
         return Text(location, _get(location))
 
     def blueprint(self, blueprint_id: str) -> SourceFile | None:
-        with self._store.snapshot() as snapshot:
+        with self._store().snapshot() as snapshot:
             found = snapshot.blueprint(BlueprintId(blueprint_id))
         if found is None:
             return None
