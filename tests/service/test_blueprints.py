@@ -7,7 +7,7 @@ import pytest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.service import blueprints, deployments
-from groundplan.service.assembly import Engine, now
+from groundplan.service.assembly import Engine, now, open_engine
 
 from .conftest import Write
 
@@ -67,6 +67,22 @@ def test_links_in_the_folder_are_not_kept(engine: Engine, write: Write) -> None:
     (file.parent / "passwords").symlink_to("/etc/passwd")
     kept = engine.home.blueprint_folder(upload(engine, file).blueprint.digest)
     assert [path.name for path in kept.iterdir()] == ["blueprint.yaml"]
+
+
+def test_a_home_inside_the_folder_is_not_kept(write: Write) -> None:
+    file = write(ONE)
+    with open_engine({"GROUNDPLAN_HOME": str(file.parent / "home")}) as engine:
+        assert [upload(engine, file).change for _ in range(2)] == ["created", "unchanged"]
+        (kept,) = engine.home.blueprints.iterdir()
+        assert [path.name for path in kept.iterdir()] == ["blueprint.yaml"]
+
+
+def test_a_blueprint_in_the_home_itself_is_refused(engine: Engine, write: Write) -> None:
+    file = engine.home.path / "blueprint.yaml"
+    engine.home.path.mkdir()
+    file.write_text(write(ONE).read_text())
+    with pytest.raises(UsageError, match="the home itself"):
+        upload(engine, file)
 
 
 def test_a_blueprint_with_errors_is_refused_and_not_kept(engine: Engine, write: Write) -> None:

@@ -96,7 +96,7 @@ def upload(
         raise Refused(compiled.report)
     chosen = id or _id_of(compiled.blueprint, file)
     plan = to_plan(compiled.blueprint)
-    digest = _digest(file, plan)
+    digest = _digest(home, file, plan)
     with store.transaction() as transaction:
         known = transaction.blueprint(chosen)
         if known is not None and known.digest == digest:
@@ -217,22 +217,28 @@ def _id_of(blueprint: Blueprint, file: Path) -> BlueprintId:
     return BlueprintId(folder if file.name == DEFAULT_MAIN else f"{folder}.{file.name}")
 
 
-def _digest(file: Path, plan: Mapping[str, Any]) -> Digest:
+def _digest(home: Home, file: Path, plan: Mapping[str, Any]) -> Digest:
     """Return the digest of what an upload keeps: the folder's files and the plan made of them."""
     content = hashlib.sha256(file.name.encode())
     content.update(repr(plan).encode())
-    for path in _files(file.parent):
+    for path in _files(home, file.parent):
         content.update(str(path.relative_to(file.parent)).encode() + b"\0")
         content.update(f"{os.stat(path).st_mode & 0o111}".encode())
         content.update(hashlib.sha256(path.read_bytes()).digest())
     return Digest(content.hexdigest())
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the plain files of a folder tree in order, bounded in number and size. Links are not followed."""
+def _files(home: Home, folder: Path) -> Iterator[Path]:
+    """Yield the plain files of a folder tree in order, bounded in number and size.
+
+    Links are not followed, and a home that lies in the folder is none of the blueprint's: it holds the key.
+    """
+    own = home.path.resolve()
+    if folder.resolve() == own:
+        raise UsageError(f"{folder} is the home itself.", fix="Move the blueprint into a folder of its own.")
     count = size = 0
     for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and Path(root, name).resolve() != own)
         for name in sorted(names):
             path = Path(root, name)
             if path.is_symlink() or not path.is_file():
@@ -251,7 +257,7 @@ def _keep_files(home: Home, folder: Path, digest: Digest) -> None:
     if target.exists():
         return
     with tempfile.TemporaryDirectory(dir=home.blueprints) as staging:
-        for path in _files(folder):
+        for path in _files(home, folder):
             copy = Path(staging, "files", path.relative_to(folder))
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
