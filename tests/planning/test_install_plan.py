@@ -64,6 +64,15 @@ def test_states_ride_on_the_operations() -> None:
     ]
 
 
+@pytest.mark.parametrize("linked", ["", "preconfigure", "establish"])
+def test_an_install_begins_with_its_first_task_whatever_that_is(linked: str) -> None:
+    plan = blueprint(
+        node("db"), node("web", relationship("connected_to", "db", source=linked), operations=lifecycle("poststart"))
+    )
+    web = [task for task in install(plan, instances_of(plan)).tasks if task.instance.startswith("web")]
+    assert [task.before for task in web] == ["initializing", *[None] * (len(web) - 1)]
+
+
 def test_a_state_once_reached_is_not_set_back() -> None:
     plan = blueprint(node("db"), node("web", relationship("connected_to", "db", source="preconfigure")))
     instances = in_state(instances_of(plan), web=InstanceState.CREATED)

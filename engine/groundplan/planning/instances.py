@@ -27,7 +27,6 @@ FAMILIES: Final = frozenset(
 ALL_TO_ALL: Final = "all_to_all"
 ALL_TO_ONE: Final = "all_to_one"
 
-_NO_GROUPS: Final[Sequence[str]] = ()
 _ALONE: Final[Iterable[Mapping[str, str]]] = ({},)
 
 
@@ -64,23 +63,27 @@ def make_instances(
     hosts = _hosts(layout, placed)
     expand = _Expansion(layout, placed)
     instances: list[NodeInstance] = []
-    for node in layout.order:
-        template = blueprint.nodes.get(NodeId(node))
+    for entity in layout.order:
+        template = blueprint.nodes.get(NodeId(entity))
         if template is None:
             continue
-        groups, links = list(layout.groups_of(node)), expand.links(template)
-        instances += [
-            NodeInstance(
-                id=InstanceId(item.id),
-                node=template.name,
-                index=index,
-                host=hosts.get(item.id),
-                relationships=tuple(_related(links, item)) if links else (),
-                scaling_groups=tuple([GroupMembership(name=group, id=item.within[group]) for group in groups]),
+        groups = tuple(layout.groups_of(entity)) if layout.group else ()
+        for index, item in enumerate(placed[entity], 1):
+            instances.append(
+                NodeInstance(
+                    id=InstanceId(item.id),
+                    node=template.name,
+                    index=index,
+                    host=hosts.get(item.id),
+                    relationships=expand.relationships(template, item) if template.relationships else (),
+                    scaling_groups=_memberships(groups, item) if groups else (),
+                )
             )
-            for index, item in enumerate(placed[node], 1)
-        ]
     return tuple(instances)
+
+
+def _memberships(groups: Iterable[str], item: _Placed) -> tuple[GroupMembership, ...]:
+    return tuple(GroupMembership(name=group, id=item.within[group]) for group in groups)
 
 
 class _Layout:
@@ -113,8 +116,8 @@ class _Layout:
 
     def scalable(self, name: str) -> Scalable:
         """Return how many instances a node or group is declared to have."""
-        nodes, groups = self.blueprint.nodes, self.blueprint.scaling_groups
-        return groups[name].instances if name in groups else nodes[NodeId(name)].instances
+        group = self.blueprint.scaling_groups.get(name)
+        return self.blueprint.nodes[NodeId(name)].instances if group is None else group.instances
 
     def _containers(self, name: str) -> list[str]:
         """Return the containers of a node, the nearest first; those of a group's members that all share."""
@@ -151,33 +154,23 @@ def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str
     taken: set[str] = set()
     placed: dict[str, list[_Placed]] = {}
     for entity in layout.order:
-        count = _count(layout, counts, entity)
+        count = counts[entity] if entity in counts else layout.scalable(entity).default_instances
+        if type(count) is not int or count < 0:
+            raise PlanningError(
+                "instance-count",
+                f"{entity!r} cannot have {count!r} instances: a whole number of 0 or more is needed.",
+                path=entity,
+            )
         parents = layout.parents[entity]
         placed[entity] = items = []
         for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
             for _ in range(count):
-                identity = _unique(entity, name, taken)
+                identity = name(entity)
+                while identity in taken:
+                    identity = name(entity)
+                taken.add(identity)
                 items.append(_Placed(identity, {**surroundings, entity: identity}))
     return placed
-
-
-def _count(layout: _Layout, counts: Mapping[str, int], entity: str) -> int:
-    count = counts[entity] if entity in counts else layout.scalable(entity).default_instances
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise PlanningError(
-            "instance-count",
-            f"{entity!r} cannot have {count!r} instances: a whole number of 0 or more is needed.",
-            path=entity,
-        )
-    return count
-
-
-def _unique(entity: str, name: Callable[[str], str], taken: set[str]) -> str:
-    identity = name(entity)
-    while identity in taken:
-        identity = name(entity)
-    taken.add(identity)
-    return identity
 
 
 def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, str]]:
@@ -225,63 +218,65 @@ def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str
     return hosts
 
 
-class _Link(NamedTuple):
-    """A relationship of a template with the instances that it can lead to.
-
-    Attributes:
-        shared: the scaling groups that both ends are in; None for containment, whose target is where the source is.
-        targets: by the instances of the shared groups.
-    """
-
-    place: int
-    type: str
-    target: NodeId
-    shared: Sequence[str] | None
-    targets: Mapping[tuple[str, ...], Sequence[_Placed]]
-
-
-def _related(links: Iterable[_Link], source: _Placed) -> list[RelationshipInstance]:
-    """Return a source instance's relationships in template order."""
-    found: list[RelationshipInstance] = []
-    for place, kind, node, shared, targets in links:
-        if shared is None:
-            reached = [source.within[node]]
-        else:
-            reached = [item.id for item in targets.get(_place_in(source, shared), ())]
-        for target in reached:
-            found.append(RelationshipInstance(index=place, type=kind, target_node=node, target=InstanceId(target)))
-    return found
-
-
 class _Expansion:
-    """Finds what the relationships of a template lead to, once for all its instances."""
+    """Makes relationship instances of relationships; looks up each relationship's targets once."""
 
     def __init__(self, layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> None:
         self._layout = layout
         self._placed = placed
+        self._reaching_all: set[tuple[str, int]] = set()
+        self._targets: dict[tuple[str, int], tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]] = {}
 
-    def links(self, template: NodeTemplate) -> list[_Link]:
-        """Return a template's relationships in its order."""
-        return [self._link(template.name, index, item) for index, item in enumerate(template.relationships)]
+    def relationships(self, template: NodeTemplate, source: _Placed) -> tuple[RelationshipInstance, ...]:
+        """Return a source instance's relationships in template order."""
+        found: list[RelationshipInstance] = []
+        for index, item in enumerate(template.relationships):
+            node, kind = item.target, item.type
+            if CONTAINED_IN in item.type_hierarchy:
+                target = InstanceId(source.within[node])
+                found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=target))
+                continue
+            for reached in (
+                self._placed[node]
+                if (kind, id(item.properties)) in self._reaching_all
+                else self._reached(template.name, index, item, source)
+            ):
+                target = InstanceId(reached.id)
+                found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=target))
+        return tuple(found)
 
-    def _link(self, source: NodeId, index: int, item: Relationship) -> _Link:
-        target = item.target
-        if CONTAINED_IN in item.type_hierarchy:
-            return _Link(index, item.type, target, None, {})
-        connection = _connection_type(source, index, item)
-        targets = self._placed[target]
-        shared = self._shared_groups(source, target) if self._layout.group else _NO_GROUPS
+    def _reached(self, name: NodeId, index: int, item: Relationship, source: _Placed) -> Sequence[_Placed]:
+        """Return the targets of one relationship of one instance.
+
+        Without scaling groups, relationships of one type that share their properties all reach every target instance,
+        or none does: that is remembered.
+        """
+        if (name, index) not in self._targets:
+            connection = _connection_type(name, index, item)
+            if connection == ALL_TO_ALL and not self._layout.group:
+                self._reaching_all.add((item.type, id(item.properties)))
+                return self._placed[item.target]
+            self._targets[name, index] = self._find_targets(name, index, item, connection)
+        shared, by_place = self._targets[name, index]
+        return by_place.get(_place_in(source, shared), ())
+
+    def _find_targets(
+        self, source: NodeId, index: int, item: Relationship, connection: str
+    ) -> tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]:
+        """Return the scaling groups that both ends share, and the targets by instance of those groups."""
+        targets = self._placed[item.target]
+        shared = self._shared_groups(source, item.target)
         if connection == ALL_TO_ONE:
             if shared:
                 raise PlanningError(
                     "all-to-one-in-group",
-                    f"{source!r} and {target!r} are in one scaling group, {shared[0]!r}: "
+                    f"{source!r} and {item.target!r} are in one scaling group, {shared[0]!r}: "
                     "all_to_one has no meaning there.",
                     path=_path(source, index),
                     fix=f"use connection_type: {ALL_TO_ALL}.",
                 )
             targets = [min(targets, key=lambda found: found.id)] if targets else []
-        return _Link(index, item.type, target, shared, _by_place(targets, shared))
+        return shared, _by_place(targets, shared)
 
     def _shared_groups(self, source: str, target: str) -> list[str]:
         groups = self._layout.blueprint.scaling_groups

@@ -4,7 +4,7 @@ Order between instances and the choice of instances are the workflows' (`workflo
 Agents do not exist here, so the agent's steps on hosts do not either.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from groundplan.model.blueprint import Blueprint, Operation, Operations, Relationship
@@ -70,7 +70,8 @@ class Steps:
         found = self._installs.get((kinds, instance.state))
         if found is None:
             found = self._installs[kinds, instance.state] = self._install(instance)
-        return self._linked(found, instance) if self._linking_of(instance.node) else found.course
+        linking = self._linking_of(instance.node)
+        return self._linked(found, instance, linking) if linking else found.course
 
     def _install(self, instance: NodeInstance) -> "_Install":
         state, parts = instance.state, list[Step | str]()
@@ -80,26 +81,35 @@ class Steps:
         if state not in _CREATED:
             parts.append(self.operation(instance, f"{LIFECYCLE}.create", _S.CREATING, _S.CREATED))
         if state not in _CONFIGURED:
-            parts.append("preconfigure")
+            parts.append(f"{RELATIONSHIP_LIFECYCLE}.preconfigure")
             parts.append(self.operation(instance, f"{LIFECYCLE}.configure", _S.CONFIGURING, _S.CONFIGURED))
         if state is not _S.STARTED:
-            parts.append("postconfigure")
+            parts.append(f"{RELATIONSHIP_LIFECYCLE}.postconfigure")
             parts.append(self.operation(instance, f"{LIFECYCLE}.start", _S.STARTING))
             parts.append(self.operation(instance, f"{LIFECYCLE}.poststart"))
             parts.append(self.operation(instance, f"{MONITORING}.start"))
-            parts.append("establish")
-        steps = [part for part in parts if part and not isinstance(part, str)]
-        return _Install([part for part in parts if part], course(_begun(steps, state)))
+            parts.append(f"{RELATIONSHIP_LIFECYCLE}.establish")
+        parts = [part for part in parts if part]
+        steps = [part for part in parts if not isinstance(part, str)]
+        if state in _BEGUN:
+            return _Install(parts, course([*steps, _STARTED]), begins=False)
+        _enter(steps, _S.INITIALIZING)
+        begins = bool(parts) and isinstance(parts[0], str)
+        return _Install([*steps[:1], *parts[1:]] if not begins else parts, course([*steps, _STARTED]), begins)
 
-    def _linked(self, install: "_Install", instance: NodeInstance) -> Course:
+    def _linked(self, install: "_Install", instance: NodeInstance, linking: Mapping[str, _Sides]) -> Course:
         """Return the steps of an install with those of the instance's relationships in their places."""
         steps: list[Step] = []
         for part in install.parts:
-            if isinstance(part, str):
-                steps += [step for step in self.relationships(instance, part) if step]
-            else:
+            if not isinstance(part, str):
                 steps.append(part)
-        return course(_begun(steps, instance.state))
+            elif part in linking:
+                steps += _linking_steps(instance, instance.relationships, part, linking[part])
+        if install.begins:
+            steps = [step for step in steps if step]
+            _enter(steps, _S.INITIALIZING)
+        steps.append(_STARTED)
+        return course(steps)
 
     def uninstall(self, instance: NodeInstance) -> list[Step]:
         """Return the steps from the instance's state to `deleted` (spec 5.4); none when it is deleted."""
@@ -166,20 +176,12 @@ class Steps:
         """
         full = f"{RELATIONSHIP_LIFECYCLE}.{name}"
         sides = self._linking_of(instance.node).get(full)
-        steps: list[Step] = []
         if sides is None:
-            return steps
-        node: NodeId | None = None
-        batch: list[Draft] = []
-        for item in instance.relationships:
-            if targets is not None and item.target not in targets:
-                continue
-            if item.target_node != node:
-                node, batch = item.target_node, []
-                steps.append(batch)
-            for side, kind in sides.get(item.index, ()):
-                batch.append(Draft(kind, full, None, None, _reference(instance, item, side)))
-        return steps
+            return []
+        chosen = instance.relationships
+        if targets is not None:
+            chosen = tuple(item for item in chosen if item.target in targets)
+        return _linking_steps(instance, chosen, full, sides)
 
     def _linking_of(self, node: NodeId) -> Mapping[str, _Sides]:
         """Return, by full name, where the relationship operations of a node do something."""
@@ -189,11 +191,14 @@ class Steps:
         return found
 
     def _find_linking(self, node: NodeId) -> Mapping[str, _Sides]:
+        all_sides = [self._sides_of(each) for each in self._blueprint.nodes[node].relationships]
+        if not any(all_sides):
+            return _NO_LINKS
         found: dict[str, dict[int, list[tuple[Side, TaskKind]]]] = {}
-        for index, relationship in enumerate(self._blueprint.nodes[node].relationships):
-            for name, side, kind in self._sides_of(relationship):
+        for index, sides in enumerate(all_sides):
+            for name, side, kind in sides:
                 found.setdefault(name, {}).setdefault(index, []).append((side, kind))
-        return found or _NO_LINKS
+        return found
 
     def _sides_of(self, relationship: Relationship) -> Sequence[tuple[str, Side, TaskKind]]:
         """Return what does something; relationships that share their operations are looked at once."""
@@ -226,19 +231,29 @@ class _Install(NamedTuple):
     """The way through an install that instances share.
 
     Attributes:
-        parts: steps, and where those of relationships come in between, the name of their operation.
+        parts: steps, and where those of relationships come in between, the full name of their operation.
         course: the whole, for an instance whose relationships do nothing.
+        begins: whether the first step is a relationship's, and must set the state that an install begins with.
     """
 
     parts: Sequence[Step | str]
     course: Course
+    begins: bool
 
 
-def _begun(steps: list[Step], state: InstanceState) -> list[Step]:
-    """Return the steps with the states that an install begins and ends with."""
-    if state not in _BEGUN:
-        _enter(steps, _S.INITIALIZING)
-    return [*steps, _STARTED]
+def _linking_steps(
+    instance: NodeInstance, chosen: Iterable[RelationshipInstance], name: str, sides: _Sides
+) -> list[Step]:
+    steps: list[Step] = []
+    node: NodeId | None = None
+    batch: list[Draft] = []
+    for item in chosen:
+        if item.target_node != node:
+            node, batch = item.target_node, []
+            steps.append(batch)
+        for side, kind in sides.get(item.index, ()):
+            batch.append(Draft(kind, name, None, None, _reference(instance, item, side)))
+    return steps
 
 
 def is_child_operation(operation: Operation) -> bool:
