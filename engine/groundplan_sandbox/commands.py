@@ -7,7 +7,6 @@ process. Exit codes: 0 done, 1 the world failed, 2 the caller must act.
 import importlib.util
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +55,7 @@ def _fail(message: str, code: int, fix: str = "") -> NoReturn:
     click.echo(f"error: {message}", err=True)
     if fix:
         click.echo(f"  = fix: {fix}", err=True)
-    sys.exit(code)
+    raise click.exceptions.Exit(code)
 
 
 @click.group()
@@ -198,7 +197,7 @@ def _serve_here(home: Home, *, confined: bool, delay: float) -> None:
     serve: Callable[..., int] = importlib.import_module("groundplan_sandbox.daemon").serve
     code = serve(home, delay=delay, confined=confined, report=lambda message: _report_here(home, message))
     if code:
-        sys.exit(code)
+        raise click.exceptions.Exit(code)
 
 
 def _report_here(home: Home, message: dict[str, Any]) -> None:
@@ -217,7 +216,7 @@ def _show(status: dict[str, Any]) -> None:
         click.echo(f"  {service:<12} {url}")
     if status["refusal"]:
         click.echo(f"  confinement  refused by this system: {status['refusal']}")
-        click.echo("               No machine will start. `--unconfined` runs them without, for blueprints of your own.")
+        click.echo("  No machine will start; `--unconfined` starts them all the same, for your own blueprints.")
     else:
         click.echo(f"  confinement  {status['confinement']}")
         click.echo("  With --unconfined, commands on machines run as plain processes of this user.")
