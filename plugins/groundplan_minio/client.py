@@ -5,6 +5,7 @@ What an error means is said in `failures`; which bucket is whose, in `buckets` a
 """
 
 import io
+import ipaddress
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -105,7 +106,8 @@ def connect(ctx: OperationContext) -> ObjectServer:
     """The server of a node's `client_config`; nothing is sent yet.
 
     Raises:
-        NonRecoverableError: the endpoint is no http or https URL, or a key is missing.
+        NonRecoverableError: the endpoint is no http or https URL, or a key is missing, or the home is bound to the
+            sandbox and the endpoint is none of its servers.
     """
     config = ctx.node.properties.get("client_config")
     given: Mapping[str, Data] = config if isinstance(config, dict) else {}
@@ -116,6 +118,8 @@ def connect(ctx: OperationContext) -> ObjectServer:
     address = urlsplit(endpoint)
     if address.scheme not in ("http", "https") or not address.netloc or address.path or address.username:
         raise NonRecoverableError("client_config.endpoint must be a URL such as http://10.0.0.4:9000")
+    if ctx.plugin.sandboxed and not _is_loopback(address.hostname or ""):
+        raise NonRecoverableError(f"{endpoint} is not a server of the sandbox; this home connects to nothing else")
     try:
         client = Minio(
             address.netloc,
@@ -128,6 +132,13 @@ def connect(ctx: OperationContext) -> ObjectServer:
     except ValueError as error:
         raise NonRecoverableError(f"client_config: {error}") from error
     return ObjectServer(endpoint, client)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _connections(timeout: float) -> urllib3.PoolManager:

@@ -4,6 +4,7 @@ Where to connect and as whom comes from the node alone: no PG* variable, no pass
 HOME. What an error means is said in `failures`; which database is whose, in `databases` and `roles`.
 """
 
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,7 +164,8 @@ def connect(ctx: OperationContext) -> Iterator[Server]:
     """A session on the server of a node's `client_config`, closed at the end of the block.
 
     Raises:
-        NonRecoverableError: host or password is missing, the server refuses them, or there is no such database.
+        NonRecoverableError: host or password is missing, the server refuses them, there is no such database, or the
+            home is bound to the sandbox and the host is none of its servers.
         RecoverableError: no answer, or the server is not ready yet.
     """
     given = ctx.node.properties.get("client_config")
@@ -171,6 +173,10 @@ def connect(ctx: OperationContext) -> Iterator[Server]:
     for needed in ("host", "password"):
         if not config.get(needed):
             raise NonRecoverableError(f"client_config must give {needed}")
+    if ctx.plugin.sandboxed and not _is_loopback(str(config["host"])):
+        raise NonRecoverableError(
+            f"{config['host']} is not a server of the sandbox; this home connects to nothing else"
+        )
     try:
         connection = psycopg.connect(autocommit=True, **_parameters(config, ctx.operation.timeout))
     except psycopg.OperationalError as error:
@@ -179,6 +185,14 @@ def connect(ctx: OperationContext) -> Iterator[Server]:
         raise NonRecoverableError(f"client_config: {error}") from error
     with connection:
         yield Server(connection)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether it is one loopback address: not a list of hosts, nor a folder of sockets, which libpq takes too."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _parameters(config: Mapping[str, Any], timeout: float) -> dict[str, Any]:

@@ -5,12 +5,14 @@ go while an execution runs.
 """
 
 import fcntl
+import ipaddress
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from groundplan.model.deployment import Deployment
 from groundplan.model.values import Data
@@ -95,4 +97,32 @@ def _read(path: Path) -> Mapping[str, Any]:
         document = None
     if not isinstance(document, dict):
         raise NonRecoverableError(f"{path} is damaged: groundplan sandbox up writes it anew.")
+    for address in _addresses(document):
+        if not _is_loopback(address):
+            raise NonRecoverableError(
+                f"{path} names {address}, which is not on this machine: a sandbox serves on loopback addresses only. "
+                "groundplan sandbox up writes it anew."
+            )
     return document
+
+
+def _addresses(data: Data) -> Iterator[str]:
+    """Yield what operations would connect to: each URL, and each machine by its address."""
+    if isinstance(data, dict):
+        hosts = data.get("hosts")
+        yield from hosts if isinstance(hosts, dict) else ()
+        for item in data.values():
+            yield from _addresses(item)
+    elif isinstance(data, list):
+        for item in data:
+            yield from _addresses(item)
+    elif isinstance(data, str) and "://" in data:
+        yield data
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname if "://" in address else address
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
