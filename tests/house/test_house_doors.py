@@ -31,7 +31,6 @@ DOORS = {
     # The plugins: a client each.
     "boto3": ["groundplan_aws.client"],
     "botocore": ["groundplan_aws.client"],
-    "kubernetes": ["groundplan_kubernetes.client"],
     "minio": ["groundplan_minio.client"],
     "paramiko": ["groundplan_ssh.client"],
     "psycopg": ["groundplan_postgres.client"],
