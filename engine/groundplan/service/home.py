@@ -4,6 +4,7 @@ The folder is GROUNDPLAN_HOME, else the platform's folder for a user's data.
 """
 
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ def prepare(home: Home) -> None:
     """Make the folders of a home, readable by their owner only.
 
     Raises:
-        UsageError: a folder cannot be made or written.
+        UsageError: a folder cannot be made or written, or everybody may write the home.
     """
     try:
         for folder in (home.path, home.blueprints, home.scratch):
@@ -81,3 +82,5 @@ def prepare(home: Home) -> None:
         raise UsageError(
             f"The home {home.path} is read-only.", fix=f"Make it writable, or name another folder in {VARIABLE}."
         )
+    if home.path.stat().st_mode & stat.S_IWOTH:
+        raise UsageError(f"Everybody may write the home {home.path}.", fix=f"chmod 700 {home.path}")

@@ -1,8 +1,9 @@
 """Opens a store: the database's settings, transactions, and the words for what can go wrong with it."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -41,6 +42,7 @@ class SqlStore:
         """
         self._place = str(path)
         self._seal = seal
+        _shut(path)
         self._engine = _engine(path)
         with self._words():
             if _revision(self._engine) != REVISION:
@@ -71,6 +73,17 @@ class SqlStore:
             yield
         except DBAPIError as error:
             raise _fault(error, self._place) from error
+
+
+def _shut(path: Path) -> None:
+    """Make the file its owner's alone, whatever the umask: SQLite gives its log and index the same mode."""
+    # What cannot be made or changed is told by SQLite, in `_fault`'s words.
+    with suppress(OSError):
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
 
 
 def _engine(path: Path) -> Engine:
