@@ -1,12 +1,16 @@
-"""Keeps secrets out of what people read: every known secret is replaced by dots, also in base64 and URL-quoted form.
+"""Keeps secrets out of what people read: every known secret is replaced by dots, also in the forms programs write.
+
+Those are base64, hexadecimal, URL-quoted, and inside the quotes of JSON, Python, a shell, XML. Other forms get through.
 
 Texts under `SHORTEST` characters are left alone: masking them would blot out ordinary words and hide nothing.
 """
 
 import base64
+import json
 import re
 import threading
 from collections.abc import Iterable
+from html import escape
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -65,8 +69,22 @@ def _forms(text: str) -> Iterable[str]:
         # A key or certificate shows up line by line in logs; its markers are no secret.
         yield from (line for line in lines if not line.startswith("-----"))
     yield from _base64_forms(text.encode())
+    yield text.encode().hex()
     yield quote(text, safe="")
     yield quote_plus(text)
+    yield from _quoted_forms(text)
+
+
+def _quoted_forms(text: str) -> Iterable[str]:
+    """Yield how a text stands between quotes: as JSON, as Python's repr, for a shell, in XML."""
+    for is_ascii in (True, False):
+        yield json.dumps(text, ensure_ascii=is_ascii)[1:-1]
+    yield repr(text)[1:-1]
+    if "'" in text:
+        yield text.replace("'", "'\"'\"'")
+        yield text.replace("'", "'\\''")
+    yield escape(text, quote=False)
+    yield escape(text)
 
 
 def _base64_forms(raw: bytes) -> Iterable[str]:
