@@ -179,6 +179,11 @@ CONTAINED_TWICE: Final = _error(
 CONTAINMENT_CYCLE: Final = _error(
     "containment-cycle", "Containment cycle", "A node template cannot contain its own container."
 )
+RELATIONSHIP_CYCLE: Final = _error(
+    "relationship-cycle",
+    "Relationship cycle",
+    "A node is installed after the targets of its relationships, so these cannot lead back to it.",
+)
 LIFECYCLE_MISSING: Final = _error(
     "lifecycle-missing",
     "No operation named",

@@ -2,7 +2,7 @@
 1.13).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
@@ -10,7 +10,7 @@ from groundplan.dsl import faults
 from groundplan.dsl.operations import LIFECYCLE
 from groundplan.dsl.sections.types import Type
 from groundplan.dsl.shape import Reading
-from groundplan.model.blueprint import NodeTemplate, Relationship
+from groundplan.model.blueprint import NodeTemplate, Operations, Relationship
 from groundplan.model.ids import NodeId
 from groundplan.model.values import Call, Field
 
@@ -24,6 +24,7 @@ FAMILIES: Final = frozenset(
         ON_OPERATION,
     }
 )
+_SPECIAL: Final = frozenset({CONTAINED_IN, ON_OPERATION})
 CONNECTION_TYPES: Final = ("all_to_all", "all_to_one")
 
 
@@ -45,6 +46,9 @@ class Topology:
         self._reading = reading
         self.containers: dict[NodeId, NodeId] = {}
         self._hosted: dict[NodeId, bool] = {}
+        self._plain: set[tuple[str, int]] = set()
+        self._on_agents: dict[int, tuple[str, ...]] = {}
+        self._cut: set[NodeId] = set()
 
     def check(self) -> None:
         """Tell every fault among the relationships of the templates."""
@@ -52,6 +56,7 @@ class Topology:
             if node.relationships:
                 self._check_relationships(node)
         self._cut_containment_cycles()
+        self._check_order()
         for node in self._nodes.values():
             self._check_host(node)
 
@@ -65,20 +70,26 @@ class Topology:
         return found
 
     def _check_relationships(self, node: NodeTemplate) -> None:
-        seen: dict[NodeId, int] = {}
+        seen: set[NodeId] = set()
         for index, relationship in enumerate(node.relationships):
-            path = f"node_templates.{node.name}.relationships.{index}"
-            at = self._targets_at.get((node.name, index), self._at(node.name))
-            self._check_kind(relationship, at, path)
-            if relationship.is_a(CONTAINED_IN):
-                self._contain(node, relationship, at, path)
-            if relationship.is_a(ON_OPERATION):
-                self._check_operation(relationship, at, path)
-            if relationship.target in seen:
-                self._reading.report.tell(
-                    faults.TARGET_TWICE, at, f"{relationship.target} is a target already", path=path
-                )
-            seen[relationship.target] = index
+            alike = relationship.type, id(relationship.properties)
+            if relationship.target in seen or alike not in self._plain:
+                before = len(self._reading.report)
+                self._check_relationship(node, relationship, index, relationship.target in seen)
+                if len(self._reading.report) == before and _SPECIAL.isdisjoint(relationship.type_hierarchy):
+                    self._plain.add(alike)
+            seen.add(relationship.target)
+
+    def _check_relationship(self, node: NodeTemplate, relationship: Relationship, index: int, is_again: bool) -> None:
+        path = f"node_templates.{node.name}.relationships.{index}"
+        at = self._targets_at.get((node.name, index), self._at(node.name))
+        self._check_kind(relationship, at, path)
+        if relationship.is_a(CONTAINED_IN):
+            self._contain(node, relationship, at, path)
+        if relationship.is_a(ON_OPERATION):
+            self._check_operation(relationship, at, path)
+        if is_again:
+            self._reading.report.tell(faults.TARGET_TWICE, at, f"{relationship.target} is a target already", path=path)
 
     def _check_kind(self, relationship: Relationship, at: int, path: str) -> None:
         if FAMILIES.isdisjoint(relationship.type_hierarchy):
@@ -141,7 +152,42 @@ class Topology:
                     detail=" in ".join(cycle),
                 )
                 del self.containers[name]
+                self._cut.add(name)
             clear.update(trail)
+
+    def _check_order(self) -> None:
+        """Tell every way round in a circle, depth first with a stack of its own; containment alone is told above."""
+        done: set[NodeId] = set()
+        for start, node in self._nodes.items():
+            if start in done or not node.relationships:
+                continue
+            trail = {start: self._successors(start)}
+            while trail:
+                successors = next(reversed(trail.values()))
+                index, following = next(successors, (0, None))
+                if following is None:
+                    done.add(trail.popitem()[0])
+                elif following in trail:
+                    self._tell_cycle([*trail], following, index)
+                elif following not in done:
+                    trail[following] = self._successors(following)
+
+    def _successors(self, name: NodeId) -> Iterator[tuple[int, NodeId]]:
+        node = self._nodes.get(name)
+        for index, relationship in enumerate(node.relationships if node is not None else ()):
+            if not (name in self._cut and relationship.is_a(CONTAINED_IN)):
+                yield index, relationship.target
+
+    def _tell_cycle(self, trail: list[NodeId], again: NodeId, index: int) -> None:
+        last = trail[-1]
+        self._reading.report.tell(
+            faults.RELATIONSHIP_CYCLE,
+            self._targets_at.get((last, index), self._at(last)),
+            f"leads back to {last}",
+            path=f"node_templates.{last}.relationships.{index}",
+            detail=" -> ".join([*trail[trail.index(again) :], again]),
+            fix="leave one of these relationships out.",
+        )
 
     def _is_hosted(self, name: NodeId) -> bool:
         """Whether a template, or one that contains it, is a host; what is known of a container is not asked twice."""
@@ -157,16 +203,24 @@ class Topology:
         return is_hosted
 
     def _check_host(self, node: NodeTemplate) -> None:
-        for full, operation in node.operations.items():
-            if operation.executor == "host_agent" and not operation.is_nop and not self._is_hosted(node.name):
-                self._reading.report.tell(
-                    faults.HOST_MISSING,
-                    self._at(node.name),
-                    f"{full} runs on a host's agent",
-                    path=f"node_templates.{node.name}",
-                    fix="contain it in a host, or set executor: central_deployment_agent.",
-                )
-                return
+        on_agents = self._on_agents_of(node.operations)
+        if on_agents and not self._is_hosted(node.name):
+            self._reading.report.tell(
+                faults.HOST_MISSING,
+                self._at(node.name),
+                f"{on_agents[0]} runs on a host's agent",
+                path=f"node_templates.{node.name}",
+                fix="contain it in a host, or set executor: central_deployment_agent.",
+            )
+
+    def _on_agents_of(self, operations: Operations) -> tuple[str, ...]:
+        """Return the operations that need a host; those that templates share are looked at once."""
+        found = self._on_agents.get(id(operations))
+        if found is None:
+            found = self._on_agents[id(operations)] = tuple(
+                [name for name, each in operations.items() if each.executor == "host_agent" and not each.is_nop]
+            )
+        return found
 
     def _at(self, name: NodeId) -> int:
         return self._fields[name].key_at
