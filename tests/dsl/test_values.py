@@ -79,3 +79,9 @@ def test_a_labels_values_are_all_asked_for_or_one_of_them_by_its_index() -> None
     one, both = "outputs: {o: {value: {get_label: [k]}}}", "outputs: {o: {value: {get_label: [k, 0]}}}"
     assert faults(one) == ["function-arguments@2:34"]
     assert faults(both) == []
+
+
+def test_null_leaves_the_number_of_instances_as_it_is_usually() -> None:
+    scalable = "{scalable: {properties: {max_instances: null}}}"
+    read = blueprint(f"node_types: {{t: {{}}}}\nnode_templates: {{a: {{type: t, capabilities: {scalable}}}}}")
+    assert read.nodes["a"].instances.max_instances == -1

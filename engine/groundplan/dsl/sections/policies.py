@@ -81,8 +81,10 @@ def scaling_groups(
     _check_overlap(groups, scaled, reading)
     found = {}
     for name, instances in scaled.items():
-        members = _outermost(groups[name].members, groups, topology)
-        _check_containers(name, members, groups, topology, reading)
+        inside = {member: _templates(member, groups, scaled) for member in groups[name].members}
+        members = _outermost(inside, topology)
+        nodes = set().union(*(inside[member] for member in members))
+        _check_containers(name, groups[name], nodes, topology, reading)
         found[name] = ScalingGroup(members=members, instances=instances)
     return found
 
@@ -113,20 +115,20 @@ def _has_cycle(groups: Mapping[str, Group], reading: Reading) -> bool:
     return False
 
 
-def leaves(name: str, groups: Mapping[str, Group]) -> set[str]:
-    """Return the templates in a group and in the groups inside it."""
+def _templates(member: str, groups: Mapping[str, Group], scaled: Collection[str]) -> set[str]:
+    """Return the templates that a member scales with it: itself, or all in a group that scales too."""
     found: set[str] = set()
     seen: set[str] = set()
-    waiting = list(groups[name].members)
+    waiting = [member]
     while waiting:
-        member = waiting.pop()
-        if member in seen:
+        name = waiting.pop()
+        if name in seen:
             continue
-        seen.add(member)
-        if member in groups:
-            waiting += groups[member].members
-        else:
-            found.add(member)
+        seen.add(name)
+        if name not in groups:
+            found.add(name)
+        elif name in scaled:
+            waiting += groups[name].members
     return found
 
 
@@ -145,27 +147,22 @@ def _check_overlap(groups: Mapping[str, Group], scaled: Collection[str], reading
             owner.setdefault(member, name)
 
 
-def _outermost(members: tuple[str, ...], groups: Mapping[str, Group], topology: Topology) -> tuple[str, ...]:
-    inside = {member: {member} if member not in groups else leaves(member, groups) for member in members}
-    nodes = set().union(*inside.values()) if inside else set()
+def _outermost(inside: Mapping[str, set[str]], topology: Topology) -> tuple[str, ...]:
+    nodes = set().union(*inside.values())
 
     def follows(member: str) -> bool:
         others = nodes - inside[member]
         return all(others.intersection(topology.ancestors(NodeId(node))) for node in inside[member])
 
-    return tuple(member for member in members if not (inside[member] and follows(member)))
+    return tuple(member for member in inside if not (inside[member] and follows(member)))
 
 
-def _check_containers(
-    name: str, members: tuple[str, ...], groups: Mapping[str, Group], topology: Topology, reading: Reading
-) -> None:
-    nodes = [node for member in members for node in (leaves(member, groups) if member in groups else {member})]
-    chains = [set(topology.ancestors(NodeId(node))) for node in nodes]
-    contained = [chain for chain in chains if chain]
-    if len(contained) > 1 and not set.intersection(*contained):
+def _check_containers(name: str, group: Group, nodes: AbstractSet[str], topology: Topology, reading: Reading) -> None:
+    chains = [{node, *topology.ancestors(NodeId(node))} for node in nodes]
+    if any(len(chain) > 1 for chain in chains) and not set.intersection(*chains):
         reading.report.tell(
             faults.GROUP_CONTAINERS,
-            groups[name].at,
-            "the members' containers have no container in common",
+            group.at,
+            "the members have no container in common",
             path=f"groups.{name}.members",
         )

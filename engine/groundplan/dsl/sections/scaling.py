@@ -34,8 +34,8 @@ def of_template(entries: dict[str, Field], path: str, reading: Reading) -> Scala
 def _deploy(instances: Field, path: str, reading: Reading) -> Scalable:
     entries = element(instances, INSTANCES, path, reading) or {}
     deploy = entries.get("deploy")
-    if deploy is None or isinstance(deploy.value, Call):
-        return ONE if deploy is None else Scalable(default_instances=deploy.value)
+    if deploy is None or deploy.value is None:
+        return ONE
     if type(deploy.value) is not int or deploy.value < 0:
         reading.report.tell(faults.INSTANCES_NUMBER, deploy.at, f"found {_shown(deploy.value)}", path=f"{path}.deploy")
         return ONE
@@ -62,7 +62,7 @@ def of_properties(properties: Field | None, path: str, reading: Reading) -> Scal
 
 
 def _number(field: Field | None, otherwise: int, path: str, reading: Reading) -> int | Call | None:
-    if field is None:
+    if field is None or field.value is None:
         return otherwise
     value = field.value
     if isinstance(value, Call):
