@@ -237,3 +237,10 @@ def test_a_file_is_read_once_however_it_is_named() -> None:
     assert found is not None
     assert sorted(found.inputs) == ["from_a", "from_b"]
     assert codes(report) == ["yaml-duplicate-same@3:18", "yaml-duplicate-same@2:22"]
+
+
+def test_a_workflow_may_be_mapped_in_two_files_alike() -> None:
+    plugins = "plugins: {p: {executor: central_deployment_agent, install: false}}"
+    text = f"imports: [a.yaml]\n{plugins}\nworkflows: {{w: p.run}}"
+    assert blueprint(text, a_yaml="workflows: {w: p.run}").workflows["w"].operation == "run"
+    assert faults(text, a_yaml="workflows: {w: p.other}") == ["defined-twice@1:13"]

@@ -112,6 +112,8 @@ class _Section:
 
 
 def _joined(section: str, first: Field, second: Field) -> Field | None:
+    if section == "workflows" and isinstance(first.value, str) and first.value == second.value:
+        return first
     one, two = as_map(first.value), as_map(second.value)
     if one is None or two is None:
         return None
