@@ -49,6 +49,9 @@ live: $(STAMP) ## The contract suites against real parts, which are built or ins
 	@$(BIN)/python tests/live/build.py
 	@$(BIN)/pytest -m live tests
 
+nightly: $(STAMP) ## A hundred thousand made-up and spoilt blueprints: none may give a traceback (an hour or more).
+	@GROUNDPLAN_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) --timeout 14400 tests/dsl/test_fuzz.py tests/dsl/test_fuzz_structures.py
+
 docs: $(STAMP) ## Write the generated pages of docs/reference.
 	@$(BIN)/python docs/reference/write_cli.py
 
@@ -64,4 +67,4 @@ wheel: $(STAMP) ## Build the wheel into dist/.
 clean: ## Remove what the verbs made, but for the demo's home.
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-.PHONY: help install demo demo-down lint test live docs check-corpus bench wheel clean
+.PHONY: help install demo demo-down lint test live nightly docs check-corpus bench wheel clean

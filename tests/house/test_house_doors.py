@@ -25,6 +25,7 @@ DOORS = {
     "packaging": ["groundplan.service.plugins"],
     "platformdirs": ["groundplan.service.home", "groundplan_sandbox.home"],
     "pygls": ["groundplan.lsp.server"],
+    "regex": ["groundplan.model.patterns"],
     "rich": ["groundplan.cli.views"],
     "sqlalchemy": ["groundplan.state.sql", "groundplan.state.migrations"],
     "yaml": ["groundplan.dsl.reader", "groundplan_kubernetes.client", "groundplan_sandbox.kubernetes.requests"],

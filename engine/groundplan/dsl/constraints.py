@@ -4,7 +4,6 @@ The constraints that ask for existing entities (`filter_id`, `labels`, `name_pat
 are known.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from groundplan.dsl.conformance import compiles
 from groundplan.dsl.reader import as_map, describe
 from groundplan.dsl.shape import Reading, items_of, too_new
 from groundplan.dsl.versions import CONSTRAINT_MESSAGE_SINCE
+from groundplan.model.patterns import matches
 from groundplan.model.types import OBJECT_TYPES, Constraint, Schema
 from groundplan.model.values import Call, Data, Field, Map, Seq, Value, to_data
 
@@ -78,7 +78,7 @@ _HOLDS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "length": lambda value, argument: len(value) == argument,
     "min_length": lambda value, argument: len(value) >= argument,
     "max_length": lambda value, argument: len(value) <= argument,
-    "pattern": lambda value, argument: re.match(argument, value) is not None,
+    "pattern": lambda value, argument: matches(argument, value),
 }
 
 
@@ -163,7 +163,7 @@ def holds(constraint: Constraint, value: Data) -> bool:
     """Whether JSON data satisfies a constraint; a value of a type that the operator cannot compare does not."""
     try:
         return _HOLDS[constraint.operator](value, to_data(constraint.argument))
-    except TypeError:
+    except (TypeError, ValueError):
         return False
 
 

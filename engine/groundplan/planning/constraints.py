@@ -4,10 +4,10 @@ Constraints on objects (`filter_id`, `labels`, `tenants`, `name_pattern`, `deplo
 injected check for those.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from groundplan.model.patterns import matches
 from groundplan.model.values import Data
 
 OF_OBJECTS: Final = frozenset({"filter_id", "labels", "tenants", "name_pattern", "deployment_id"})
@@ -29,7 +29,7 @@ def violation(operator: str, argument: Data, value: Data) -> str | None:
     holds, wanted = _RULES[operator]
     try:
         kept = holds(value, argument)
-    except (TypeError, ValueError, re.error):
+    except (TypeError, ValueError):
         kept = False
     return None if kept else wanted(argument)
 
@@ -56,7 +56,7 @@ def _is_one_of(value: Data, allowed: Data) -> bool:
 
 
 def _matches(value: Data, pattern: Data) -> bool:
-    return re.match(pattern, value) is not None
+    return matches(pattern, value)
 
 
 def _length(value: Data) -> int:
