@@ -14,6 +14,7 @@ import click
 from groundplan.cli.options import print_json
 from groundplan.cli.views import records
 from groundplan.cli.views.progress import Progress, progress
+from groundplan.diagnostics.visible import visible
 from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId
 from groundplan.runtime.local import LocalDriver
@@ -66,7 +67,7 @@ def _close(ended: Execution) -> None:
     words = "was cancelled" if ended.status is ExecutionStatus.CANCELLED else "failed"
     click.echo(f"{ended.workflow} of {ended.deployment} {words}{took} (execution {ended.id})", err=True)
     if ended.error:
-        click.echo(ended.error, err=True)
+        click.echo(visible(ended.error), err=True)
     click.echo(f"  = see what happened: groundplan events list {ended.id}", err=True)
     click.echo(f"  = go on from there:  groundplan executions resume {ended.id}", err=True)
 

@@ -6,6 +6,7 @@ import click
 
 from groundplan.diagnostics.render import render
 from groundplan.diagnostics.trouble import UsageError
+from groundplan.diagnostics.visible import visible
 from groundplan.planning.evaluation import EvaluationFault
 from groundplan.service.blueprints import Refused
 from groundplan.state.store import StaleLease, StoreFault
@@ -31,7 +32,7 @@ def explain(error: Exception) -> int:
 
 
 def _say(message: str, fix: str, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {visible(message)}", err=True)
     if fix:
         click.echo(f"  = fix: {fix}", err=True)
     return code

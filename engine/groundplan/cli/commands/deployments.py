@@ -7,6 +7,7 @@ import click
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table, reveal_option
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
+from groundplan.diagnostics.visible import visible
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.values import Data, conceal, reveal
 from groundplan.service import deployments as use_case
@@ -107,7 +108,7 @@ def inputs(deployment_id: str, reveal: bool, as_json: bool) -> None:
         print_json(shown)
         return
     for name, value in shown.items():
-        click.echo(f'- "{name}":\n    Value: {value}')
+        click.echo(f'- "{name}":\n    Value: {visible(str(value))}')
 
 
 @deployments.command()
@@ -145,7 +146,7 @@ def _show_values(found: Mapping[str, tuple[Data, str | None]], *, revealed: bool
         click.echo(f'- "{name}":')
         if item["description"]:
             click.echo(f"    Description: {item['description'].strip()}")
-        click.echo(f"    Value: {item['value']}")
+        click.echo(f"    Value: {visible(str(item['value']))}")
 
 
 def _shown(data: Mapping[str, Data], *, revealed: bool) -> dict[str, Data]:

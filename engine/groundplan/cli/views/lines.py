@@ -1,5 +1,6 @@
 """Events as lines of text (spec 5.12)."""
 
+from groundplan.diagnostics.visible import visible
 from groundplan.model.execution import Event
 
 
@@ -8,7 +9,7 @@ def line(event: Event) -> str:
     stamp = event.at.strftime("%Y-%m-%d %H:%M:%S.") + f"{event.at.microsecond // 1000:03d}"
     kind = "LOG" if event.level else "CFY"
     text = f"{event.level.upper()}: {event.message}" if event.level else event.message
-    return f"{stamp}  {kind} <{event.deployment}> {_where(event)}{text}"
+    return f"{stamp}  {kind} <{event.deployment}> {_where(event)}{visible(text)}"
 
 
 def _where(event: Event) -> str:

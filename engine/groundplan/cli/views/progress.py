@@ -15,6 +15,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from groundplan.cli.views.lines import line
+from groundplan.diagnostics.visible import visible
 from groundplan.model.execution import Event, EventType, Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId
 from groundplan.state.store import Batch
@@ -124,9 +125,9 @@ class TreeView:
         elif event.type is EventType.TASK_SUCCEEDED:
             instance.doing = instance.trouble = ""
         elif event.type in (EventType.TASK_FAILED, EventType.TASK_RESCHEDULED):
-            instance.doing, instance.trouble = "", event.message
+            instance.doing, instance.trouble = "", visible(event.message)
         elif event.level in ("info", "warning", "error"):
-            self._log.append(f"{event.instance}: {event.message}")
+            self._log.append(f"{event.instance}: {visible(event.message)}")
 
     @staticmethod
     def _instance(shown: _Deployment, id_: str) -> _Instance:

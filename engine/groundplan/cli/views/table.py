@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from groundplan.diagnostics.visible import visible
+
 _COLOURS: Final = {
     "active": "green",
     "started": "green",
@@ -33,5 +35,5 @@ def show(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def _cell(item: object) -> Text:
-    text = "" if item is None else str(item)
+    text = "" if item is None else visible(str(item))
     return Text(text, style=_COLOURS.get(text, ""))

@@ -216,8 +216,10 @@ def _nothing(*_: Data) -> None:
 def _changer(instance: Instance) -> Callable[..., None]:
     def change(put: Data = None, remove: Data = None) -> None:
         """Put and remove top-level runtime properties at once."""
+        if not isinstance(put or {}, dict) or not isinstance(remove or [], list):
+            raise CommandError("change takes a mapping to put and a list of names to remove")
         for key in remove or []:
-            instance.runtime_properties.pop(key, None)
+            instance.runtime_properties.pop(str(key), None)
         instance.runtime_properties.update(put or {})
 
     return change

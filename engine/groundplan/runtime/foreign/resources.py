@@ -76,9 +76,12 @@ class FolderResources:
             raise NonRecoverableError(f"the resource {shown} is an absolute path; give one relative to the blueprint")
         for folder in folders:
             root = folder.resolve()
-            found = (root / path).resolve()
-            if not found.is_relative_to(root):
-                raise NonRecoverableError(f"the resource {shown} lies outside the blueprint's folder")
-            if found.exists():
-                return found
+            try:
+                found = (root / path).resolve()
+                if not found.is_relative_to(root):
+                    raise NonRecoverableError(f"the resource {shown} lies outside the blueprint's folder")
+                if found.exists():
+                    return found
+            except (OSError, ValueError, RuntimeError):  # a name too long, with a NUL, a ring of links: no such file
+                continue
         raise NonRecoverableError(f"the blueprint has no resource {shown}")
