@@ -57,6 +57,14 @@ class Report:
             )
         )
 
+    def __len__(self) -> int:
+        """Return how many faults were told so far."""
+        return len(self._found)
+
+    def __bool__(self) -> bool:
+        """A report is one even while nothing was told."""
+        return True
+
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Every fault, in the order of the sources and of the places in them."""

@@ -16,6 +16,7 @@ Wrong = tuple[int, str]
 """Where, and what was expected and found."""
 
 SYSTEM_PROPERTIES: Final = {"tenant": ("name",), "deployment": ("id", "name", "blueprint", "owner")}
+_PATHS: Final = frozenset({"get_attribute", "get_property"})
 _CONSUMERS: Final = ("ids", "names", "count")
 
 
@@ -25,12 +26,24 @@ def check(call: Call, path: str, reading: Reading) -> bool:
     if since is not None and reading.version < since:
         too_new(f"the function {call.name}", call.at, since, path, reading)
         return False
+    if call.name in _PATHS and _is_plain_path(call.argument):
+        return True
     wrong = next(_CHECKS[call.name](call), None)
     if wrong is None:
         return True
     at, label = wrong
     reading.report.tell(faults.FUNCTION_ARGUMENTS, at, label, path=path, fix=f"write {call.name}: {FORMS[call.name]}.")
     return False
+
+
+def _is_plain_path(value: Value) -> bool:
+    """Whether a value is what most paths are: a list of two texts or more."""
+    if type(value) is not Seq or len(value.items) < 2:
+        return False
+    for item in value.items:  # noqa: SIM110 - a loop; this is asked of most calls
+        if type(item.value) is not str:
+            return False
+    return True
 
 
 def _is_text(value: Value) -> bool:

@@ -18,6 +18,10 @@ from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Opera
 from groundplan.model.values import Call, Field, Map, Seq, Value, to_data
 
 _KEYWORDS: Final = frozenset({"SELF", "SOURCE", "TARGET"})
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of values that hold no function."""
+_Need = tuple[str, str]
+"""A keyword, and a property that what it stands for must have."""
 _NAMES_A_NODE: Final = frozenset({"get_property", "get_attribute", "get_attributes_list", "get_attributes_dict"})
 
 
@@ -51,6 +55,7 @@ class References:
         self._parent_capabilities: list[Value] = []
         self._leading_on: list[cycles.Vertex] = []
         self._with_calls: dict[int, tuple[tuple[str, Operation], ...]] = {}
+        self._sound: dict[tuple[int, tuple[str, ...]], tuple[_Need, ...]] = {}
 
     def checked(self) -> Blueprint:
         """Tell every fault among the functions; return the blueprint with what it requires."""
@@ -73,25 +78,28 @@ class References:
         scope = Scope({"SELF": node})
         path = f"node_templates.{node.name}"
         for name, value in node.properties.items():
-            if may_hold_calls(value):
-                found = self._value(value, scope, f"{path}.properties.{name}")
-                self._leading_on += [(node.name, call) for call in found if call.name in cycles.LEADING_ON]
+            if type(value) not in _PLAIN and may_hold_calls(value):
+                for call in self._value(value, scope, f"{path}.properties.{name}"):
+                    if cycles.may_lead_on(call, node, self._blueprint):
+                        self._leading_on.append((node.name, call))
         self._operations(self._calling(node.operations), scope, f"{path}.interfaces")
-        for value in (
-            node.instances.default_instances,
-            node.instances.min_instances,
-            node.instances.max_instances,
-        ):
+        counts = node.instances
+        for value in (counts.default_instances, counts.min_instances, counts.max_instances):
             if isinstance(value, Call):
                 self._value(value, scope, f"{path}.capabilities.scalable")
         for index, relationship in enumerate(node.relationships):
-            self._relationship(node, relationship, f"{path}.relationships.{index}")
+            self._relationship(node, relationship, index)
 
-    def _relationship(self, node: NodeTemplate, relationship: Relationship, path: str) -> None:
+    def _relationship(self, node: NodeTemplate, relationship: Relationship, index: int) -> None:
         source, target = self._calling(relationship.source_operations), self._calling(relationship.target_operations)
-        held = [(name, value) for name, value in relationship.properties.items() if may_hold_calls(value)]
+        held = [
+            (name, value)
+            for name, value in relationship.properties.items()
+            if type(value) not in _PLAIN and may_hold_calls(value)
+        ]
         if not (source or target or held):
             return
+        path = f"node_templates.{node.name}.relationships.{index}"
         keywords = {"SOURCE": node, "TARGET": self._nodes.get(relationship.target)}
         for name, value in held:
             self._value(value, Scope({**keywords, "SELF": node}), f"{path}.properties.{name}")
@@ -107,9 +115,23 @@ class References:
         return found
 
     def _operations(self, operations: tuple[tuple[str, Operation], ...], scope: Scope, path: str) -> None:
+        """Check the operations that hold functions.
+
+        One that templates share is right for the next as it was for the first, where that has the properties that its
+        functions ask for.
+        """
+        keywords = tuple(scope.keywords)
         for name, operation in operations:
+            needs = self._sound.get((id(operation), keywords))
+            if needs is not None and _are_met(needs, scope):
+                continue
+            before, found = len(self._reading.report), list[Call]()
             for key, value in operation.inputs.items():
-                self._value(value, scope, f"{path}.{name}.inputs.{key}")
+                if type(value) not in _PLAIN:
+                    found += self._value(value, scope, f"{path}.{name}.inputs.{key}")
+            needs = _needs(found)
+            if needs is not None and len(self._reading.report) == before:
+                self._sound[id(operation), keywords] = needs
 
     def _value(self, value: Value, scope: Scope, path: str) -> list[Call]:
         """Check the calls inside a value and return them."""
@@ -176,6 +198,8 @@ class References:
         if not isinstance(call.argument, Seq):
             return
         steps = call.argument.items[1:]
+        if len(steps) == 1 and steps[0].value in node.properties:
+            return
         value: Value = Map({name: Field(each) for name, each in node.properties.items()})
         shown = f"{node.name}"
         for step in steps:
@@ -193,6 +217,28 @@ class References:
                 return
             value = inside(value, step.value)
             shown = f"{shown}.{step.value}"
+
+
+def _needs(found: list[Call]) -> tuple[_Need, ...] | None:
+    """Return what calls that were found right ask of what keywords stand for; None when that depends on values."""
+    needs: list[_Need] = []
+    for call in found:
+        if call.name != "get_property" or not isinstance(call.argument, Seq):
+            continue
+        keyword, *steps = [item.value for item in call.argument.items]
+        if keyword in _KEYWORDS:
+            if len(steps) != 1 or not isinstance(steps[0], str):
+                return None
+            needs.append((str(keyword), steps[0]))
+    return tuple(needs)
+
+
+def _are_met(needs: tuple[_Need, ...], scope: Scope) -> bool:
+    for keyword, name in needs:
+        node = scope.keywords[keyword]
+        if node is not None and name not in node.properties:
+            return False
+    return True
 
 
 def _gather(value: Value, found: list[Call]) -> None:
