@@ -93,6 +93,15 @@ def test_the_beginning_of_an_executions_id_is_enough(run: Run, shop: Path) -> No
     run("executions", "resume", execution["id"][:6], code=2)
 
 
+def test_a_folder_tree_is_uploaded_wherever_the_options_stand(run: Run, shop: Path) -> None:
+    folder = str(shop.parent)
+    assert "created" in run("blueprints", "upload", "--all", folder)
+    shop.write_text(shop.read_text() + "description: another\n")
+    assert "--replace" in run("blueprints", "upload", "--all", folder, code=2)
+    assert "replaced" in run("blueprints", "upload", "--all", "--replace", folder)
+    assert "unchanged" in run("blueprints", "upload", folder, "--all")
+
+
 def test_a_dry_run_starts_nothing(run: Run, shop: Path) -> None:
     run("blueprints", "upload", str(shop))
     run("deployments", "create", "shop", "-b", "shop")

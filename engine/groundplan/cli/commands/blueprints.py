@@ -1,5 +1,6 @@
 """`groundplan blueprints`: check, plan, upload and read blueprints."""
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,16 @@ def blueprints() -> None:
 
 
 def _read(opened: Engine, files: Sequence[Path], allow_local_files: bool) -> list[use_case.Compiled]:
-    return [use_case.read(file, opened.fetch, allow_local_files=allow_local_files) for file in files]
+    """Read blueprints with the garbage collector off: a blueprint holds no cycles, and is held until the process ends.
+
+    It is switched here, not in a library, since the switch is the whole process's.
+    """
+    gc.disable()
+    try:
+        return [use_case.read(file, opened.fetch, allow_local_files=allow_local_files) for file in files]
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @blueprints.command()
@@ -146,25 +156,25 @@ def graph(file: Path, output: Path | None, form: str | None, inputs: tuple[str, 
 
 @blueprints.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--all", "folder", type=click.Path(path_type=Path), help="Upload every blueprint in a folder tree.")
+@click.option("--all", "whole_tree", is_flag=True, help="PATH is a folder: upload every blueprint in its tree.")
 @click.option("-b", "--blueprint-id", help="The id; default: metadata.id in the file, else the folder's name.")
 @click.option(
     "-n", "--blueprint-filename", default=use_case.DEFAULT_MAIN, help="The main file, where PATH is a folder."
 )
 @click.option("--replace", is_flag=True, help="Put other content in the place of what the id has.")
 def upload(
-    path: Path | None, folder: Path | None, blueprint_id: str | None, blueprint_filename: str, replace: bool
+    path: Path | None, whole_tree: bool, blueprint_id: str | None, blueprint_filename: str, replace: bool
 ) -> None:
     """Upload the blueprint at PATH (a YAML file, a folder, or an archive), with the folder that it lies in."""
-    if (path is None) == (folder is None):
-        raise UsageError("Name a blueprint, or a folder by --all.")
-    if folder is not None and blueprint_id is not None:
+    if path is None:
+        raise UsageError("Name a blueprint, or a folder with --all.")
+    if whole_tree and blueprint_id is not None:
         raise UsageError("-b names one blueprint, --all uploads several.")
     with engine() as opened:
-        if folder is not None:
-            for file in use_case.find_files(folder):
+        if whole_tree:
+            for file in use_case.find_files(path):
                 _upload_one(opened, file, None, file, replace)
-        elif path is not None:
+        else:
             chosen = None if blueprint_id is None else BlueprintId(blueprint_id)
             with use_case.opened(path, blueprint_filename) as file:
                 _upload_one(opened, file, chosen, path, replace)
