@@ -48,8 +48,8 @@ class Home:
         return self.folder / "machines"
 
     def prepare(self) -> None:
-        """Make the folder, readable by its owner only. Raises OSError."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Make the home and the folder, readable by their owner only. Raises OSError."""
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.mkdir(mode=0o700, exist_ok=True)
 
 

@@ -124,6 +124,7 @@ def test_up_binds_the_home_and_a_second_up_changes_nothing(shared: Bench) -> Non
 def test_what_holds_secrets_is_readable_by_its_owner_only(shared: Bench) -> None:
     private = ["sandbox.json", "sandbox/credentials.json", "sandbox/log"]
     assert {(shared.home / name).stat().st_mode & 0o777 for name in private} == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in (shared.home, shared.home / "sandbox")} == {0o700}
 
 
 def test_orders_are_taken_from_whoever_can_read_the_binding_only(shared: Bench) -> None:
