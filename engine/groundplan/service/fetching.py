@@ -3,23 +3,16 @@
 An address is fetched only where the home is not bound to the sandbox: what runs there touches no network.
 """
 
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Final
 
 from groundplan.dsl.folder import DiskFolder, SourceFile
 from groundplan.dsl.imports import FetchError, Text
 from groundplan.model.ids import BlueprintId
 from groundplan.model.plugin import PluginManifest
+from groundplan.service.download import download
 from groundplan.service.home import Home
 from groundplan.service.plugins import choose
 from groundplan.state.store import Store
-
-_TRIES: Final = 6
-_TIMEOUT_SECONDS: Final = 10
-_LARGEST: Final = 10 * 1024 * 1024
 
 
 class HomeFetch:
@@ -51,7 +44,7 @@ class HomeFetch:
             raise FetchError("this home is bound to the sandbox, where nothing is fetched")
         if not location.startswith(("http://", "https://")):
             raise FetchError("only http and https addresses are fetched")
-        return Text(location, _get(location))
+        return Text(location, download(location))
 
     def blueprint(self, blueprint_id: str) -> SourceFile | None:
         with self._store().snapshot() as snapshot:
@@ -59,23 +52,3 @@ class HomeFetch:
         if found is None:
             return None
         return SourceFile(DiskFolder(self._home.blueprint_folder(found.digest)), found.main_file)
-
-
-def _get(location: str) -> str:
-    """Fetch an address, trying again where the fault may pass (spec 1.4)."""
-    for attempt in range(_TRIES):
-        try:
-            with urllib.request.urlopen(location, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 - checked above
-                content: bytes = answer.read(_LARGEST + 1)
-        except urllib.error.HTTPError as error:
-            if error.code < 500 or attempt == _TRIES - 1:
-                raise FetchError(f"the server answered {error.code}") from error
-        except (OSError, TimeoutError) as error:
-            if attempt == _TRIES - 1:
-                raise FetchError(f"it does not answer: {error}") from error
-        else:
-            if len(content) > _LARGEST:
-                raise FetchError(f"it is larger than {_LARGEST // 1024 // 1024} MiB")
-            return content.decode("utf-8", errors="replace")
-        time.sleep(1)
-    raise FetchError("it does not answer")
