@@ -26,9 +26,11 @@ SCRIPT_INPUTS: Final = ("script_path", "script_source")
 LIFECYCLE: Final = "cloudify.interfaces.lifecycle"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Written:
     """One operation as an author wrote it, at a type (inputs are schemas) or at a template (inputs are values).
+
+    Nobody changes one; it is not frozen because making a frozen one takes five times as long.
 
     Attributes:
         implementation: empty when there is none.

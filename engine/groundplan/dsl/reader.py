@@ -38,6 +38,10 @@ _ALIAS_RATIO: Final = 10
 _TAG: Final = "tag:yaml.org,2002:"
 _TEXT_TAGS: Final = frozenset({_TAG + "str", _TAG + "timestamp", _TAG + "value", _TAG + "merge", "!"})
 _SCALAR_TAGS: Final = frozenset({_TAG + name for name in ("int", "float", "bool", "null")})
+_IMPLICIT: Final[dict[str, list[tuple[str, Callable[[str], object]]]]] = {
+    first: [(tag, pattern.match) for tag, pattern in found] for first, found in Resolver.yaml_implicit_resolvers.items()
+}
+"""By the first character of a plain scalar, the tags that it may have and what it must look like, in order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,12 +135,14 @@ class _Plain(dict[str, Value]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._resolve: Any = Resolver().resolve
         self._construct: Any = SafeConstructor()
 
     def __missing__(self, text: str) -> Value:
-        tag = cast(str, self._resolve(ScalarNode, text, (True, False)))
-        value = self.typed(tag, text) if tag in _SCALAR_TAGS else text
+        value: Value = text
+        for tag, matches in _IMPLICIT.get(text[:1], ()):
+            if matches(text):
+                value = self.typed(tag, text) if tag in _SCALAR_TAGS else text
+                break
         self[text] = value
         return value
 
