@@ -156,3 +156,14 @@ def test_a_long_chain_of_references_is_no_cycle() -> None:
     types = "node_types: {t: {properties: {x: {}}}}\nnode_templates:\n"
     links = [f"  n{k}: {{type: t, properties: {{x: {{get_property: [n{k + 1}, x]}}}}}}\n" for k in range(3000)]
     blueprint(f"{types}{''.join(links)}  n3000: {{type: t, properties: {{x: 1}}}}")
+
+
+@pytest.mark.parametrize("argument", ["[]", "[{a: 1}, {b: 2}]", "[5, p]", "{a: 1}"])
+def test_a_malformed_call_in_an_operation_is_told(argument: str) -> None:
+    told = faults(f"""
+        plugins: {{p: {{executor: central_deployment_agent, install: false}}}}
+        node_types: {{t: {{}}}}
+        node_templates:
+          a: {{type: t, interfaces: {{i: {{op: {{implementation: p.x, inputs: {{v: {{get_property: {argument}}}}}}}}}}}}}
+    """)
+    assert [fault.partition("@")[0] for fault in told] == ["function-arguments"]

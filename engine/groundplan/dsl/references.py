@@ -225,11 +225,11 @@ def _needs(found: list[Call]) -> tuple[_Need, ...] | None:
     for call in found:
         if call.name != "get_property" or not isinstance(call.argument, Seq):
             continue
-        keyword, *steps = [item.value for item in call.argument.items]
-        if keyword in _KEYWORDS:
+        keyword, *steps = [item.value for item in call.argument.items] or [None]
+        if isinstance(keyword, str) and keyword in _KEYWORDS:
             if len(steps) != 1 or not isinstance(steps[0], str):
                 return None
-            needs.append((str(keyword), steps[0]))
+            needs.append((keyword, steps[0]))
     return tuple(needs)
 
 
