@@ -164,6 +164,8 @@ def test_a_malformed_call_in_an_operation_is_told(argument: str) -> None:
         plugins: {{p: {{executor: central_deployment_agent, install: false}}}}
         node_types: {{t: {{}}}}
         node_templates:
-          a: {{type: t, interfaces: {{i: {{op: {{implementation: p.x, inputs: {{v: {{get_property: {argument}}}}}}}}}}}}}
+          a:
+            type: t
+            interfaces: {{i: {{op: {{implementation: p.x, inputs: {{v: {{get_property: {argument}}}}}}}}}}}
     """)
     assert [fault.partition("@")[0] for fault in told] == ["function-arguments"]
