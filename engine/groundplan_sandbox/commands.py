@@ -219,7 +219,6 @@ def _show(status: dict[str, Any]) -> None:
         click.echo("  No machine will start; `--unconfined` starts them all the same, for your own blueprints.")
     else:
         click.echo(f"  confinement  {status['confinement']}")
-        click.echo("  With --unconfined, commands on machines run as plain processes of this user.")
     click.echo(f"  machines     {len(status['machines'])}")
     for machine in status["machines"]:
         click.echo(f"    {machine['id']}  {machine['state']:<13} {', '.join(machine['addresses']) or '-'}")

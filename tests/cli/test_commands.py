@@ -133,6 +133,22 @@ def test_a_caller_who_errs_is_told_and_gets_exit_code_two(run: Run, arguments: l
     assert words in run(*arguments, code=2)
 
 
+@pytest.mark.parametrize("group", [[], ["blueprints"], ["deployments"], ["executions"], ["sandbox"]])
+def test_a_list_of_commands_tells_each_summary_whole(run: Run, group: list[str]) -> None:
+    assert "..." not in run(*group, "--help").partition("Commands:")[2]
+
+
+def test_a_folder_is_validated_by_its_main_file(run: Run, shop: Path) -> None:
+    assert f"{shop}: valid" in run("blueprints", "validate", str(shop.parent))
+
+
+def test_an_installation_that_is_in_the_way_is_told_with_a_way_out(run: Run, shop: Path) -> None:
+    run("install", str(shop))
+    assert "groundplan uninstall shop" in run("install", str(shop), code=2)
+    shop.write_text(BLUEPRINT.replace("plain: {value: hello}", "plain: {value: other}"))
+    assert "blueprints upload --replace" in run("install", str(shop), code=2)
+
+
 def test_a_bound_home_says_so_first_but_not_to_machines(run: Run, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

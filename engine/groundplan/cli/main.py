@@ -40,6 +40,7 @@ class LazyGroup(click.Group):
             return None
         module, _, name = target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
+        _summarise(command)
         return command
 
     def resolve_command(
@@ -52,6 +53,14 @@ class LazyGroup(click.Group):
             if not near:
                 raise
             raise click.UsageError(f"{error.message} Did you mean {near!r}?", ctx) from None
+
+
+def _summarise(command: click.Command) -> None:
+    """Have lists of commands wrap what a command does, where click would cut it at the width of the terminal."""
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    for each in (command, *below):
+        if each.short_help is None and each.help is not None:
+            each.short_help = " ".join(each.help.partition("\n\n")[0].split())
 
 
 def _near(word: str, known: list[str]) -> str:

@@ -104,7 +104,7 @@ def upload(
         if known is not None and not replace:
             raise Conflict(
                 f"Blueprint {chosen!r} is uploaded already with other content.",
-                fix="Put the new content in its place with --replace, or choose another id with -b.",
+                fix="Choose another id with -b, or replace the old: groundplan blueprints upload --replace",
             )
         _keep_files(home, file.parent, digest)
         stored = StoredBlueprint(
@@ -205,7 +205,10 @@ def delete_in(transaction: Transaction, id: BlueprintId) -> None:
     existing(transaction, id)
     users = [item.id for item in transaction.deployments() if item.blueprint == id]
     if users:
-        raise Conflict(f"Blueprint {id!r} is used by deployments: {', '.join(users)}.")
+        raise Conflict(
+            f"Blueprint {id!r} is used by deployments: {', '.join(users)}.",
+            fix="Uninstall and delete them first: groundplan uninstall DEPLOYMENT_ID",
+        )
     transaction.delete_blueprint(id)
 
 

@@ -97,7 +97,10 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
             fix="Use letters, digits, hyphens, dots and underscores, at most 256.",
         )
     if transaction.deployment(new.id) is not None:
-        raise Conflict(f"There is a deployment {new.id!r} already.")
+        raise Conflict(
+            f"There is a deployment {new.id!r} already.",
+            fix=f"Choose another id, or take that one away first: groundplan uninstall {new.id}",
+        )
     stored = _stored_blueprint(transaction, new.blueprint)
     blueprint = library.blueprint(transaction, stored.digest)
     resolved = resolve_inputs(blueprint.inputs, blueprint.data_types, new.inputs)

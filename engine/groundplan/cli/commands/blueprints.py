@@ -28,13 +28,15 @@ def blueprints() -> None:
 
 
 def _read(opened: Engine, files: Sequence[Path], allow_local_files: bool) -> list[use_case.Compiled]:
-    """Read blueprints with the garbage collector off: a blueprint holds no cycles, and is held until the process ends.
+    """Read blueprints; of a folder, its main file.
 
-    It is switched here, not in a library, since the switch is the whole process's.
+    The garbage collector is off meanwhile: a blueprint holds no cycles, and is held until the process ends. It is
+    switched here, not in a library, since the switch is the whole process's.
     """
     gc.disable()
     try:
-        return [use_case.read(file, opened.fetch, allow_local_files=allow_local_files) for file in files]
+        mains = (file / use_case.DEFAULT_MAIN if file.is_dir() else file for file in files)
+        return [use_case.read(file, opened.fetch, allow_local_files=allow_local_files) for file in mains]
     finally:
         gc.freeze()
         gc.enable()
@@ -46,7 +48,7 @@ def _read(opened: Engine, files: Sequence[Path], allow_local_files: bool) -> lis
 @click.option("--blueprints-only", is_flag=True, help="Pass over YAML files that are no blueprints.")
 @as_json
 def validate(files: tuple[Path, ...], allow_local_files: bool, blueprints_only: bool, as_json: bool) -> None:
-    """Read blueprints and show every fault, at its place; stores nothing."""
+    """Read blueprints (files, or folders with a blueprint.yaml) and show every fault, at its place; stores nothing."""
     if blueprints_only:
         files = tuple(file for file in files if file.is_file() and use_case.is_blueprint(file))
     with engine(quiet=as_json) as opened:

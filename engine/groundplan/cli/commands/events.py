@@ -34,7 +34,9 @@ def events() -> None:
 def list_(execution_id: str | None, deployment_id: str | None, tail: bool, include_logs: bool, as_json: bool) -> None:
     """List the events of an execution or a deployment, oldest first."""
     if (execution_id is None) == (deployment_id is None):
-        raise UsageError("Name an execution, or a deployment by -d.")
+        raise UsageError(
+            "Name an execution, or a deployment by -d.", fix="See those that there are: groundplan executions list"
+        )
     if tail and execution_id is None:
         raise UsageError("--tail follows one execution: name it.")
     with engine(quiet=as_json) as opened:
