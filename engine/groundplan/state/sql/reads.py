@@ -91,11 +91,11 @@ class SqlSnapshot:
     def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]:
         table = schema.tasks
         query = select(table).where(table.c.execution_id == execution).order_by(table.c.number)
-        return [rows.task(row) for row in self._connection.execute(query)]
+        return [rows.task(row, self._seal) for row in self._connection.execute(query)]
 
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:
         row = self._one(schema.tasks, execution_id=execution, number=number)
-        return None if row is None else rows.task(row)
+        return None if row is None else rows.task(row, self._seal)
 
     def events(
         self,

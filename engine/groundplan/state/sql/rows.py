@@ -1,5 +1,6 @@
 """Nouns from rows: one function per table, used by reads; the writers next door make the rows."""
 
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.state.seal import Seal
-from groundplan.state.sql.codec import from_json, open_data, to_moment, to_moment_or_none
+from groundplan.state.sql.codec import from_json, open_data, seal_data, to_moment, to_moment_or_none
 from groundplan.state.store import StoredBlueprint, TaskRecord
 
 
@@ -110,9 +111,11 @@ def execution(row: Row[Any], seal: Seal) -> Execution:
     )
 
 
-def task(row: Row[Any]) -> TaskRecord:
+def task(row: Row[Any], seal: Seal) -> TaskRecord:
     """Return the task of a row of `tasks`."""
     details = from_json(row.details)
+    sealed = details.get("sealed_arguments")
+    owner = _arguments_owner(ExecutionId(row.execution_id), row.number)
     return TaskRecord(
         task=Task(
             number=row.number,
@@ -124,7 +127,7 @@ def task(row: Row[Any]) -> TaskRecord:
             after=_state(details.get("after")),
             ignore_failure=details.get("ignore_failure", False),
             retries=details.get("retries"),
-            arguments=details.get("arguments", {}),
+            arguments={} if sealed is None else open_data(seal, b64decode(sealed), owner),
         ),
         waits=tuple(from_json(row.waits)),
         state=TaskState(row.state),
@@ -136,8 +139,11 @@ def task(row: Row[Any]) -> TaskRecord:
     )
 
 
-def task_details(item: Task) -> dict[str, Any]:
-    """Return what of a task has no column of its own; `task` reads it back."""
+def task_details(execution: ExecutionId, item: Task, seal: Seal) -> dict[str, Any]:
+    """Return what of a task has no column of its own; `task` reads it back.
+
+    Arguments are sealed: they come from the execution's parameters, which are.
+    """
     details: dict[str, Any] = {}
     if item.relationship is not None:
         ref = item.relationship
@@ -148,8 +154,13 @@ def task_details(item: Task) -> dict[str, Any]:
     if item.ignore_failure:
         details["ignore_failure"] = True
     if item.arguments:
-        details["arguments"] = dict(item.arguments)
+        sealed = seal_data(seal, dict(item.arguments), _arguments_owner(execution, item.number))
+        details["sealed_arguments"] = b64encode(sealed).decode()
     return details
+
+
+def _arguments_owner(execution: ExecutionId, number: int) -> str:
+    return f"tasks/{execution}/{number}/arguments"
 
 
 def event(row: Row[Any]) -> Event:

@@ -126,7 +126,7 @@ class SqlTransaction(Journal):
                         "kind": task.kind,
                         "instance": task.instance,
                         "operation": task.operation,
-                        "details": to_json(rows.task_details(task)),
+                        "details": to_json(rows.task_details(execution, task, self._seal)),
                         "waits": to_json(list(waits)),
                         "state": TaskState.PENDING,
                         "attempts": 0,
