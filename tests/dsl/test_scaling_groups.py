@@ -33,3 +33,7 @@ def test_a_group_that_does_not_scale_stays_a_member_as_it_is() -> None:
 def test_a_contained_member_shares_no_container_with_a_free_one() -> None:
     groups = "      g: {members: [app, ip]}"
     assert faults(TREE.replace("TARGETS", "g") + groups) == ["group-containers@10:3"]
+
+
+def test_what_follows_a_free_member_is_free_with_it() -> None:
+    assert members("      {g: {members: [inner]}, inner: {members: [host, app, ip]}}", "g, inner") == ("inner",)

@@ -158,8 +158,9 @@ def _outermost(inside: Mapping[str, set[str]], topology: Topology) -> tuple[str,
 
 
 def _check_containers(name: str, group: Group, nodes: AbstractSet[str], topology: Topology, reading: Reading) -> None:
-    chains = [{node, *topology.ancestors(NodeId(node))} for node in nodes]
-    if any(len(chain) > 1 for chain in chains) and not set.intersection(*chains):
+    containers = {node: set(topology.ancestors(NodeId(node))) for node in nodes}
+    chains = [chain for chain in containers.values() if chain.isdisjoint(nodes)]
+    if any(chains) and not set.intersection(*chains):
         reading.report.tell(
             faults.GROUP_CONTAINERS,
             group.at,
