@@ -12,12 +12,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Final
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 HOME: Final = CHECKOUT / ".demo"
 BIN: Final = Path(sys.executable).parent
+PATIENCE: Final = 120
+"""Seconds that cancelled executions may take to end."""
 SETTLED: Final = {"terminated"}
 ENDED: Final = SETTLED | {"failed", "cancelled"}
 
@@ -46,7 +49,8 @@ def up(env_type: str) -> None:
     run(f"groundplan deployments capabilities {deployment}")
     say("How the cluster's own API tells it. Pods do not run here: that they are Ready is the sandbox's word.")
     run(f"groundplan deployments capabilities {deployment} --json --reveal | python docs/tutorial/show.py")
-    print(FURTHER.format(deployment=deployment), end="")
+    offers = {name: item["value"] for name, item in look(f"deployments capabilities {deployment}").items()}
+    print(FURTHER.format(deployment=deployment, **offers), end="")
 
 
 def begin_again_if_the_world_is_gone() -> None:
@@ -71,11 +75,20 @@ def install(deployment: str) -> None:
     for execution in unfinished(deployment):
         say(f"The {execution['workflow_id']} of an earlier run did not finish ({execution['status']}); it goes on.")
         say("What was cut off is run again (--reset-operations): the scripts of blueprints/ may be run twice.")
-        run(f"groundplan executions resume --reset-operations {execution['id']}")
+        resume(f"groundplan executions resume --reset-operations {execution['id']}")
     if look("deployments list")[deployment]["installation_status"] == "active":
         say(f"{deployment} is installed.")
     else:
         run(f"groundplan executions start install -d {deployment}")
+
+
+def resume(command: str) -> None:
+    """Resume; and once more where a script that outlived the engine on its machine ended badly for want of it."""
+    try:
+        run(command)
+    except Stopped:
+        say("Once more: what went on without the engine has ended by now, and is run again.")
+        run(command)
 
 
 def down() -> int:
@@ -101,15 +114,28 @@ def down() -> int:
 
 def uninstall_everything() -> None:
     """Uninstall and delete each deployment that a person made; those that components made go with them."""
-    for execution in look("executions list").values():
-        if execution["status"] not in ENDED:
-            run(f"groundplan executions cancel {execution['id']}")
+    cancel_what_runs()
     for name, deployment in look("deployments list").items():
         if deployment["owner"] is not None:
             continue
         if stands(name):
             run(f"groundplan executions start uninstall -d {name}")
         run(f"groundplan deployments delete {name}")
+
+
+def cancel_what_runs() -> None:
+    """Cancel each execution that was started by a person, its children with it, and wait until all have ended."""
+    for execution in running():
+        if execution["parent_execution"] is None:
+            run(f"groundplan executions cancel {execution['id']}")
+    deadline = time.monotonic() + PATIENCE
+    while running() and time.monotonic() < deadline:
+        time.sleep(0.5)
+
+
+def running() -> list[dict[str, Any]]:
+    """The executions that have not ended."""
+    return [item for item in look("executions list").values() if item["status"] not in ENDED]
 
 
 def stands(deployment: str) -> bool:
@@ -162,8 +188,8 @@ Look further, after the two export lines above:
   groundplan events list -d {deployment}                        what happened
   groundplan deployments capabilities {deployment} --reveal     the password and the kubeconfig too
   kubectl --kubeconfig .demo/kubeconfig -n app get all           the workload
-  psql -h DB_HOST -p DB_PORT -U DB_MASTER_USERNAME DB_NAME       the database
-  mc, boto3 with the secrets aws_access_key_id and aws_secret_access_key: the object store
+  psql -h {db_host} -p {db_port} -U {db_master_username} {db_name}                    the database; wants its password
+  mc, boto3: {bucket_url}, with the secrets aws_access_key_id and aws_secret_access_key
 Take it down:
   make demo-down
 """

@@ -64,5 +64,16 @@ def test_an_environment_that_the_secrets_do_not_know_is_told_and_nothing_is_depl
     assert demo(checkout, "down").returncode == 0
 
 
+def test_taking_down_while_it_installs_cancels_and_uninstalls(checkout: Path) -> None:
+    command = [sys.executable, str(checkout / "docs/tutorial/demo.py"), "up"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
+        assert up.stdout is not None
+        assert any("<aws-dev-small-vpc> Starting 'install'" in line for line in up.stdout)
+        down = demo(checkout, "down")
+        assert "was cancelled" in up.stdout.read()
+    assert down.returncode == 0, down.stdout
+    assert not (checkout / ".demo").exists()
+
+
 def test_taking_down_what_is_not_there_is_fine(checkout: Path) -> None:
     assert demo(checkout, "down").returncode == 0
