@@ -8,7 +8,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any, NamedTuple, TypeVar, overload
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeVar, overload
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.graph import RelationshipRef, Task, TaskKind
@@ -17,6 +18,7 @@ from groundplan.model.values import Data
 
 Item = TypeVar("Item")
 Waits = tuple[int, ...]
+_BEGIN: Final = itemgetter(0)
 
 
 class Draft(NamedTuple):
@@ -67,20 +69,19 @@ class Chains:
         self.further: dict[int, Waits] = {}
         """What the tasks of a first step wait for."""
         self._manner = manner
-        self._begins: list[int] = []
-        self._owners: list[InstanceId] = []
-        self._courses: list[Course] = []
+        self._chains: list[tuple[int, InstanceId, Course]] = []
 
     def add(self, owner: InstanceId, taken: Course) -> None:
         """Append one instance's chain."""
-        self._begins.append(self.end)
-        self._owners.append(owner)
-        self._courses.append(taken)
+        self._chains.append((self.end, owner, taken))
         self.end += len(taken.drafts)
 
     def owner(self, number: int) -> InstanceId:
         """Return the instance that a task is for."""
-        return self._owners[bisect_right(self._begins, number) - 1]
+        return self._chains[self._place(number)][1]
+
+    def _place(self, number: int) -> int:
+        return bisect_right(self._chains, number, key=_BEGIN) - 1
 
     def tasks(self) -> Sequence[Task]:
         """Return the tasks."""
@@ -92,7 +93,7 @@ class Chains:
 
     def numbers_of(self, begin: int, operation: str) -> list[int]:
         """Return the numbers of a chain's tasks that run one of the node's own operations."""
-        drafts = self._courses[bisect_right(self._begins, begin) - 1].drafts
+        drafts = self._chains[self._place(begin)][2].drafts
         return [
             number
             for number, draft in enumerate(drafts, begin)
@@ -100,7 +101,8 @@ class Chains:
         ]
 
     def _tasks_of(self, place: int) -> list[Task]:
-        owner, manner = self._owners[place], self._manner
+        begin, owner, taken = self._chains[place]
+        manner = self._manner
         ignore_failure, retries, arguments = manner.ignore_failure, manner.retries, manner.arguments
         return [
             Task(
@@ -115,30 +117,27 @@ class Chains:
                 retries=retries,
                 arguments=arguments,
             )
-            for number, (kind, operation, before, after, relationship) in enumerate(
-                self._courses[place].drafts, self._begins[place]
-            )
+            for number, (kind, operation, before, after, relationship) in enumerate(taken.drafts, begin)
         ]
 
     def _waits_of(self, place: int) -> list[Waits]:
-        begin, found = self._begins[place], list[Waits]()
-        before: Waits = ()
-        for size in self._courses[place].sizes:
+        begin, _, taken = self._chains[place]
+        heads, before, found = range(begin, begin + taken.sizes[0]), Waits(), list[Waits]()
+        for size in taken.sizes:
             found += [before] * size
             before = tuple(range(begin, begin + size))
             begin += size
-        for offset in range(self._courses[place].sizes[0]):
-            found[offset] = self.further.get(self._begins[place] + offset, ())
+        found[: len(heads)] = [self.further.get(number, ()) for number in heads]
         return found
 
     def located(self, index: int) -> tuple[int, int]:
         """Return in which chain, and where in it, the task with an index stands."""
         number = self.first + index
-        place = bisect_right(self._begins, number) - 1
-        return place, number - self._begins[place]
+        place = self._place(number)
+        return place, number - self._chains[place][0]
 
     def __len__(self) -> int:
-        return len(self._begins)
+        return len(self._chains)
 
 
 class _Made(Sequence[Item]):

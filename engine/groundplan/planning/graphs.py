@@ -133,4 +133,4 @@ def order_chains(
                 tails.append(last)
             else:
                 tails += range(last + 1 - width, last + 1)
-        builder.wait((first,) if heads == 1 else range(first, first + heads), tails)
+        builder.wait(range(first, first + heads), tails)

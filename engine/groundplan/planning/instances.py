@@ -169,7 +169,7 @@ def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str
                 while identity in taken:
                     identity = name(entity)
                 taken.add(identity)
-                items.append(_Placed(identity, {**surroundings, entity: identity}))
+                items.append(_Placed(identity, {**surroundings, entity: identity} if parents else {entity: identity}))
     return placed
 
 

@@ -21,7 +21,11 @@ def waits_for(blueprint: Blueprint, instances: Sequence[NodeInstance]) -> dict[I
         items: Iterable[RelationshipInstance] = instance.relationships
         if partial:
             items = [item for item in items if (instance.node, item.index) not in partial]
-        targets = [item.target for item in items if item.target in known] if items else []
+        targets: list[InstanceId] = []
+        for item in items:
+            target = item.target
+            if target in known:
+                targets.append(target)
         waits[instance.id] = targets if len(targets) < 2 else list(dict.fromkeys(targets))
     return waits
 
