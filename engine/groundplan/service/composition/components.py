@@ -4,7 +4,8 @@ Each step is one transaction; what it makes carries the component's instance, so
 only the deployment that it made itself: one of another owner is left alone, whatever its id.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +64,7 @@ class Components:
             if config.blueprint.get("external_resource"):
                 raise NonRecoverableError(f"There is no blueprint {id_!r}, which is to be there already.")
             self._upload_from(call, config, id_)
+            call.context.remembered[_own_blueprint(owner_of(call))] = id_
             noted["uploaded"] = True
         call.context.instance.runtime_properties["blueprint"] = noted
         return DONE
@@ -78,9 +80,8 @@ class Components:
 
     def delete_blueprint(self, call: ChildCall) -> Outcome:
         """Forget the blueprint of a `cloudify.nodes.Blueprint` that it uploaded itself."""
-        noted = call.context.instance.runtime_properties.get("blueprint") or {}
         with self.store.transaction() as transaction:
-            _drop_blueprint(transaction, noted)
+            _drop_blueprint(transaction, owner_of(call))
         call.context.instance.runtime_properties.clear()
         return DONE
 
@@ -92,7 +93,7 @@ class Components:
         if reveal(call.evaluate(call.template.properties.get("plugins"), False)):
             raise NonRecoverableError("A component cannot bring plugins: install them as Python packages instead.")
         with self.store.transaction() as transaction:
-            created = self._keep_secrets(transaction, call)
+            created = self._keep_secrets(transaction, call, owner)
             if config.is_external:
                 child = target_of(call, config)
                 deployments.existing(transaction, child)
@@ -114,17 +115,17 @@ class Components:
         call.context.logger.info(f"Deployment {child} is there")
         return DONE
 
-    def _keep_secrets(self, transaction: Transaction, call: ChildCall) -> list[str]:
+    def _keep_secrets(self, transaction: Transaction, call: ChildCall, owner: Owner) -> list[str]:
         """Make the secrets that the component brings; none, when one of them is somebody else's."""
         wanted = reveal(call.evaluate(call.template.properties.get("secrets"), False)) or {}
-        known = [name for name in wanted if transaction.secret(name) is not None]
-        if known and sorted(known) != sorted(wanted):
+        own = _made_secrets(transaction, owner)
+        known = [name for name in wanted if name not in own and transaction.secret(name) is not None]
+        if known:
             raise NonRecoverableError(f"These secrets exist already: {', '.join(known)}.")
         for name, value in wanted.items():
-            found = transaction.secret(name)
-            if found is not None and found.text != str(value):
-                raise NonRecoverableError(f"Secret {name!r} exists already with another value.")
             transaction.put_secret(name, SecretValue(text=str(value)), self.clock())
+        if wanted:
+            transaction.remember(owner.deployment, _own_secrets(owner), json.dumps(list(wanted)))
         return list(wanted)
 
     def _made(self, transaction: Transaction, call: ChildCall, config: ResourceConfig, owner: Owner) -> DeploymentId:
@@ -157,9 +158,10 @@ class Components:
             if is_own(transaction, child, owner):
                 deployments.delete_in(transaction, child)
                 call.context.logger.info(f"Deployment {child} is deleted")
-            _drop_blueprint(transaction, properties.get("blueprint") or {})
-            for name in properties.get("secrets") or ():
+            _drop_blueprint(transaction, owner)
+            for name in _made_secrets(transaction, owner):
                 transaction.delete_secret(name)
+            transaction.remember(owner.deployment, _own_secrets(owner), None)
         properties.clear()
         return DONE
 
@@ -258,11 +260,33 @@ def _blueprint_id(call: ChildCall, config: ResourceConfig) -> BlueprintId:
     return BlueprintId(str(known or config.blueprint.get("id") or call.context.instance.id))
 
 
-def _drop_blueprint(transaction: Transaction, noted: Mapping[str, Data]) -> None:
-    id_ = BlueprintId(str(noted.get("id")))
+def _own_blueprint(owner: Owner) -> str:
+    return f"component.blueprint:{owner.instance}"
+
+
+def _own_secrets(owner: Owner) -> str:
+    return f"component.secrets:{owner.instance}"
+
+
+def _made_secrets(snapshot: Snapshot, owner: Owner) -> list[str]:
+    """Return the names of the secrets that a component made.
+
+    Not from its runtime properties: scripts of a relationship may write those, and what is named here is deleted.
+    """
+    names: list[str] = json.loads(snapshot.remembered(owner.deployment).get(_own_secrets(owner), "[]"))
+    return names
+
+
+def _drop_blueprint(transaction: Transaction, owner: Owner) -> None:
+    """Forget the blueprint that a component uploaded itself, unless another deployment uses it."""
+    made = transaction.remembered(owner.deployment).get(_own_blueprint(owner))
+    if made is None:
+        return
+    id_ = BlueprintId(made)
     in_use = any(item.blueprint == id_ for item in transaction.deployments())
-    if noted.get("uploaded") and transaction.blueprint(id_) is not None and not in_use:
+    if transaction.blueprint(id_) is not None and not in_use:
         blueprints.delete_in(transaction, id_)
+    transaction.remember(owner.deployment, _own_blueprint(owner), None)
 
 
 def _taken(snapshot: Snapshot, child: DeploymentId) -> str:
