@@ -127,6 +127,24 @@ def test_a_child_goes_with_its_parent_and_not_before(composer: User) -> None:
     assert [item["id"] for item in composer.json("deployments", "list")] == ["parent"]
 
 
+@pytest.mark.parametrize(
+    "going_back", [["rollback"], ["rollback", "-p", "full_rollback=true"], ["uninstall", "--force"]]
+)
+def test_a_deployment_of_another_is_left_alone_on_every_way_back(composer: User, going_back: list[str]) -> None:
+    composer.ok("deployments", "create", "part_of_parent", "-b", "child")
+    composer.install("part_of_parent")
+    before = composer.latest("part_of_parent")
+    composer.ok("deployments", "create", "parent", "-b", "parent")
+    words = composer.refused(1, "executions", "start", "install", "-d", "parent")
+    assert "'part_of_parent' exists already and was made by a person" in words
+
+    composer.ok("executions", "start", *going_back, "-d", "parent")
+    assert composer.latest("part_of_parent") == before
+    assert set(composer.states("part_of_parent").values()) == {"started"}
+    composer.ok("deployments", "delete", "parent")
+    composer.ok("executions", "start", "uninstall", "-d", "part_of_parent")
+
+
 def test_a_shared_resource_must_be_installed(composer: User) -> None:
     composer.ok("deployments", "create", "base", "-b", "child")
     composer.ok("deployments", "create", "sharing", "-b", "sharing")
