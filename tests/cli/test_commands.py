@@ -102,6 +102,15 @@ def test_a_folder_tree_is_uploaded_wherever_the_options_stand(run: Run, shop: Pa
     assert "unchanged" in run("blueprints", "upload", folder, "--all")
 
 
+def test_a_faulty_blueprint_of_a_tree_keeps_none_of_the_others_out(run: Run, shop: Path) -> None:
+    for name, text in ("another", "tosca_definitions_version: cloudify_dsl_9\n"), ("zoo", BLUEPRINT):
+        shop.parent.with_name(name).mkdir()
+        (shop.parent.with_name(name) / "blueprint.yaml").write_text(text)
+    said = run("blueprints", "upload", "--all", str(shop.parent.parent), code=2)
+    assert f"Blueprint of {shop.parent.with_name('another') / 'blueprint.yaml'} refused" in said
+    assert {item["id"] for item in as_json(run, "blueprints", "list")} == {"shop", "zoo"}
+
+
 def test_a_dry_run_starts_nothing(run: Run, shop: Path) -> None:
     run("blueprints", "upload", str(shop))
     run("deployments", "create", "shop", "-b", "shop")

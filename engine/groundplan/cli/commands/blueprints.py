@@ -174,12 +174,25 @@ def upload(
         raise UsageError("-b names one blueprint, --all uploads several.")
     with engine() as opened:
         if whole_tree:
-            for file in use_case.find_files(path):
-                _upload_one(opened, file, None, file, replace)
+            _upload_tree(opened, path, replace)
         else:
             chosen = None if blueprint_id is None else BlueprintId(blueprint_id)
             with use_case.opened(path, blueprint_filename) as file:
                 _upload_one(opened, file, chosen, path, replace)
+
+
+def _upload_tree(opened: Engine, folder: Path, replace: bool) -> None:
+    """Upload each blueprint of a tree; one with faults keeps none of the others out."""
+    refused = False
+    for file in use_case.find_files(folder):
+        try:
+            _upload_one(opened, file, None, file, replace)
+        except use_case.Refused as error:
+            click.echo(render(error.report), err=True)
+            click.echo(f"Blueprint of {file} refused", err=True)
+            refused = True
+    if refused:
+        raise click.exceptions.Exit(2)
 
 
 def _upload_one(opened: Engine, file: Path, chosen: BlueprintId | None, shown: Path, replace: bool) -> None:
