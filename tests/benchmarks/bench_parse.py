@@ -235,7 +235,7 @@ def run_time(command: Sequence[str]) -> float:
 
 PEERS = {
     "cloudify-common 7.0.5": (
-        "cloudify-common==7.0.5",
+        "cloudify-common==7.0.5 networkx pyyaml",
         "import sys; from dsl_parser.parser import parse_from_path; assert parse_from_path(sys.argv[1])['nodes']",
     ),
     "tosca-parser": (
@@ -251,7 +251,7 @@ def peers(folder: Path, work: Path) -> str:
     rows = []
     sizes = (100, 1_000)
     for name, (package, program) in PEERS.items():
-        python = installed(folder / package.partition("=")[0], package)
+        python = installed(folder / name.partition(" ")[0], package)
         files = [tosca(size, work) if package == "tosca-parser" else generated("thin", size, work) for size in sizes]
         rows.append([name, *(limited([python, "-c", program, str(file)]) for file in files)])
     command = [str(Path(sys.executable).with_name("groundplan")), "blueprints", "validate"]
@@ -264,7 +264,7 @@ def installed(folder: Path, package: str) -> str:
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-        subprocess.run([str(python), "-m", "pip", "install", "--quiet", package, "setuptools<81"], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "--quiet", *package.split(), "setuptools<81"], check=True)
     return str(python)
 
 
