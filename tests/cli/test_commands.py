@@ -111,6 +111,12 @@ def test_a_faulty_blueprint_of_a_tree_keeps_none_of_the_others_out(run: Run, sho
     assert {item["id"] for item in as_json(run, "blueprints", "list")} == {"shop", "zoo"}
 
 
+def test_one_operation_runs_with_the_parameters_that_have_no_default_alone(run: Run, shop: Path) -> None:
+    run("install", str(shop))
+    operation = "operation=cloudify.interfaces.lifecycle.create"
+    assert "Finished" in run("executions", "start", "execute_operation", "-d", "shop", "-p", operation)
+
+
 def test_a_dry_run_starts_nothing(run: Run, shop: Path) -> None:
     run("blueprints", "upload", str(shop))
     run("deployments", "create", "shop", "-b", "shop")

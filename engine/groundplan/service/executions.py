@@ -1,7 +1,7 @@
 """Executions: started, driven to their end, resumed, cancelled and read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ from groundplan.model.execution import (
     TaskState,
 )
 from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.types import Schema
 from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.planning.workflows.table import workflow_stages
@@ -231,7 +232,7 @@ def _parameters(blueprint: Blueprint, new: NewExecution) -> Mapping[str, Data]:
         known = ", ".join(sorted(blueprint.workflows)) or "none"
         raise NotFound(f"Deployment {new.deployment!r} has no workflow {new.workflow!r}; it has {known}.")
     resolved = resolve_inputs(
-        declared.parameters,
+        {name: _nullable(schema) for name, schema in declared.parameters.items()},
         blueprint.data_types,
         new.parameters,
         convert=True,
@@ -241,6 +242,11 @@ def _parameters(blueprint: Blueprint, new: NewExecution) -> Mapping[str, Data]:
     if resolved.faults:
         raise InputsRefused(f"The parameters of workflow {new.workflow!r} cannot be used:", resolved.faults)
     return resolved.values
+
+
+def _nullable(schema: Schema) -> Schema:
+    """A parameter's default that is written as null is a value (the standard types have such); an input's is none."""
+    return replace(schema, required=False) if schema.has_default and schema.default is None else schema
 
 
 def _refuse_unavailable(blueprint: Blueprint, workflow: str, instances: Sequence[NodeInstance]) -> None:
