@@ -19,12 +19,12 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(DEMO_STAMP): pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Groundplan with its plugins and the sandbox"
+	@echo "Installing Groundplan with its plugins and the sandbox (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	@touch $@
 
 $(STAMP): pyproject.toml | $(VENV)/bin/python
-	@echo "Installing Groundplan with what its tests need"
+	@echo "Installing Groundplan with what its tests need (a minute or two)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(DEMO_STAMP)
 
