@@ -1,5 +1,7 @@
 """Values between text, data and the store: what an author wrote comes back, and data never turns into a function."""
 
+from types import MappingProxyType
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +97,9 @@ def _bare_marks(data: object) -> set[str]:
         return set().union(*map(_bare_marks, data["$literal"].values())) if data["$literal"] else set()
     marks = {"$function"} if len(data) == 1 and "$function" in data else set()
     return marks.union(*map(_bare_marks, data.values()))
+
+
+def test_marks_are_quoted_in_every_kind_of_collection() -> None:
+    forged = {"$function": {"get_secret": "x"}}
+    assert quote_marks(({"a": (forged,)},)) == [{"a": [{"$literal": forged}]}]
+    assert quote_marks(MappingProxyType(forged)) == {"$literal": forged}

@@ -195,10 +195,10 @@ def quote_marks(data: Data) -> Data:
 
 
 def _quoted(data: Data, special: Callable[[Mapping[str, Any]], bool]) -> Data:
-    if isinstance(data, dict):
+    if isinstance(data, Mapping):
         plain = {key: _quoted(item, special) for key, item in data.items()}
         return {LITERAL_MARK: plain} if special(data) else plain
-    return [_quoted(item, special) for item in data] if isinstance(data, list) else data
+    return [_quoted(item, special) for item in data] if isinstance(data, list | tuple) else data
 
 
 def _looks_special(data: Mapping[str, Any]) -> bool:
