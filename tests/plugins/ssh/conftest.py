@@ -1,6 +1,7 @@
 """SSH servers for the plugin's tests: one of our own always, OpenSSH's where it is installed (`live`)."""
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -115,7 +116,8 @@ class OpenSsh(Server):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.user = os.environ.get("USER") or "root"
-        self.home = Path.home()
+        # What sshd gives its sessions, whatever HOME is here.
+        self.home = Path(pwd.getpwuid(os.getuid()).pw_dir)
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
 
