@@ -12,18 +12,17 @@ from pathlib import Path
 
 from groundplan.dsl.imports import Fetch
 from groundplan.model.deployment import Dependency, DependencyKind, Owner
-from groundplan.model.execution import Execution, ExecutionStatus, Outcome, Verdict
+from groundplan.model.execution import ExecutionStatus, Outcome, Verdict
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data, reveal
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
-from groundplan.sdk.errors import NonRecoverableError, OperationRetry
+from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import blueprints, deployments, executions
-from groundplan.service.composition.endings import ending
+from groundplan.service.composition.awaiting import await_workflow
 from groundplan.service.composition.resource_config import (
-    POLL_SECONDS,
     ResourceConfig,
     evaluate_capabilities,
     is_own,
@@ -175,31 +174,19 @@ class Components:
         with self.store.transaction() as transaction:
             if not is_own(transaction, child, owner_of(call)):
                 return self._leave_alone(transaction, call, child, workflow, config)
-            known = [item for item in transaction.executions(deployment=child) if item.parent == call.task]
-            if known and known[-1].status is ExecutionStatus.TERMINATED:
-                return ending(transaction, self.library, call.task, known[-1])
-            running = [item for item in transaction.executions(deployment=child) if not item.status.is_final]
-            if running and running[-1].parent != call.task:
-                raise OperationRetry(
-                    f"Execution {running[-1].id} runs in {child}; waiting for it.", retry_after=POLL_SECONDS
-                )
-            execution = running[-1] if running else self._started(transaction, call, child, workflow, config)
-        call.context.logger.info(f"Waits for {workflow} of {child} (execution {execution.id})")
-        return Outcome(verdict=Verdict.WAITING, waits_for=execution.id, wait_limit=_limit(call))
-
-    def _started(
-        self, transaction: Transaction, call: ChildCall, child: DeploymentId, workflow: str, config: ResourceConfig
-    ) -> Execution:
-        arguments = config.start_arguments
-        new = executions.NewExecution(
-            deployment=child,
-            workflow=workflow,
-            parameters=dict(arguments.get("parameters") or {}),
-            allow_custom_parameters=workflow != INSTALL or bool(arguments.get("allow_custom_parameters")),
-            force=bool(arguments.get("force")),
-            parent=call.task,
-        )
-        return executions.start_in(transaction, self.library, new, self.clock())
+            arguments = config.start_arguments
+            new = executions.NewExecution(
+                deployment=child,
+                workflow=workflow,
+                parameters=dict(arguments.get("parameters") or {}),
+                allow_custom_parameters=workflow != INSTALL or bool(arguments.get("allow_custom_parameters")),
+                force=bool(arguments.get("force")),
+                parent=call.task,
+            )
+            outcome = await_workflow(transaction, self.library, call, new, self.clock())
+        if outcome.waits_for is not None:
+            call.context.logger.info(f"Waits for {workflow} of {child} (execution {outcome.waits_for})")
+        return outcome
 
     def _leave_alone(
         self, transaction: Transaction, call: ChildCall, child: DeploymentId, workflow: str, config: ResourceConfig
@@ -246,12 +233,6 @@ class Components:
             found = reveal(evaluate_capabilities(snapshot, self.library, child))
         changed = sorted(name for name in {*noted, *found} if noted.get(name) != found.get(name))
         return Outcome(verdict=Verdict.SUCCEEDED, result={"capabilities": changed} if changed else {})
-
-
-def _limit(call: ChildCall) -> float | None:
-    """Return how long to wait for the child, in seconds (spec 6.1: `timeout`, -1 for no limit)."""
-    timeout = reveal(call.inputs.get("timeout"))
-    return float(timeout) if isinstance(timeout, int | float) and timeout > 0 else None
 
 
 def _blueprint_id(call: ChildCall, config: ResourceConfig) -> BlueprintId:

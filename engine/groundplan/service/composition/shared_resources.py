@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from groundplan.model.deployment import Dependency, DependencyKind
-from groundplan.model.execution import ExecutionStatus, Outcome, Verdict
+from groundplan.model.execution import Outcome, Verdict
 from groundplan.model.ids import DeploymentId
 from groundplan.model.values import reveal
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
-from groundplan.sdk.errors import NonRecoverableError, OperationRetry
+from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import executions
-from groundplan.service.composition.endings import ending
+from groundplan.service.composition.awaiting import await_workflow
 from groundplan.service.composition.resource_config import (
-    POLL_SECONDS,
     evaluate_capabilities,
     owner_of,
     read_config,
@@ -75,25 +74,11 @@ class SharedResources:
         child, workflow = DeploymentId(str(noted.get("id"))), str(reveal(call.inputs.get("workflow_id")) or "")
         if not workflow:
             raise NonRecoverableError("The relationship names no workflow_id to run in the shared deployment.")
-        with self.store.transaction() as transaction:
-            running = [item for item in transaction.executions(deployment=child) if not item.status.is_final]
-            own = [item for item in transaction.executions(deployment=child) if item.parent == call.task]
-            if own and own[-1].status is ExecutionStatus.TERMINATED:
-                return ending(transaction, self.library, call.task, own[-1])
-            if running and running[-1].parent != call.task:
-                raise OperationRetry(
-                    f"Execution {running[-1].id} runs in {child}; waiting for it.", retry_after=POLL_SECONDS
-                )
-            new = executions.NewExecution(
-                deployment=child,
-                workflow=workflow,
-                parameters=dict(reveal(call.inputs.get("parameters")) or {}),
-                parent=call.task,
-            )
-            chosen = running[-1] if running else executions.start_in(transaction, self.library, new, self.clock())
-        limit = reveal(call.inputs.get("timeout"))
-        return Outcome(
-            verdict=Verdict.WAITING,
-            waits_for=chosen.id,
-            wait_limit=float(limit) if isinstance(limit, int | float) and limit > 0 else None,
+        new = executions.NewExecution(
+            deployment=child,
+            workflow=workflow,
+            parameters=dict(reveal(call.inputs.get("parameters")) or {}),
+            parent=call.task,
         )
+        with self.store.transaction() as transaction:
+            return await_workflow(transaction, self.library, call, new, self.clock())

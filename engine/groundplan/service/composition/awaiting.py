@@ -1,0 +1,47 @@
+"""Has a workflow run in another deployment and the step wait for its end: found again by the task that started it.
+
+A repeat of the step, after the engine died or the step failed, goes on with the execution that it had started.
+How the step ends is said by `endings`.
+"""
+
+from datetime import datetime
+
+from groundplan.model.execution import ExecutionStatus, Outcome, Verdict
+from groundplan.model.values import reveal
+from groundplan.runtime.children import ChildCall
+from groundplan.runtime.library import Library
+from groundplan.sdk.errors import OperationRetry
+from groundplan.service import executions
+from groundplan.service.composition.endings import ending
+from groundplan.service.composition.resource_config import POLL_SECONDS
+from groundplan.state.store import Transaction
+
+
+def await_workflow(
+    transaction: Transaction, library: Library, call: ChildCall, new: executions.NewExecution, now: datetime
+) -> Outcome:
+    """Return how the step goes on: it waits for the execution, or has what an earlier attempt's has given.
+
+    Args:
+        new: what to run, its parent the task of `call`.
+
+    Raises:
+        OperationRetry: something else runs in the deployment.
+    """
+    known = transaction.executions(deployment=new.deployment)
+    own = [item for item in known if item.parent == call.task]
+    if own and own[-1].status is ExecutionStatus.TERMINATED:
+        return ending(transaction, library, call.task, own[-1])
+    running = [item for item in known if not item.status.is_final]
+    if running and running[-1].parent != call.task:
+        raise OperationRetry(
+            f"Execution {running[-1].id} runs in {new.deployment}; waiting for it.", retry_after=POLL_SECONDS
+        )
+    chosen = running[-1] if running else executions.start_in(transaction, library, new, now)
+    return Outcome(verdict=Verdict.WAITING, waits_for=chosen.id, wait_limit=_limit(call))
+
+
+def _limit(call: ChildCall) -> float | None:
+    """Return how long to wait, in seconds (spec 6.1, 6.3: `timeout`, -1 for no limit)."""
+    timeout = reveal(call.inputs.get("timeout"))
+    return float(timeout) if isinstance(timeout, int | float) and timeout > 0 else None
