@@ -17,7 +17,7 @@ from groundplan.cli.views.progress import Progress, progress
 from groundplan.diagnostics.visible import visible
 from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId
-from groundplan.runtime.local import LocalDriver
+from groundplan.runtime.driver import Driver
 from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine
 from groundplan.service.deployments import remains
@@ -86,7 +86,7 @@ def _tell_remains(engine: Engine, ended: Execution) -> None:
 
 
 @contextmanager
-def _interruptible(driver: LocalDriver, view: Progress) -> Iterator[None]:
+def _interruptible(driver: Driver, view: Progress) -> Iterator[None]:
     """Cancel at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
     asked = 0
     # A signal may come in the middle of a print, which cannot be entered twice: a thread says what the handler wants.

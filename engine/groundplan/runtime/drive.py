@@ -6,7 +6,7 @@ it happens in the driver's one thread.
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -43,6 +43,7 @@ _END_EVENTS: Final = {
 _FAILURES: Final = frozenset({TaskState.FAILED, TaskState.INTERRUPTED})
 INTERRUPTED: Final = "Interrupted"
 """Type of the failure of an operation that was cut off and may not be repeated unasked."""
+_WORKER_LOST: Final = "WorkerLost"
 _CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
 _FINISHED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED})
 
@@ -84,6 +85,7 @@ class Drive:
         self._progress = Progress(TaskGraph(tasks=(), waits=()))
         self._ready: deque[int] = deque()
         self._states: deque[int] = deque()
+        self._withheld: set[int] = set()
         self._due: list[tuple[datetime, int]] = []
         self._failures: list[tuple[Task, Failure]] = []
         self._in_flight: set[int] = set()
@@ -103,8 +105,21 @@ class Drive:
         self._progress.append(graph)
         self._take_ready(())
 
-    def restore(self, records: Sequence[TaskRecord], now: datetime) -> None:
-        """Take over what another driver, or an earlier run of this one, recorded (spec 5.8)."""
+    def restore(
+        self,
+        records: Sequence[TaskRecord],
+        now: datetime,
+        flying: Mapping[int, int] | None = None,
+        cut_off: Collection[int] = (),
+    ) -> None:
+        """Take over what another driver, or an earlier run of this one, recorded (spec 5.8).
+
+        Args:
+            flying: number of the attempt that still runs or has just ended, by task, where attempts outlive their
+                driver; one that was begun and is not among them never reached a worker, and is to be made as it is.
+                None: whatever was begun is lost.
+            cut_off: tasks of which an attempt before the present one never got an outcome.
+        """
         graph = TaskGraph(tasks=[it.task for it in records], waits=[it.waits for it in records])
         self._tasks = {record.task.number: record.task for record in records}
         self._attempts = {record.task.number: record.attempts for record in records}
@@ -119,8 +134,20 @@ class Drive:
                 self._wait(number, record.waits_for, record.due_at)
             elif record.due_at is not None and record.state is TaskState.RESCHEDULED:
                 heapq.heappush(self._due, (record.due_at, number))
+            elif flying is not None and record.state is TaskState.STARTED:
+                self._take_begun(number, flying.get(number), cut_off)
             else:
                 self._queue(number)
+
+    def _take_begun(self, number: int, flying: int | None, cut_off: Collection[int]) -> None:
+        if number not in cut_off:
+            self._lost.discard(number)
+        if flying == self._attempts[number]:
+            self._lost.discard(number)
+            self._in_flight.add(number)
+        else:
+            self._withheld.add(number)
+            self._queue(number)
 
     # -- what an outcome means
 
@@ -166,6 +193,31 @@ class Drive:
         interrupted = failure is not None and failure.type == INTERRUPTED
         return TaskState.INTERRUPTED if interrupted else TaskState.FAILED, None
 
+    def lose(self, number: int, now: datetime) -> None:
+        """Take note that the worker of an attempt is gone, and nobody knows how far it came.
+
+        The attempt stays recorded as begun. The next one follows at once, while the policy allows another.
+        """
+        task = self._tasks[number]
+        attempt = self._attempts[number] - self._earlier.get(number, 0)
+        retries = self._policy.retries_of(task, self.world.operation(task))
+        failure = Failure(type=_WORKER_LOST, message="The worker that ran it is gone", recoverable=True)
+        if retries != UNLIMITED and attempt > retries:
+            self.settle(number, Outcome(verdict=Verdict.FAILED, failure=replace(failure, recoverable=False)), now)
+            return
+        self._in_flight.discard(number)
+        self._lost.add(number)
+        outcome = Outcome(verdict=Verdict.RETRY, failure=failure)
+        self._batch.ended.append(
+            AttemptEnd(task=number, number=0, at=now, state=TaskState.INTERRUPTED, outcome=outcome)
+        )
+        self._tell_task(EventType.TASK_RESCHEDULED, "Task rescheduled", task, f" -> {failure.message}", now)
+        self._queue(number)
+
+    def runs(self, number: int, attempt: int) -> bool:
+        """Whether this attempt of a task is the one that is waited for."""
+        return number in self._in_flight and self._attempts[number] == attempt
+
     def _keep_properties(self, outcome: Outcome) -> None:
         for instance, properties in outcome.runtime_properties.items():
             self._change_instance(instance, InstanceChange(runtime_properties=properties))
@@ -188,24 +240,30 @@ class Drive:
         if self.cancelling or not self._ready:
             return None
         task = self._tasks[self._ready.popleft()]
-        number = self._attempts.get(task.number, 0) + 1
-        self._attempts[task.number] = number
+        if task.number in self._withheld:
+            self._withheld.discard(task.number)
+        else:
+            self._begin_attempt(task, now)
         self._in_flight.add(task.number)
-        self._batch.started.append(AttemptStart(task=task.number, number=number, at=now))
-        if task.before is not None:
-            self._set_state(task, task.before, now)
-        self._tell_task(EventType.TASK_STARTED, "Task started", task, "", now)
         operation = self.world.operation(task)
         lost = task.number in self._lost
         self._lost.discard(task.number)
         return Start(
             task=task,
-            number=number,
+            number=self._attempts[task.number],
             earlier=self._earlier.get(task.number, 0),
             retries=self._policy.retries_of(task, operation),
             timeout=self._policy.timeout_of(operation),
             lost=lost,
         )
+
+    def _begin_attempt(self, task: Task, now: datetime) -> None:
+        number = self._attempts.get(task.number, 0) + 1
+        self._attempts[task.number] = number
+        self._batch.started.append(AttemptStart(task=task.number, number=number, at=now))
+        if task.before is not None:
+            self._set_state(task, task.before, now)
+        self._tell_task(EventType.TASK_STARTED, "Task started", task, "", now)
 
     def run_states(self, now: datetime) -> None:
         """Finish every ready task that only sets a state: it needs no thread and no commit of its own."""

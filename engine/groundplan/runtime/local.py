@@ -12,43 +12,30 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import Final, Protocol
+from typing import Final
 
-from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.execution import (
     Event,
     Execution,
     ExecutionStatus,
-    Failure,
-    Lease,
     Outcome,
     ParentTask,
-    Verdict,
 )
 from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
-from groundplan.planning.faults import PlanningError
-from groundplan.planning.stages import Facts, Stages
-from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment, Attempts
 from groundplan.runtime.children import Children
 from groundplan.runtime.drive import Drive, Start
+from groundplan.runtime.driver import Watch
+from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
-from groundplan.runtime.liveness import driver_name, is_alive, shown_driver
-from groundplan.runtime.policy import Policy
+from groundplan.runtime.liveness import is_alive
+from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.workers import Workers
 from groundplan.state.store import Batch, Store, StoreFault, Transaction
 
-HEARTBEAT_SECONDS: Final = 3.0
 _MOST_REPORTS: Final = 10_000
 """Taken in one turn: operations that log without end must not keep the loop from committing."""
-
-
-class Watch(Protocol):
-    """Is told what was committed, in order; for progress on a terminal."""
-
-    def committed(self, batch: Batch) -> None:
-        """Take a batch after its commit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,9 +76,8 @@ class LocalDriver:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
-        self._library = library
+        self._keeping = Keeping(library=library, children=children, policy=policy, clock=clock)
         self._attempts = attempts
-        self._children = children
         self._policy = policy
         self._watch = watch
         self._clock = clock
@@ -99,7 +85,6 @@ class LocalDriver:
         self._reports: SimpleQueue[_Report | None] = SimpleQueue()
         self._drives: dict[ExecutionId, Drive] = {}
         self._flights: dict[tuple[ExecutionId, int], _Flight] = {}
-        self._stages: dict[ExecutionId, Stages] = {}
         self._elsewhere: dict[ExecutionId, ParentTask] = {}
         self._last_beat = 0.0
         self._cancel_asked = False
@@ -212,14 +197,7 @@ class LocalDriver:
                 flight.given_up.set()
                 self._workers.give_up_one()
                 operation = flight.drive.world.operation(flight.task)
-                recoverable = bool(operation.timeout_recoverable)
-                failure = Failure(
-                    type="TimeoutError",
-                    message=f"The attempt took longer than {flight.timeout:g} s and was given up",
-                    recoverable=recoverable,
-                )
-                verdict = Verdict.RETRY if recoverable else Verdict.FAILED
-                flight.drive.settle(flight.task.number, Outcome(verdict=verdict, failure=failure), self._clock())
+                flight.drive.settle(flight.task.number, timed_out(operation, flight.timeout), self._clock())
 
     def _let_go(self) -> None:
         """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
@@ -238,65 +216,18 @@ class LocalDriver:
     # -- beginnings
 
     def _adopt(self, transaction: Transaction, id: ExecutionId) -> Drive:
-        execution = transaction.execution(id)
-        if execution is None:
-            raise NotFound(f"There is no execution {id}.")
-        now = self._clock()
-        lease = transaction.lease(id)
-        if lease is not None and is_alive(lease, now):
-            raise Conflict(
-                f"Execution {id} is being driven on {shown_driver(lease)}.",
-                fix=f"Watch it with: groundplan events list {id} --tail",
-            )
-        lease = transaction.acquire(id, driver_name(), now)
-        drive = self._drive(transaction, execution, lease)
-        records = transaction.tasks(id)
-        if execution.stage:
-            drive.restore(records, now)
-        else:
-            transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
-            self._plan(transaction, drive)
+        drive = self._keeping.adopt(transaction, id)
         self._drives[id] = drive
         for task, child in list(drive.waiting.items()):
             self._await(transaction, drive, task, child)
         return drive
-
-    def _drive(self, transaction: Transaction, execution: Execution, lease: Lease) -> Drive:
-        deployment = transaction.deployment(execution.deployment)
-        if deployment is None:
-            raise NotFound(f"Deployment {execution.deployment} of execution {execution.id} is gone.")
-        world = self._library.world(transaction, deployment)
-        self._stages[execution.id] = workflow_stages(world.blueprint, execution)
-        return Drive(execution=execution, lease=lease, world=world, policy=self._policy)
-
-    def _plan(self, transaction: Transaction, drive: Drive) -> bool:
-        """Plan the next stage; return whether there was one. What cannot be planned fails the execution."""
-        records = transaction.tasks(drive.execution.id)
-        facts = Facts(
-            blueprint=drive.world.blueprint,
-            instances=drive.world.instances,
-            stage=drive.stage,
-            first=len(records),
-            states={record.task.number: record.state for record in records},
-        )
-        try:
-            graph = self._stages[drive.execution.id].next(facts)
-        except PlanningError as error:
-            drive.refuse(error.message)
-            return False
-        if graph is None:
-            return False
-        drive.stage += 1
-        transaction.append_tasks(drive.execution.id, graph, stage=drive.stage)
-        drive.begin(graph, self._clock()) if drive.stage == 1 else drive.append(graph)
-        return True
 
     def _await(self, transaction: Transaction, drive: Drive, task: int, child: ExecutionId) -> None:
         """Have the end of a child execution finish a task: drive the child here unless another driver does."""
         parent = ParentTask(execution=drive.execution.id, task=task)
         execution = transaction.execution(child)
         if execution is None or execution.status.is_final:
-            self._finish_parent(transaction, drive, task, execution)
+            self._keeping.finish_waiting(transaction, drive, task, execution)
             return
         self._elsewhere[child] = parent
         if child in self._drives:
@@ -333,7 +264,7 @@ class LocalDriver:
             return False
         # A stage is planned from the record, which must hold the last outcomes of the stage before.
         self._record(transaction, drive, batches)
-        return self._plan(transaction, drive)
+        return self._keeping.plan(transaction, drive)
 
     @staticmethod
     def _record(transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
@@ -343,22 +274,11 @@ class LocalDriver:
             batches.append(batch)
 
     def _end(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
-        execution = drive.finish(self._clock())
+        execution = self._keeping.end(transaction, drive)
         self._record(transaction, drive, batches)
-        if execution.status is ExecutionStatus.TERMINATED and drive.world.is_gone:
-            for key in transaction.remembered(execution.deployment):
-                transaction.remember(execution.deployment, key, None)
         parent = self._elsewhere.pop(execution.id, None)
         if parent is not None and parent.execution in self._drives:
-            self._finish_parent(transaction, self._drives[parent.execution], parent.task, execution)
-
-    def _finish_parent(self, transaction: Transaction, drive: Drive, task: int, child: Execution | None) -> None:
-        if child is None:
-            failure = Failure(type="NotFound", message="The execution that it waited for is gone", recoverable=False)
-            outcome = Outcome(verdict=Verdict.FAILED, failure=failure)
-        else:
-            outcome = self._children.finish(transaction, ParentTask(execution=drive.execution.id, task=task), child)
-        drive.settle(task, outcome, self._clock())
+            self._keeping.finish_waiting(transaction, self._drives[parent.execution], parent.task, execution)
 
     def _beat(self, transaction: Transaction) -> None:
         clock = time.monotonic()

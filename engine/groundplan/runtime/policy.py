@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from groundplan.model.blueprint import Operation
-from groundplan.model.execution import Outcome
+from groundplan.model.execution import Failure, Outcome, Verdict
 from groundplan.model.graph import Task
 
 UNLIMITED = -1
@@ -42,3 +42,13 @@ class Policy:
     def timeout_of(self, operation: Operation) -> float:
         """Return the seconds that one attempt may take."""
         return self.timeout if operation.timeout is None else operation.timeout
+
+
+def timed_out(operation: Operation, seconds: float) -> Outcome:
+    """Return the outcome of an attempt that nobody waits for any more, since it took longer than `seconds`."""
+    recoverable = bool(operation.timeout_recoverable)
+    message = f"The attempt took longer than {seconds:g} s and was given up"
+    return Outcome(
+        verdict=Verdict.RETRY if recoverable else Verdict.FAILED,
+        failure=Failure(type="TimeoutError", message=message, recoverable=recoverable),
+    )

@@ -1,0 +1,124 @@
+"""What every driver does with an execution inside its transactions: takes it, plans its stages, ends it.
+
+How attempts are made and when transactions are opened is the driver's own (`local`, `temporal`); what follows from an
+outcome is `drive`'s.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Final
+
+from groundplan.diagnostics.trouble import Conflict, NotFound
+from groundplan.model.execution import Execution, ExecutionStatus, Failure, Outcome, ParentTask, Verdict
+from groundplan.model.ids import ExecutionId
+from groundplan.planning.faults import PlanningError
+from groundplan.planning.stages import Facts, Stages
+from groundplan.planning.workflows.table import workflow_stages
+from groundplan.runtime.children import Children
+from groundplan.runtime.drive import Drive
+from groundplan.runtime.library import Library
+from groundplan.runtime.liveness import driver_name, is_alive, shown_driver
+from groundplan.runtime.policy import Policy
+from groundplan.state.store import Transaction
+
+HEARTBEAT_SECONDS: Final = 3.0
+"""How often a driver renews its leases and looks whether an execution is to be cancelled."""
+
+
+class Keeping:
+    """Takes executions under a lease and gives them back ended."""
+
+    def __init__(self, *, library: Library, children: Children, policy: Policy, clock: Callable[[], datetime]) -> None:
+        self._library = library
+        self._children = children
+        self._policy = policy
+        self._clock = clock
+        self._stages: dict[ExecutionId, Stages] = {}
+
+    def adopt(
+        self,
+        transaction: Transaction,
+        id: ExecutionId,
+        *,
+        held: int | None = None,
+        flying: Mapping[int, int] | None = None,
+    ) -> Drive:
+        """Take an execution, planning its first stage or going on from its record.
+
+        Args:
+            held: the fencing number of a lease that may be taken over although its driver lives.
+            flying: attempts that still run somewhere, by task; see `Drive.restore`.
+
+        Raises:
+            Conflict: another driver holds it.
+            NotFound: there is no such execution.
+        """
+        execution = transaction.execution(id)
+        if execution is None:
+            raise NotFound(f"There is no execution {id}.")
+        now = self._clock()
+        lease = transaction.lease(id)
+        if lease is not None and lease.fence != held and is_alive(lease, now):
+            raise Conflict(
+                f"Execution {id} is being driven on {shown_driver(lease)}.",
+                fix=f"Watch it with: groundplan events list {id} --tail",
+            )
+        deployment = transaction.deployment(execution.deployment)
+        if deployment is None:
+            raise NotFound(f"Deployment {execution.deployment} of execution {id} is gone.")
+        world = self._library.world(transaction, deployment)
+        self._stages[id] = workflow_stages(world.blueprint, execution)
+        drive = Drive(
+            execution=execution,
+            lease=transaction.acquire(id, driver_name(), now),
+            world=world,
+            policy=self._policy,
+        )
+        if execution.stage:
+            drive.restore(transaction.tasks(id), now, flying)
+        else:
+            transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
+            self.plan(transaction, drive)
+        return drive
+
+    def plan(self, transaction: Transaction, drive: Drive) -> bool:
+        """Plan the next stage; return whether there was one. What cannot be planned fails the execution."""
+        records = transaction.tasks(drive.execution.id)
+        facts = Facts(
+            blueprint=drive.world.blueprint,
+            instances=drive.world.instances,
+            stage=drive.stage,
+            first=len(records),
+            states={record.task.number: record.state for record in records},
+        )
+        try:
+            graph = self._stages[drive.execution.id].next(facts)
+        except PlanningError as error:
+            drive.refuse(error.message)
+            return False
+        if graph is None:
+            return False
+        drive.stage += 1
+        transaction.append_tasks(drive.execution.id, graph, stage=drive.stage)
+        drive.begin(graph, self._clock()) if drive.stage == 1 else drive.append(graph)
+        return True
+
+    def end(self, transaction: Transaction, drive: Drive) -> Execution:
+        """Have the next batch of an idle drive say how its execution ended, and return it so.
+
+        The caller records that batch in the same transaction.
+        """
+        execution = drive.finish(self._clock())
+        if execution.status is ExecutionStatus.TERMINATED and drive.world.is_gone:
+            for key in transaction.remembered(execution.deployment):
+                transaction.remember(execution.deployment, key, None)
+        return execution
+
+    def finish_waiting(self, transaction: Transaction, drive: Drive, task: int, child: Execution | None) -> None:
+        """Settle a task whose child execution has ended, or is gone (None)."""
+        if child is None:
+            failure = Failure(type="NotFound", message="The execution that it waited for is gone", recoverable=False)
+            outcome = Outcome(verdict=Verdict.FAILED, failure=failure)
+        else:
+            outcome = self._children.finish(transaction, ParentTask(execution=drive.execution.id, task=task), child)
+        drive.settle(task, outcome, self._clock())
