@@ -6,6 +6,7 @@ from a secret is wrapped in `Sensitive`. Reading text is `dsl.reader`'s work, ev
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -195,6 +196,8 @@ def quote_marks(data: Data) -> Data:
 
 
 def _quoted(data: Data, special: Callable[[Mapping[str, Any]], bool]) -> Data:
+    if type(data) in LEAVES:
+        return data
     if isinstance(data, Mapping):
         plain = {key: _quoted(item, special) for key, item in data.items()}
         return {LITERAL_MARK: plain} if special(data) else plain
@@ -235,22 +238,41 @@ def _transform(data: Data, sensitive: Callable[[Sensitive], Data]) -> Data:
     if isinstance(data, Sensitive):
         return sensitive(data)
     if isinstance(data, dict):
+        if LEAVES.issuperset(map(type, data.values())):
+            return data.copy()
         return {key: _transform(item, sensitive) for key, item in data.items()}
     if isinstance(data, list):
         return [_transform(item, sensitive) for item in data]
     return data
 
 
+LEAVES: Final = frozenset({str, int, float, bool, type(None)})
+"""Types of data that hold nothing; every attempt walks through its data, and asking for the exact type is quickest."""
+
+
+def is_sensitive(data: Data) -> bool:
+    """Whether a `Sensitive` is anywhere inside."""
+    if isinstance(data, Sensitive):
+        return True
+    items = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return not LEAVES.issuperset(map(type, items)) and any(map(is_sensitive, items))
+
+
 def sensitive_texts(data: Data) -> Iterator[str]:
     """Yield every text (and every number as text) that stands inside a `Sensitive`."""
+    if is_sensitive(data):
+        yield from _sensitive_texts(data)
+
+
+def _sensitive_texts(data: Data) -> Iterator[str]:
     if isinstance(data, Sensitive):
         yield from _texts(data.value)
     elif isinstance(data, dict):
         for item in data.values():
-            yield from sensitive_texts(item)
+            yield from _sensitive_texts(item)
     elif isinstance(data, list):
         for item in data:
-            yield from sensitive_texts(item)
+            yield from _sensitive_texts(item)
 
 
 def _texts(data: Data) -> Iterator[str]:
@@ -271,6 +293,7 @@ def _texts(data: Data) -> Iterator[str]:
 _SENSITIVE_NAMES: Final = ("password", "secret", "token", "private_key", "kubeconfig", "access_key")
 
 
+@lru_cache(maxsize=4096)
 def is_sensitive_name(name: str) -> bool:
     """Whether a name says that what it holds must not be seen: for values that have no origin to tell it."""
     lowered = name.lower().replace("-", "_")

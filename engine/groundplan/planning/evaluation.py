@@ -3,10 +3,9 @@
 What each function does is in `functions`; `evaluate` is the way in.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, Protocol
 
 from groundplan.model.blueprint import NodeTemplate
 from groundplan.model.deployment import NodeInstance
@@ -14,6 +13,7 @@ from groundplan.model.ids import InstanceId, NodeId
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import (
     FUNCTION_MARK,
+    LEAVES,
     Call,
     Data,
     Map,
@@ -71,16 +71,14 @@ class EvaluationFault(Exception):
         self.ambiguous = ambiguous
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class End:
+class End(NamedTuple):
     """A node that a scope stands at; without an instance before any exists."""
 
     node: NodeId
     instance: NodeInstance | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Scope:
+class Scope(NamedTuple):
     """Where a value stands, which gives SELF, SOURCE and TARGET their meaning (spec 3.2).
 
     Attributes:
@@ -123,7 +121,7 @@ class Scope:
 
     def at(self, path: str) -> "Scope":
         """Return the same scope for another path."""
-        return replace(self, path=path)
+        return self._replace(path=path)
 
 
 class Lookup(Protocol):
@@ -190,9 +188,12 @@ class Evaluation:
     def value(self, value: Value, scope: Scope) -> Data:
         """Return a value with every function in it evaluated."""
         if isinstance(value, Map):
-            return {key: self.value(field.value, scope) for key, field in value.entries.items()}
+            return {
+                key: item if type(item := field.value) in LEAVES else self.value(item, scope)
+                for key, field in value.entries.items()
+            }
         if isinstance(value, Seq):
-            return [self.value(field.value, scope) for field in value.items]
+            return [item if type(item := field.value) in LEAVES else self.value(item, scope) for field in value.items]
         if isinstance(value, Call):
             return self.call(value, scope)
         return value
@@ -223,13 +224,15 @@ class Evaluation:
             if len(data) == 1 and isinstance(data.get(FUNCTION_MARK), dict):
                 return self.value(from_data(data[FUNCTION_MARK]), scope)
             shielded = literal(data)
-            return {key: self.data(item, scope) for key, item in (data if shielded is None else shielded).items()}
+            return {
+                key: item if type(item) in LEAVES else self.data(item, scope)
+                for key, item in (data if shielded is None else shielded).items()
+            }
         if isinstance(data, list):
-            return [self.data(item, scope) for item in data]
+            return [item if type(item) in LEAVES else self.data(item, scope) for item in data]
         return data
 
-    @contextmanager
-    def following(self, here: "Here", reference: str) -> Iterator[None]:
+    def following(self, here: "Here", reference: str) -> AbstractContextManager[None]:
         """Note that a reference is being followed.
 
         Raises:
@@ -239,19 +242,30 @@ class Evaluation:
             names = list(self._following)
             cycle = " -> ".join([*names[names.index(reference) :], reference])
             raise here.fault(f"This value needs itself: {cycle}.")
-        self._following[reference] = None
-        try:
-            yield
-        finally:
-            del self._following[reference]
+        return _Following(self._following, reference)
 
     def path(self, scope: Scope) -> str:
         """Return where the evaluation is, for people."""
         return " -> ".join(part for part in (scope.path, *self._following) if part)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Here:
+class _Following:
+    """The block in which a reference is followed; written out, since a generator costs several times as much."""
+
+    __slots__ = ("_followed", "_reference")
+
+    def __init__(self, followed: dict[str, None], reference: str) -> None:
+        self._followed = followed
+        self._reference = reference
+
+    def __enter__(self) -> None:
+        self._followed[self._reference] = None
+
+    def __exit__(self, *_: object) -> None:
+        del self._followed[self._reference]
+
+
+class Here(NamedTuple):
     """Where a function is being evaluated: what its implementation is given.
 
     Attributes:
@@ -276,15 +290,6 @@ class Here:
         """Return the fault of this function, to be raised."""
         path = self.evaluation.path(self.scope)
         return EvaluationFault(message, path, self.function, secret=secret, ambiguous=ambiguous)
-
-
-def is_sensitive(data: Data) -> bool:
-    """Whether a `Sensitive` is anywhere inside."""
-    if isinstance(data, Sensitive):
-        return True
-    if isinstance(data, dict):
-        return any(map(is_sensitive, data.values()))
-    return isinstance(data, list) and any(map(is_sensitive, data))
 
 
 def make_sensitive(data: Data) -> Data:

@@ -7,13 +7,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from groundplan.model.values import Data, Sensitive, from_data, is_sensitive_name, reveal
+from groundplan.model.values import Data, Sensitive, from_data, is_sensitive, is_sensitive_name, reveal
 from groundplan.planning.attributes import SCOPES, attribute, named_end, named_instance, strict_property
 from groundplan.planning.conform import EXPECTED, conforms, kind
 from groundplan.planning.evaluation import (
     Function,
     Here,
-    is_sensitive,
     is_unresolved,
     make_named_sensitive,
     make_sensitive,

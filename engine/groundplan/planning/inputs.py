@@ -10,10 +10,10 @@ from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
 from groundplan.model.types import OBJECT_TYPES, PRIMITIVES, Constraint, DataType, Schema
-from groundplan.model.values import Data, Value, calls, function_name, reveal, to_data
+from groundplan.model.values import Data, Value, calls, function_name, is_sensitive, reveal, to_data
 from groundplan.planning.conform import EXPECTED, conforms, kind
 from groundplan.planning.constraints import OF_OBJECTS, is_known, violation
-from groundplan.planning.evaluation import EvaluationFault, is_sensitive
+from groundplan.planning.evaluation import EvaluationFault
 
 Path = tuple[str | int, ...]
 

@@ -6,7 +6,7 @@ Which attempt is due and what follows from its outcome is the driver's and the s
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -16,7 +16,7 @@ from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, EventType, Execution, Failure, Outcome, ParentTask, Verdict
 from groundplan.model.graph import Side, Task, TaskKind
 from groundplan.model.ids import InstanceId
-from groundplan.model.values import Data, Value, reveal, sensitive_texts
+from groundplan.model.values import Data, Value, is_sensitive, reveal, sensitive_texts
 from groundplan.planning.faults import PlanningError
 from groundplan.runtime.children import ChildCall, Children
 from groundplan.runtime.context import AttemptContext, Place
@@ -114,22 +114,28 @@ class Attempts:
         operation = world.operation(task)
         plugin = world.blueprint.plugins.get(operation.plugin) or Plugin(name=operation.plugin)
         inputs = self._evaluator.inputs(world, task)
-        masker.learn(sensitive_texts(inputs))
-        surroundings = self._surroundings
-        with Machine(
-            scratch=surroundings.scratch,
-            resource_folders=surroundings.folders(world.deployment),
-            sandboxed=surroundings.sandboxed,
-            unconfined=surroundings.unconfined,
-            hidden=surroundings.hidden,
-        ) as machine:
-            context = self._context(assignment, operation, plugin, machine, masker)
+        if inputs:
+            masker.learn(sensitive_texts(inputs))
+        with ExitStack() as stack:
+            context = self._context(
+                assignment, operation, plugin, lambda: stack.enter_context(self._machine(world)), masker
+            )
             try:
                 if task.kind is TaskKind.CHILD:
                     return self._child(assignment, operation, context, inputs)
                 return self._call(assignment, operation, plugin, context, inputs)
             finally:
                 changes.update(context.changes(trusted=task.kind is TaskKind.CHILD))
+
+    def _machine(self, world: World) -> Machine:
+        surroundings = self._surroundings
+        return Machine(
+            scratch=surroundings.scratch,
+            resource_folders=surroundings.folders(world.deployment),
+            sandboxed=surroundings.sandboxed,
+            unconfined=surroundings.unconfined,
+            hidden=surroundings.hidden,
+        )
 
     def _call(
         self,
@@ -146,7 +152,7 @@ class Attempts:
                 "The engine ended while this operation ran, and it is not known to be safe to repeat. "
                 "See what it did, then: groundplan executions resume --reset-operations"
             )
-        return function(context, **reveal(dict(inputs)))
+        return function(context, **reveal(inputs))
 
     def _child(
         self, assignment: Assignment, operation: Operation, context: AttemptContext, inputs: Mapping[str, Data]
@@ -172,20 +178,20 @@ class Attempts:
         )
 
     def _context(
-        self, assignment: Assignment, operation: Operation, plugin: Plugin, machine: Machine, masker: Masker
+        self,
+        assignment: Assignment,
+        operation: Operation,
+        plugin: Plugin,
+        machine: Callable[[], Machine],
+        masker: Masker,
     ) -> AttemptContext:
         world, task, execution = assignment.world, assignment.task, assignment.execution
 
         def properties(_: NodeTemplate, instance: NodeInstance) -> Mapping[str, Data]:
-            found = self._evaluator.properties(world, instance)
-            masker.learn(sensitive_texts(found))
-            revealed: Mapping[str, Data] = reveal(found)
-            return revealed
+            return _learnt(masker, self._evaluator.properties(world, instance))
 
         def read_runtime(instance: NodeInstance) -> Mapping[str, Data]:
-            found = self._evaluator.runtime_properties(world, instance)
-            masker.learn(sensitive_texts(found))
-            return found
+            return _learnt(masker, self._evaluator.runtime_properties(world, instance))
 
         deployment = world.deployment
         return AttemptContext(
@@ -208,7 +214,7 @@ class Attempts:
                 relationship="" if task.relationship is None else str(task.relationship.side),
                 lost_attempt=f"{execution.id}-{task.number}-{assignment.number - 1}" if assignment.lost else "",
             ),
-            plugin=self._plugin_view(plugin),
+            plugin=lambda: self._plugin_view(plugin),
             machine=machine,
             store=self._store,
             masker=masker,
@@ -236,6 +242,14 @@ Changes = dict[InstanceId, Mapping[str, Data]]
 
 class Interrupted(NonRecoverableError):
     """The engine died while the operation ran, and nobody knows how far it came."""
+
+
+def _learnt(masker: Masker, found: dict[str, Data]) -> dict[str, Data]:
+    """Return data made for an attempt as plain data; what is secret in it is masked from now on."""
+    if not is_sensitive(found):
+        return found
+    masker.learn(sensitive_texts(found))
+    return {name: reveal(item) for name, item in found.items()}
 
 
 def _place(task: Task) -> Place:

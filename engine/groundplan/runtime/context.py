@@ -6,10 +6,10 @@ It collects what the operation changes; `attempt` turns that into an outcome.
 import threading
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final, NamedTuple
 
 from groundplan.model.blueprint import NodeTemplate
 from groundplan.model.deployment import NodeInstance
@@ -37,9 +37,19 @@ from groundplan.state.store import Store
 Say = Callable[[EventType, str, str], None]
 """Takes the type, the level and the text of something to be told."""
 ReadRuntime = Callable[[NodeInstance], Mapping[str, Data]]
-"""Gives the runtime properties of an instance with the engine's own functions in them evaluated."""
+"""Gives a copy of an instance's runtime properties as plain data, the engine's own functions in them evaluated."""
 ReadProperties = Callable[[NodeTemplate, NodeInstance], Mapping[str, Data]]
-"""Evaluates the properties of an instance's template; `Sensitive` inside."""
+"""Evaluates the properties of an instance's template and gives them as plain data."""
+
+
+class _Copies(NamedTuple):
+    """Runtime properties as an operation found them, and as it leaves them."""
+
+    before: Mapping[str, Data]
+    after: dict[str, Data]
+
+
+_COPYING: Final = threading.RLock()
 
 
 class LiveInstance:
@@ -58,8 +68,8 @@ class LiveInstance:
         self._world = world
         self._instance = instance
         self._properties = properties
-        self._before: dict[str, Data] = reveal(dict(read_runtime(instance)))
-        self.runtime_properties: MutableMapping[str, Data] = deepcopy(self._before)
+        self._read_runtime = read_runtime
+        self._copies: _Copies | None = None
 
     @property
     def id(self) -> str:
@@ -68,6 +78,18 @@ class LiveInstance:
     @property
     def index(self) -> int:
         return self._instance.index
+
+    @property
+    def runtime_properties(self) -> MutableMapping[str, Data]:
+        return (self._copies or self._copied()).after
+
+    def _copied(self) -> "_Copies":
+        # Scripts ask from threads of their own.
+        with _COPYING:
+            if self._copies is None:
+                before = self._read_runtime(self._instance)
+                self._copies = _Copies(before, reveal(before))
+            return self._copies
 
     @property
     def host_ip(self) -> str | None:
@@ -81,7 +103,7 @@ class LiveInstance:
     @property
     def changed(self) -> bool:
         """Whether the operation changed anything, at any depth (spec Appendix B 5)."""
-        return bool(self.runtime_properties != self._before)
+        return self._copies is not None and self._copies.after != self._copies.before
 
     def stored(self, *, trusted: bool) -> dict[str, Data]:
         """Return the runtime properties as they are to be stored: what was not changed stays as it was.
@@ -89,12 +111,10 @@ class LiveInstance:
         Args:
             trusted: the engine's own operation may put functions there; a plugin's or script's data is data (spec 7.4).
         """
-        raw = self._instance.runtime_properties
+        raw, (before, after) = self._instance.runtime_properties, self._copies or self._copied()
         return {
-            key: raw[key]
-            if key in self._before and self._before[key] == value
-            else (value if trusted else quote_marks(value))
-            for key, value in self.runtime_properties.items()
+            key: raw[key] if key in before and before[key] == value else (value if trusted else quote_marks(value))
+            for key, value in after.items()
         }
 
 
@@ -172,7 +192,10 @@ class Place:
 
 
 class AttemptContext:
-    """Implements `sdk.context.OperationContext` for one attempt."""
+    """Implements `sdk.context.OperationContext` for one attempt.
+
+    What few operations ask for is made when it is asked for.
+    """
 
     def __init__(
         self,
@@ -183,8 +206,8 @@ class AttemptContext:
         execution_id: str,
         workflow_id: str,
         operation: CurrentOperation,
-        plugin: PluginView,
-        machine: Machine,
+        plugin: Callable[[], PluginView],
+        machine: Callable[[], Machine],
         store: Store,
         masker: Masker,
         given_up: threading.Event,
@@ -197,20 +220,28 @@ class AttemptContext:
         self.execution_id = execution_id
         self.workflow_id = workflow_id
         self.operation = operation
-        self.plugin = plugin
         self.logger = LiveLog(say)
         self.remembered: MutableMapping[str, str] = Remembered(store, world.deployment.id)
         self._world = world
         self._place = place
-        self._machine = machine
         self._masker = masker
         self._given_up = given_up
         self._check_world = check_world
         self._say = say
         self._read_properties = properties
         self._read_runtime = read_runtime
+        self._make_plugin = plugin
+        self._make_machine = machine
         self._views: dict[InstanceId, NodeView] = {}
         self._live: dict[InstanceId, LiveInstance] = {}
+
+    @cached_property
+    def plugin(self) -> PluginView:
+        return self._make_plugin()
+
+    @cached_property
+    def _machine(self) -> Machine:
+        return self._make_machine()
 
     @property
     def node(self) -> NodeView:

@@ -12,7 +12,7 @@ from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import Task
 from groundplan.model.ids import DeploymentId, InstanceId, NodeId
 from groundplan.model.secret import SecretValue
-from groundplan.model.values import Data, Value, from_data
+from groundplan.model.values import LEAVES, Data, Value, from_data
 from groundplan.planning.evaluate import (
     EvaluationFault,
     LookupFault,
@@ -60,8 +60,10 @@ class Evaluator:
 
     def inputs(self, world: World, task: Task) -> dict[str, Data]:
         """Return the inputs of a task's operation, those of the workflow laid over the blueprint's."""
-        lookup, scope = self.lookup(world), self.scope(world, task)
         written = world.operation(task).inputs
+        if not written and not task.arguments:
+            return {}
+        lookup, scope = self.lookup(world), self.scope(world, task)
         found = {name: evaluate(value, scope, lookup) for name, value in written.items() if name not in task.arguments}
         return found | {name: evaluate(from_data(item), scope, lookup) for name, item in task.arguments.items()}
 
@@ -70,14 +72,19 @@ class Evaluator:
         template, lookup = world.template(instance.id), self.lookup(world)
         path = f"node_templates.{template.name}.properties"
         return {
-            name: evaluate(value, Scope.of_instance(instance, f"{path}.{name}"), lookup)
+            name: value
+            if type(value) in LEAVES
+            else evaluate(value, Scope.of_instance(instance, f"{path}.{name}"), lookup)
             for name, value in template.properties.items()
         }
 
     def runtime_properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
         """Return runtime properties with the functions that the engine put there evaluated."""
         scope, lookup = Scope.of_instance(instance, f"{instance.id}.runtime_properties"), self.lookup(world)
-        return {name: evaluate_data(item, scope, lookup) for name, item in instance.runtime_properties.items()}
+        return {
+            name: item if type(item) in LEAVES else evaluate_data(item, scope, lookup)
+            for name, item in instance.runtime_properties.items()
+        }
 
     def value(self, world: World, instance: NodeInstance, value: Value, path: str) -> Data:
         """Evaluate a value where an instance stands."""

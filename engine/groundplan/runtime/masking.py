@@ -14,13 +14,14 @@ from html import escape
 from typing import Final
 from urllib.parse import quote, quote_plus
 
-from groundplan.model.values import Data, Sensitive, is_sensitive_name
+from groundplan.model.values import LEAVES, Data, Sensitive, is_sensitive_name
 
 DOTS: Final = "******"
 SHORTEST: Final = 6
 SHORTEST_PIECE: Final = 12
 """A last line of base64 under this length is left alone: it says next to nothing and may be an ordinary word."""
 _LINE_WIDTHS: Final = (64, 76)
+_NO_TEXTS: Final = LEAVES - {str}
 
 
 class Masker:
@@ -47,9 +48,9 @@ class Masker:
     def mark(self, data: Data, name: str = "") -> Data:
         """Return data of unknown origin with `Sensitive` where a known secret stands or a name says so."""
         if isinstance(data, dict):
-            return {key: self.mark(item, key) for key, item in data.items()}
+            return {key: item if type(item) in _NO_TEXTS else self.mark(item, key) for key, item in data.items()}
         if isinstance(data, list):
-            return [self.mark(item, name) for item in data]
+            return [item if type(item) in _NO_TEXTS else self.mark(item, name) for item in data]
         if isinstance(data, str) and data and (is_sensitive_name(name) or self.mask(data) != data):
             return Sensitive(data)
         return data

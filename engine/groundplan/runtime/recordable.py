@@ -5,7 +5,7 @@ Called by `attempt` in the thread of the operation, before the outcome goes to t
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from groundplan.model.values import Data, Sensitive
@@ -15,8 +15,14 @@ DEEPEST: Final = 100
 """Lists and mappings inside each other, at most."""
 
 
-def recordable(data: Data, place: str, depth: int = 0) -> Data:
+_PLAIN: Final = frozenset({int, bool, type(None)})
+_TEXT: Final = frozenset({str})
+
+
+def recordable(data: Data, place: str) -> Data:
     """Return data made of plain JSON types only: a tuple as a list, a text of some library's own type as text.
+
+    Data that is so already comes back as it is, not as a copy.
 
     Args:
         place: what it is, for people, for example `runtime_properties.addresses`.
@@ -24,6 +30,32 @@ def recordable(data: Data, place: str, depth: int = 0) -> Data:
     Raises:
         NonRecoverableError: it holds something that JSON cannot; the place is named, the value is not.
     """
+    return data if _is_plain(data, 0) else _made_plain(data, place, 0)
+
+
+def _is_plain(data: Data, depth: int) -> bool:
+    """Whether nothing needs to be changed, nor looked at closely; nearly always so, and quick to see."""
+    kind = type(data)
+    if kind is str:
+        return bool(data.isascii())
+    if kind is dict:
+        return depth < DEEPEST and all(map(_is_plain_key, data)) and _are_plain(data.values(), depth + 1)
+    if kind is list:
+        return depth < DEEPEST and _are_plain(data, depth + 1)
+    return kind in _PLAIN or (kind is float and math.isfinite(data))
+
+
+def _are_plain(items: Collection[Data], depth: int) -> bool:
+    if _TEXT.issuperset(map(type, items)):
+        return all(map(str.isascii, items))
+    return all(_is_plain(item, depth) for item in items)
+
+
+def _is_plain_key(key: object) -> bool:
+    return type(key) is str and key.isascii()
+
+
+def _made_plain(data: Data, place: str, depth: int) -> Data:
     if data is None or isinstance(data, bool):
         return data
     if isinstance(data, str):
@@ -35,11 +67,11 @@ def recordable(data: Data, place: str, depth: int = 0) -> Data:
     if depth >= DEEPEST:
         raise NonRecoverableError(f"{place} is nested deeper than {DEEPEST} levels: it cannot be recorded")
     if isinstance(data, Sensitive):
-        return Sensitive(recordable(data.value, place, depth + 1))
+        return Sensitive(_made_plain(data.value, place, depth + 1))
     if isinstance(data, Mapping):
-        return {_key(key, place): recordable(item, f"{place}.{key}", depth + 1) for key, item in data.items()}
+        return {_key(key, place): _made_plain(item, f"{place}.{key}", depth + 1) for key, item in data.items()}
     if isinstance(data, list | tuple):
-        return [recordable(item, f"{place}[{index}]", depth + 1) for index, item in enumerate(data)]
+        return [_made_plain(item, f"{place}[{index}]", depth + 1) for index, item in enumerate(data)]
     raise NonRecoverableError(f"{place} is of type {type(data).__name__}, which is no JSON: it cannot be recorded")
 
 
