@@ -24,6 +24,7 @@ from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.state.migrations import upgrade
 from groundplan.state.seal import Seal
+from groundplan.state.sql.sqlite import Sqlite
 from groundplan.state.sql.store import SqlStore
 from groundplan.state.store import Batch, StoredBlueprint, TaskRecord, Transaction
 
@@ -45,7 +46,7 @@ def failed(message: str = "it broke", *, final: bool = False, **more: object) ->
 
 def open_store(path: Path) -> SqlStore:
     """The store of a file."""
-    return SqlStore(path, Seal(KEY), upgrade)
+    return SqlStore(Sqlite(path), Seal(KEY), upgrade)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -77,13 +77,13 @@ class Marks:
         eventually(lambda: self.lines("begin").total() >= count, what=f"the begin of {count} operations")
 
 
-def plant(folder: Path, *, seconds: float = 0.0) -> tuple[User, Marks]:
+def plant(folder: Path, *, seconds: float = 0.0, **variables: str) -> tuple[User, Marks]:
     """Return a user with the plugin on their path and its blueprints uploaded, and what will be marked."""
     site = folder / "site" / "groundplan_marks-0.1.0.dist-info"
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: groundplan-marks\nVersion: 0.1.0\n")
     (site / "entry_points.txt").write_text("[groundplan.plugins]\nmarks = groundplan_marks\n")
-    user = user_in(folder, PYTHONPATH=f"{site.parent}:{Path(__file__).parent}")
+    user = user_in(folder, PYTHONPATH=f"{site.parent}:{Path(__file__).parent}", **variables)
     marks = Marks(folder=user.folder)
     for name, text in (("child", CHILD), ("parent", PARENT)):
         user.upload(name, text.format(seconds=seconds))

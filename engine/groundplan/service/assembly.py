@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from groundplan.dsl.imports import Fetch
 from groundplan.model.plugin import PluginManifest
@@ -16,6 +16,8 @@ from groundplan.runtime.library import Library
 from groundplan.service.home import Home, find_home, prepare
 from groundplan.service.settings import HomeSettings
 from groundplan.state.store import Store
+
+DATABASE_VARIABLE: Final = "GROUNDPLAN_DATABASE_URL"
 
 
 def now() -> datetime:
@@ -39,10 +41,15 @@ class Engine:
             StoreFault: the store cannot be opened.
         """
         from groundplan.state.seal import Seal, load_key
+        from groundplan.state.sql.dialect import Dialect
+        from groundplan.state.sql.postgresql import parse_url
+        from groundplan.state.sql.sqlite import Sqlite
         from groundplan.state.sql.store import SqlStore
 
+        url = self._environment.get(DATABASE_VARIABLE)
+        dialect: Dialect = parse_url(url, DATABASE_VARIABLE) if url else Sqlite(self.home.database)
         prepare(self.home)
-        return SqlStore(self.home.database, Seal(load_key(self.home.path, self._environment)), _upgrade)
+        return SqlStore(dialect, Seal(load_key(self.home.path, self._environment)), _upgrade)
 
     @cached_property
     def settings(self) -> HomeSettings:

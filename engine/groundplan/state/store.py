@@ -259,4 +259,14 @@ class Store(Protocol):
             StoreFault: the store cannot be written.
         """
 
+    def recording(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction of a driver: it writes batches, heartbeats and events for its leases, and decides nothing.
+
+        Transactions of other drivers may run beside it; `transaction` waits for all of them. What it reads of others
+        may change before it commits.
+
+        Raises:
+            StoreFault: the store cannot be written.
+        """
+
     def close(self) -> None: ...

@@ -4,19 +4,26 @@ A store that is newer than this program is refused rather than guessed at.
 """
 
 from pathlib import Path
+from typing import Final
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import RevisionStep
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Engine
+from sqlalchemy import Connection, text
 
 from groundplan.state.store import StoreFault
 
+_BY_LOCALE: Final = text(
+    "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema()"
+    " AND data_type IN ('text', 'character varying') AND collation_name IS DISTINCT FROM 'C'"
+    " AND table_name <> 'alembic_version'"
+)
 
-def upgrade(engine: Engine) -> None:
-    """Run the migrations that the store lacks, all in one transaction.
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that the store lacks, in the transaction of the caller's, who commits.
 
     Raises:
         StoreFault: the store was written by a newer program.
@@ -28,9 +35,7 @@ def upgrade(engine: Engine) -> None:
     def steps(revision: str, _: object) -> list[RevisionStep]:
         return list(scripts._upgrade_revs("head", revision))
 
-    with engine.connect() as connection, EnvironmentContext(config, scripts) as context:
-        # Taken before the revision is read, so that two processes cannot both make the tables.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    with EnvironmentContext(config, scripts) as context:
         context.configure(connection=connection, fn=steps)
         try:
             context.run_migrations()
@@ -39,4 +44,11 @@ def upgrade(engine: Engine) -> None:
                 f"The store has a form that this version of Groundplan does not know ({error}).",
                 fix="Use the newer version that wrote it.",
             ) from error
-        connection.commit()
+    if connection.dialect.name == "postgresql":
+        _sort_by_code_points(connection)
+
+
+def _sort_by_code_points(connection: Connection) -> None:
+    """Have text sort as it does in SQLite, whatever the locale of the database."""
+    for table, column, kind in connection.execute(_BY_LOCALE).all():
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" ALTER COLUMN "{column}" TYPE {kind} COLLATE "C"')

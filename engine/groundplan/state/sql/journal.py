@@ -8,10 +8,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, insert, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, select, update
 
 from groundplan.model.execution import Event, ExecutionStatus, Failure, Lease
 from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
+from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
 from groundplan.state.sql.reads import SqlSnapshot
@@ -52,6 +53,11 @@ _END_ATTEMPT = (
 class Journal(SqlSnapshot):
     """The part of `store.Transaction` that drivers use."""
 
+    def __init__(self, connection: Connection, seal: Seal, *, order_events: str = "") -> None:
+        """Wrap a connection in a transaction; see `dialect.Dialect.order_events`."""
+        super().__init__(connection, seal)
+        self._order_events = order_events
+
     def acquire(self, execution: ExecutionId, driver: str, now: datetime) -> Lease:
         fence = self._connection.execute(select(_EXECUTIONS.c.fence).where(_EXECUTIONS.c.id == execution)).scalar_one()
         lease = Lease(execution=execution, driver=driver, fence=fence + 1, heartbeat=now)
@@ -85,10 +91,16 @@ class Journal(SqlSnapshot):
             self._start(execution, batch.started)
         self._change_instances(batch.deployment, batch.instances)
         if batch.events:
-            self._connection.execute(insert(schema.events), [_event_row(event) for event in batch.events])
+            self._put_events(batch.events)
 
     def append_event(self, event: Event) -> None:
-        self._connection.execute(insert(schema.events).values(**_event_row(event)))
+        self._put_events([event])
+
+    def _put_events(self, events: Sequence[Event]) -> None:
+        if self._order_events:
+            self._connection.exec_driver_sql(self._order_events)
+            self._order_events = ""
+        self._connection.execute(insert(schema.events), [_event_row(event) for event in events])
 
     def _hold(self, lease: Lease, **values: Any) -> None:
         row = {"of": lease.execution, "held": lease.fence, **{f"new_{name}": value for name, value in values.items()}}

@@ -5,9 +5,25 @@ Columns named `sealed_*` hold sealed JSON (`state.seal`); times are seconds sinc
 
 from typing import Final
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
 
 metadata: Final = MetaData()
+
+# SQLite counts in 64 bits whatever the column is called, and counts by itself only in one that is called INTEGER.
+_COUNTER: Final = BigInteger().with_variant(Integer(), "sqlite")
 
 blueprints: Final = Table(
     "blueprints",
@@ -113,7 +129,7 @@ tasks: Final = Table(
 attempts: Final = Table(
     "attempts",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _COUNTER, primary_key=True, autoincrement=True),
     Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), nullable=False),
     Column("task", Integer, nullable=False),
     Column("number", Integer, nullable=False),
@@ -127,7 +143,7 @@ attempts: Final = Table(
 events: Final = Table(
     "events",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _COUNTER, primary_key=True, autoincrement=True),
     Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), index=True),
     Column("deployment_id", String, nullable=False, index=True),
     Column("at", Float, nullable=False),

@@ -1,127 +1,117 @@
-"""Opens a store: the database's settings, transactions, and the words for what can go wrong with it."""
+"""Opens a store, brings its tables up to date, and gives reads and transactions.
 
-import os
-import sqlite3
+What databases differ in is `dialect`'s.
+"""
+
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final, TypeAlias
+from contextlib import contextmanager
+from typing import Final, TypeAlias
 
-from sqlalchemy import Engine, create_engine, event, inspect, make_url
-from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
 
+from groundplan.diagnostics.trouble import UsageError
 from groundplan.state.seal import Seal
+from groundplan.state.sql.dialect import Dialect
 from groundplan.state.sql.reads import SqlSnapshot
 from groundplan.state.sql.writes import SqlTransaction
-from groundplan.state.store import StoreFault
 
 REVISION: Final = "0001"
 """The newest migration, which this program's tables are the form of."""
 
-Upgrade: TypeAlias = Callable[[Engine], None]
-_BUSY_SECONDS: Final = 30
-_FULL: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"})
-_READ_ONLY: Final = frozenset({"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN", "SQLITE_PERM"})
-_DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
+Upgrade: TypeAlias = Callable[[Connection], None]
 
 
 class SqlStore:
-    """Implements `store.Store` on SQLite (write-ahead log, every commit synced)."""
+    """Implements `store.Store` in the database of a dialect."""
 
-    def __init__(self, path: Path, seal: Seal, upgrade: Upgrade) -> None:
-        """Open the store of a file, made when absent, and bring it up to date.
+    def __init__(self, dialect: Dialect, seal: Seal, upgrade: Upgrade) -> None:
+        """Open a store; an empty one gets its tables.
 
         Args:
-            path: the database file.
+            dialect: the database.
             seal: what seals its values.
-            upgrade: runs the migrations; called only for a store that is not at `REVISION`, since Alembic is slow to
-                import.
+            upgrade: runs the migrations in a transaction of the caller's; called only for a store that is not at
+                `REVISION`, since Alembic is slow to import.
 
         Raises:
             StoreFault: it cannot be opened, is damaged, or was written by a newer program.
+            UsageError: it has an older form, and is not upgraded unasked.
         """
-        self._place = str(path)
+        self._dialect = dialect
         self._seal = seal
-        _shut(path)
-        self._engine = _engine(path)
-        with self._words():
-            if _revision(self._engine) != REVISION:
-                upgrade(self._engine)
+        self._engine = dialect.connect()
+        try:
+            with self._words():
+                self._bring_up_to_date(upgrade)
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def snapshot(self) -> Iterator[SqlSnapshot]:
         """Open reads of one moment."""
-        with self._words(), self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
+        with self._words(), self._begun(self._dialect.begin_reading) as connection:
             yield SqlSnapshot(connection, self._seal)
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
-        """Open a transaction; the write lock is taken at once, so what it read stays true until it commits."""
-        with self._words(), self._engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        """Open a transaction; nobody else writes beside it, so what it read stays true until it commits."""
+        with self._words(), self._begun(self._dialect.begin_writing) as connection:
             yield SqlTransaction(connection, self._seal)
+            connection.commit()
+
+    @contextmanager
+    def recording(self) -> Iterator[SqlTransaction]:
+        """Open a transaction of a driver, which writes for its leases only; those of others may run beside it."""
+        with self._words(), self._begun(self._dialect.begin_recording) as connection:
+            yield SqlTransaction(connection, self._seal, order_events=self._dialect.order_events)
             connection.commit()
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
+    def _bring_up_to_date(self, upgrade: Upgrade) -> None:
+        with self._engine.connect() as connection:
+            if _revision(connection) == REVISION:
+                return
+        with self._begun(self._dialect.begin_writing) as connection:
+            # Looked at again behind the lock: of two who open an empty store at once, the second finds it made.
+            found = _revision(connection)
+            if found == REVISION:
+                return
+            if found is not None and found < REVISION and not self._dialect.upgrades_when_opened:
+                raise UsageError(
+                    f"The store {self._dialect.place} has the form of an older version of Groundplan ({found}).",
+                    fix="Stop what uses it, then: groundplan db upgrade",
+                )
+            upgrade(connection)
+            connection.commit()
+
+    @contextmanager
+    def _begun(self, statement: str) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            try:
+                connection.exec_driver_sql(statement)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                connection.rollback()
+                # A connection that was kept since the server went away and came back; nothing was done on it yet.
+                connection.exec_driver_sql(statement)
+            yield connection
+
     @contextmanager
     def _words(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise _fault(error, self._place) from error
+            raise self._dialect.fault(error) from error
 
 
-def _shut(path: Path) -> None:
-    """Make the file its owner's alone, whatever the umask: SQLite gives its log and index the same mode."""
-    # What cannot be made or changed is told by SQLite, in `_fault`'s words.
-    with suppress(OSError):
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            if path.stat().st_mode & 0o077:
-                path.chmod(0o600)
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        make_url("sqlite+pysqlite://").set(database=str(path)),
-        connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    return engine
-
-
-def _revision(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-        return revision
-
-
-def _fault(error: DBAPIError, place: str) -> StoreFault:
-    name = getattr(error.orig, "sqlite_errorname", "")
-    if name in _DAMAGED:
-        return StoreFault(
-            f"The store {place} is damaged: {error.orig}.", fix="Put a copy of it back; the file is left as it is."
-        )
-    if name in _READ_ONLY:
-        return StoreFault(f"The store {place} cannot be opened for writing.", fix="Check the folder's permissions.")
-    if name in _FULL:
-        return StoreFault(
-            f"The store {place} could not be written: {error.orig}.", fix="Free some space, then resume the execution."
-        )
-    if name == "SQLITE_BUSY":
-        return StoreFault(f"The store {place} was busy for {_BUSY_SECONDS} s.", fix="Try again.")
-    kind = "answered with an error" if isinstance(error, OperationalError | DatabaseError) else "failed"
-    return StoreFault(f"The store {place} {kind}: {error.orig}.")
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    return revision

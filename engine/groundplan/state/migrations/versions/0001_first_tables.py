@@ -8,6 +8,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_COUNTER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Make every table."""
@@ -118,7 +120,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "attempts",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _COUNTER, autoincrement=True, nullable=False),
         sa.Column("execution_id", sa.String(), nullable=False),
         sa.Column("task", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -132,7 +134,7 @@ def upgrade() -> None:
     op.create_index("attempts_of_task", "attempts", ["execution_id", "task", "number"], unique=False)
     op.create_table(
         "events",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("id", _COUNTER, autoincrement=True, nullable=False),
         sa.Column("execution_id", sa.String(), nullable=True),
         sa.Column("deployment_id", sa.String(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),

@@ -1,0 +1,173 @@
+"""A store on PostgreSQL: how it is named and reached, and what its locks let happen at the same time."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from groundplan.diagnostics.trouble import UsageError
+from groundplan.model.execution import Lease
+from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.secret import SecretValue
+from groundplan.state.migrations import upgrade
+from groundplan.state.seal import Seal
+from groundplan.state.sql.postgresql import Postgresql, parse_url
+from groundplan.state.sql.store import SqlStore
+from groundplan.state.store import Batch, StoreFault
+
+from ...proof.postgres import PASSWORD, PostgresServer
+from .nouns import DEPLOYMENT, EVENT, EXECUTION, NOW, fill
+
+KEY = b"0123456789abcdef" * 2
+
+
+@pytest.fixture
+def dialect(server: PostgresServer, template: str) -> Iterator[Postgresql]:
+    """A database of its own."""
+    with server.database(template) as name:
+        yield parse_url(server.url(name), "test")
+
+
+def opened(url: str) -> SqlStore:
+    """The store of a URL."""
+    return SqlStore(parse_url(url, "GROUNDPLAN_DATABASE_URL"), Seal(KEY), upgrade)
+
+
+def words_of(error: StoreFault | UsageError) -> str:
+    """Everything that is said of a fault."""
+    return f"{error.message} {error.fix} {error.__cause__!r}"
+
+
+# -- named and reached
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://u:hunter2@h/db",
+        "sqlite:///hunter2",
+        "hunter2",
+        "postgresql://u:hunter2@h:port/db",
+        "postgresql://u:hunter2@h",
+    ],
+)
+def test_a_url_that_names_no_database_of_postgresql_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(UsageError, match="GROUNDPLAN_DATABASE_URL") as caught:
+        opened(url)
+    assert "hunter2" not in words_of(caught.value)
+    assert "postgresql://USER" in caught.value.fix
+
+
+def test_a_server_that_is_not_there_is_told_with_its_place(server: PostgresServer) -> None:
+    with pytest.raises(StoreFault, match="cannot be reached") as caught:
+        opened("postgresql://u:hunter2@127.0.0.1:1/db?sslmode=disable")
+    assert "postgresql://u@127.0.0.1:1/db" in caught.value.message
+    assert "hunter2" not in words_of(caught.value)
+    assert "server runs" in caught.value.fix
+
+
+def test_a_wrong_password_is_told_and_none_is_shown(server: PostgresServer) -> None:
+    with pytest.raises(StoreFault, match="password authentication failed") as caught:
+        opened(server.url().replace("pass", "hunter2"))
+    assert "hunter2" not in words_of(caught.value)
+    assert "Check the password" in caught.value.fix
+
+
+def test_a_database_that_is_not_there_is_told(server: PostgresServer) -> None:
+    with pytest.raises(StoreFault, match="does not exist") as caught:
+        opened(server.url("nowhere"))
+    assert "createdb" in caught.value.fix
+
+
+def test_the_password_is_in_nothing_that_the_store_shows(dialect: Postgresql) -> None:
+    store = SqlStore(dialect, Seal(KEY), upgrade)
+    assert PASSWORD not in f"{dialect!r} {dialect.place} {store._engine!r} {vars(store)}"
+    store.close()
+
+
+# -- the form of the tables
+
+
+def test_of_several_who_open_an_empty_database_at_once_each_finds_it_made(server: PostgresServer) -> None:
+    troubles: list[Exception] = []
+
+    def open_it(url: str) -> None:
+        try:
+            opened(url).close()
+        except Exception as error:
+            troubles.append(error)
+
+    with server.database() as name:
+        threads = [threading.Thread(target=open_it, args=(server.url(name),)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert troubles == []
+
+
+def test_text_sorts_by_code_points_whatever_the_locale(server: PostgresServer, template: str) -> None:
+    with server.connect(template) as connection:
+        others = connection.execute(
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+            " AND data_type IN ('text', 'character varying') AND collation_name IS DISTINCT FROM 'C'"
+            " AND table_name <> 'alembic_version'"
+        ).fetchall()
+    assert others == []
+
+
+# -- at the same time
+
+
+@pytest.fixture
+def leases(store: SqlStore) -> list[Lease]:
+    """Leases of two executions."""
+    other = replace(EXECUTION, id=ExecutionId("e2"))
+    with store.transaction() as transaction:
+        fill(transaction)
+        transaction.add_execution(other)
+        return [transaction.acquire(each, "one:1:0", NOW) for each in (EXECUTION.id, other.id)]
+
+
+def batch(lease: Lease, *, with_event: bool = True) -> Batch:
+    """A heartbeat's worth of record, or with an event."""
+    events = [replace(EVENT, execution=lease.execution)] if with_event else []
+    return Batch(lease=lease, deployment=DeploymentId(DEPLOYMENT.id), events=events)
+
+
+def test_drivers_of_different_executions_record_beside_each_other(store: SqlStore, leases: list[Lease]) -> None:
+    with store.recording() as one:
+        one.record(batch(leases[0], with_event=False))
+        with store.recording() as other:
+            other.record(batch(leases[1]))
+        with store.snapshot() as snapshot:
+            assert [event.execution for _, event in snapshot.events()] == ["e2"]
+
+
+def test_who_decides_waits_for_those_who_record(store: SqlStore, leases: list[Lease]) -> None:
+    order: list[str] = []
+
+    def decide() -> None:
+        with store.transaction() as transaction:
+            order.append(f"decided on {len(transaction.events())} events")
+
+    with store.recording() as one:
+        one.record(batch(leases[0]))
+        thread = threading.Thread(target=decide)
+        thread.start()
+        thread.join(0.1)
+        order.append("recorded")
+    thread.join()
+    assert order == ["recorded", "decided on 1 events"]
+
+
+def test_a_store_goes_on_after_its_connections_were_cut(store: SqlStore, server: PostgresServer) -> None:
+    with store.transaction() as transaction:
+        transaction.put_secret("kept", SecretValue(text="1"), NOW)
+    with server.connect() as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'groundplan'"
+        )
+    with store.snapshot() as snapshot:
+        assert [item.name for item in snapshot.secrets()] == ["kept"]

@@ -1,0 +1,69 @@
+"""A home whose store is in PostgreSQL: environments are made, installed, cancelled, resumed and deleted in it."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ..proof.postgres import PASSWORD, PostgresServer, postgres_server
+from ..proof.user import User
+from .marks import Marks, plant
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def planted(server: PostgresServer, tmp_path: Path) -> Iterator[tuple[User, Marks]]:
+    """A user whose store is a fresh database, with the composed blueprints uploaded."""
+    with server.database() as name:
+        yield plant(tmp_path, GROUNDPLAN_DATABASE_URL=server.url(name))
+
+
+def test_a_composed_environment_lives_its_whole_life(planted: tuple[User, Marks]) -> None:
+    user, marks = planted
+    user.ok("deployments", "create", "shop", "-b", "parent")
+    marks.hold.touch()
+    with user.running("executions", "start", "install", "-d", "shop") as process:
+        marks.wait_for_begin()
+        process.send_signal(signal.SIGINT)
+        user.ok("executions", "cancel", user.latest("shop")["id"])
+        marks.hold.unlink()
+        process.communicate(timeout=60)
+    execution = user.latest("shop")
+    assert execution["status"] == "cancelled"
+    user.ok("executions", "resume", execution["id"])
+    assert set(user.states("shop").values()) == {"started"}
+    assert {item["id"] for item in user.json("deployments", "list")} == {"shop", "left", "right"}
+    assert max(marks.lines("end").values()) == 1
+    user.ok("uninstall", "shop")
+    assert user.json("deployments", "list") == []
+    user.ok("blueprints", "delete", "child")
+    assert not (user.home / "state.db").exists()
+
+
+def test_what_was_killed_half_way_is_resumed(planted: tuple[User, Marks]) -> None:
+    user, marks = planted
+    user.ok("deployments", "create", "shop", "-b", "parent")
+    marks.hold.touch()
+    with user.running("executions", "start", "install", "-d", "shop") as process:
+        marks.wait_for_begin()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    marks.hold.unlink()
+    user.ok("executions", "resume", user.latest("shop")["id"], "--reset-operations")
+    assert set(user.states("shop").values()) == {"started"}
+
+
+def test_a_server_that_went_away_is_told_without_the_password(server: PostgresServer, tmp_path: Path) -> None:
+    url = server.url("nowhere")
+    user = User(home=tmp_path / "home", folder=tmp_path, variables={"GROUNDPLAN_DATABASE_URL": url})
+    words = user.refused(1, "deployments", "list")
+    assert 'database "nowhere" does not exist' in words
+    assert PASSWORD not in words
+    assert url not in words
