@@ -132,8 +132,6 @@ def child(what: str, file: Path) -> dict[str, Any]:
     from groundplan.planning.instances import make_instances
     from groundplan.planning.workflows.install import install
 
-    text = file.read_text(encoding="utf-8")
-
     def compiled() -> Any:
         report = Report()
         found = compile_blueprint(SourceFile.at(file), NoFetch(), report)
@@ -149,6 +147,7 @@ def child(what: str, file: Path) -> dict[str, Any]:
         held = (blueprint := compiled(), planned(blueprint))
         assert held
         return {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    text = file.read_text(encoding="utf-8")
     stages: dict[str, list[float]] = {"floor": [], "read": [], "compile": [], "plan": []}
     for _ in range(RUNS if len(text) < 10_000_000 else 3):
         stages["floor"].append(timed(lambda: yaml.compose(text, yaml.CSafeLoader), collect=False))

@@ -6,6 +6,7 @@ Spec 1.12, 2.2 to 2.4. Functions in their inputs are checked in `references`.
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from sys import intern
 from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ class Written:
 
 T = TypeVar("T")
 Interfaces = Mapping[str, Written]
-"""By full name, INTERFACE.OPERATION."""
+"""By full name, INTERFACE.OPERATION: one text for all templates, of which there may be very many."""
 
 NO_INTERFACES: Final[Interfaces] = {}
 
@@ -69,7 +70,7 @@ def read_interfaces(
     for interface, inner in entries_of(found, path, reading).items():
         for name, operation in entries_of(inner, f"{path}.{interface}", reading).items():
             where = f"{path}.{interface}.{name}"
-            operations[f"{interface}.{name}"] = _written(operation, where, reading, data_types)
+            operations[intern(f"{interface}.{name}")] = _written(operation, where, reading, data_types)
     return operations
 
 

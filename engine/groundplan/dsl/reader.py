@@ -35,6 +35,12 @@ _ALIAS_ALLOWANCE: Final = 100_000
 _ALIAS_RATIO: Final = 10
 """Aliases may stand for at most `_ALIAS_ALLOWANCE` values and `_ALIAS_RATIO` times those that the text writes out."""
 
+_MARKS: Final = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+"""What a text may begin with to tell its encoding. Without one its bytes go to the parser as they are: no copy."""
+
+_PARSER_LIMIT: Final = "maximum nesting"
+"""In what libyaml says of brackets deeper than it looks ahead for, which may be before `MAX_DEPTH` of them are read."""
+
 _TAG: Final = "tag:yaml.org,2002:"
 _TEXT_TAGS: Final = frozenset({_TAG + "str", _TAG + "timestamp", _TAG + "value", _TAG + "merge", "!"})
 _SCALAR_TAGS: Final = frozenset({_TAG + name for name in ("int", "float", "bool", "null")})
@@ -73,8 +79,9 @@ def read(text: bytes | str, name: str, report: Report, *, base: int | None = Non
     if decoded is None:
         return None
     start = report.sources.add(name, decoded, extent=token_end, base=base)
+    is_encoded = isinstance(text, bytes) and not text.startswith(_MARKS)
     try:
-        return _Reader(decoded, start, report).document(name)
+        return _Reader(text if is_encoded else decoded, start, report).document(name)
     except _Unreadable as stop:
         report.tell(stop.fault, start + stop.offset, stop.label, fix=stop.fix)
     except yaml.reader.ReaderError as error:
@@ -82,7 +89,8 @@ def read(text: bytes | str, name: str, report: Report, *, base: int | None = Non
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         words = ", ".join(part for part in (error.problem, error.context) if part)
-        report.tell(faults.YAML_SYNTAX, start + (mark.index if mark else 0), words)
+        fault = faults.YAML_LIMIT if _PARSER_LIMIT in words else faults.YAML_SYNTAX
+        report.tell(fault, start + (mark.index if mark else 0), words)
     return None
 
 
@@ -169,7 +177,7 @@ class _Plain(dict[str, Value]):
 class _Reader:
     """Walks the events of one text. Methods return values; `_size` counts the values written so far."""
 
-    def __init__(self, text: str, base: int, report: Report) -> None:
+    def __init__(self, text: bytes | str, base: int, report: Report) -> None:
         self._parser: Any = CParser(text)
         self._next: Callable[[], Any] = self._parser.get_event
         self._base = base
@@ -187,7 +195,8 @@ class _Reader:
         if isinstance(self._next(), StreamEndEvent):
             return Document(name=name, root=None, at=self._base)
         event = self._next()
-        document = Document(name=name, root=self._node(event), at=self._base + event.start_mark.index)
+        at = self._base + event.start_mark.index
+        document = Document(name=name, root=self._node(event, at), at=at)
         self._next()
         event = self._next()
         if not isinstance(event, StreamEndEvent):
@@ -196,7 +205,7 @@ class _Reader:
             )
         return document
 
-    def _node(self, event: Any) -> Value:
+    def _node(self, event: Any, at: int) -> Value:
         kind = type(event)
         if kind is ScalarEvent:
             value = self._scalar(event)
@@ -205,19 +214,19 @@ class _Reader:
             return value
         if kind is AliasEvent:
             return self._alias(event)
-        return self._collection(event, self._mapping if kind is MappingStartEvent else self._sequence)
+        return self._collection(event, at, self._mapping if kind is MappingStartEvent else self._sequence)
 
-    def _collection(self, event: Any, read_items: Callable[[Any], Value]) -> Value:
+    def _collection(self, event: Any, at: int, read_items: Callable[[int], Value]) -> Value:
         if event.tag is not None and not event.implicit and event.tag not in (_TAG + "map", _TAG + "seq", "!"):
             raise _Unreadable(faults.YAML_TAG, event.start_mark.index, f"the tag {_short(event.tag)} is not known")
         if self._depth >= MAX_DEPTH:
             raise _Unreadable(faults.YAML_LIMIT, event.start_mark.index, f"nested more than {MAX_DEPTH} deep")
         self._depth += 1
         if event.anchor is None:
-            value = read_items(event)
+            value = read_items(at)
         else:
             size, calls = self._size, self._calls
-            value = read_items(event)
+            value = read_items(at)
             self._remember(event, value, self._size - size + 1, holds_calls=self._calls != calls)
         self._depth -= 1
         return value
@@ -269,7 +278,7 @@ class _Reader:
             faults.YAML_TAG, event.start_mark.index, f"the tag {_short(tag)} is not known", "leave the tag out."
         )
 
-    def _sequence(self, start: Any) -> Seq:
+    def _sequence(self, start: int) -> Seq:
         base, following, plain, calls = self._base, self._next, self._plain, self._calls
         items: list[Field] = []
         while True:
@@ -278,12 +287,12 @@ class _Reader:
                 break
             at = base + event.start_mark.index
             known = plain.get(event.value) if type(event) is ScalarEvent and event.implicit[0] else None
-            value = self._node(event) if known is None or event.anchor is not None else known
+            value = self._node(event, at) if known is None or event.anchor is not None else known
             items.append(Field(value, at, at))
         self._size += len(items)
-        return Seq(tuple(items), base + start.start_mark.index, self._calls != calls)
+        return Seq(tuple(items), start, self._calls != calls)
 
-    def _mapping(self, start: Any) -> Map | Call:
+    def _mapping(self, start: int) -> Map | Call:
         base, following, plain, calls = self._base, self._next, self._plain, self._calls
         entries: dict[str, Field] = {}
         merged: list[Field] = []
@@ -297,11 +306,12 @@ class _Reader:
                 text = event.value
                 if text == "<<":
                     event = following()
-                    merged.append(Field(self._node(event), base + event.start_mark.index, key_at))
+                    at = base + event.start_mark.index
+                    merged.append(Field(self._node(event, at), at, key_at))
                     continue
                 key = plain.get(text) or self._scalar(event)
             else:
-                key = self._node(event)
+                key = self._node(event, key_at)
             event = following()
             at = base + event.start_mark.index
             if type(event) is ScalarEvent and event.anchor is None and event.implicit[0]:
@@ -310,7 +320,7 @@ class _Reader:
                 except ValueError:
                     value = self._scalar(event)
             else:
-                value = self._node(event)
+                value = self._node(event, at)
             field = Field(value, at, key_at)
             if type(key) is not str:
                 self._refuse_key(key, key_at)
@@ -322,13 +332,12 @@ class _Reader:
         self._size += len(entries)
         if merged:
             entries = self._merge(merged, entries)
-        at = base + start.start_mark.index
         if len(entries) <= 2:
-            call = _call(entries, at)
+            call = _call(entries, start)
             if call is not None:
                 self._calls += 1
                 return call
-        return Map(entries, at, self._calls != calls)
+        return Map(entries, start, self._calls != calls)
 
     def _refuse_key(self, key: Value, at: int) -> None:
         written = f"found {describe(key)}"

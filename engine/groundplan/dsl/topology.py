@@ -36,7 +36,7 @@ class Topology:
         nodes: Mapping[NodeId, NodeTemplate],
         fields: Mapping[str, Field],
         types: Mapping[str, Type],
-        targets_at: Mapping[tuple[str, int], int],
+        targets_at: Mapping[str, tuple[int, ...]],
         reading: Reading,
     ) -> None:
         self._nodes = nodes
@@ -82,7 +82,7 @@ class Topology:
 
     def _check_relationship(self, node: NodeTemplate, relationship: Relationship, index: int, is_again: bool) -> None:
         path = f"node_templates.{node.name}.relationships.{index}"
-        at = self._targets_at.get((node.name, index), self._at(node.name))
+        at = self._targets_at[node.name][index]
         self._check_kind(relationship, at, path)
         if relationship.is_a(CONTAINED_IN):
             self._contain(node, relationship, at, path)
@@ -182,7 +182,7 @@ class Topology:
         last = trail[-1]
         self._reading.report.tell(
             faults.RELATIONSHIP_CYCLE,
-            self._targets_at.get((last, index), self._at(last)),
+            self._targets_at[last][index],
             f"leads back to {last}",
             path=f"node_templates.{last}.relationships.{index}",
             detail=" -> ".join([*trail[trail.index(again) :], again]),

@@ -34,14 +34,20 @@ class TemplatesReader:
     conformance: Conformance
     operations: OperationBuilder
     reading: Reading
-    targets_at: dict[tuple[str, int], int] = field(default_factory=dict)
-    """Position of the target of (template, index of the relationship), for later checks."""
+    targets_at: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Positions of the targets of a template's relationships, for later checks."""
 
     def read(self, fields: dict[str, Field]) -> dict[NodeId, NodeTemplate]:
-        """Return the templates; one whose type is not known is left out, its name stays known to others."""
+        """Return the templates; one whose type is not known is left out, its name stays known to others.
+
+        Args:
+            fields: each loses its value once it is read: of a large blueprint, what authors wrote about operations is
+                most of the memory.
+        """
         templates: dict[NodeId, NodeTemplate] = {}
         for name, found in fields.items():
             template = self._template(name, found, fields)
+            fields[name] = Field(None, found.at, found.key_at)
             if template is not None:
                 templates[NodeId(name)] = template
         return templates
@@ -183,15 +189,17 @@ class TemplatesReader:
         if written is None:
             return ()
         found: list[Relationship] = []
+        places: list[int] = []
         for index, item in enumerate(items_of(written, f"{path}.relationships", self.reading)):
             where = f"{path}.relationships.{index}"
-            relationship = self._relationship(name, item, where, names, len(found))
+            relationship = self._relationship(name, item, where, names, places)
             if relationship is not None:
                 found.append(relationship)
+        self.targets_at[name] = tuple(places)
         return tuple(found)
 
     def _relationship(
-        self, name: str, item: Field, path: str, names: Mapping[str, Field], index: int
+        self, name: str, item: Field, path: str, names: Mapping[str, Field], places: list[int]
     ) -> Relationship | None:
         entries = element(item, RELATIONSHIP, path, self.reading)
         if entries is None:
@@ -200,7 +208,7 @@ class TemplatesReader:
         owner = self._relationship_type(entries.get("type"), path)
         if target is None or owner is None:
             return None
-        self.targets_at[name, index] = entries["target"].at
+        places.append(entries["target"].at)
         source, to = "source_interfaces", "target_interfaces"
         return Relationship(
             type=owner.name,
