@@ -1,18 +1,21 @@
 """Small blueprints made of the model's nouns, for tests of planning."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import count
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship, Scalable, ScalingGroup
-from groundplan.model.deployment import NodeInstance
+from groundplan.model.deployment import Deployment, NodeInstance
 from groundplan.model.execution import Verdict
 from groundplan.model.graph import TaskGraph
-from groundplan.model.ids import NodeId
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, NodeId
 from groundplan.model.types import Schema
 from groundplan.model.values import Value, from_data
 from groundplan.planning.advance import Progress
 from groundplan.planning.instances import make_instances
+from groundplan.planning.stages import Facts
 
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 R = "cloudify.relationships"
 RUN = Operation(plugin="nop", operation="nop.tasks.run")
 
@@ -80,6 +83,19 @@ def instances_of(plan: Blueprint, **counts: int) -> tuple[NodeInstance, ...]:
     """The instances of a blueprint, with ids like `web_000001`."""
     endings = numbered()
     return make_instances(plan, counts, lambda name: f"{name}_{next(endings)}")
+
+
+def facts_of(plan: Blueprint, instances: Sequence[NodeInstance] | None = None, **more: object) -> Facts:
+    """The facts of a workflow's first stage; new ids are like `web_new1`."""
+    numbers = count(1)
+    given = {
+        "deployment": Deployment(id=DeploymentId("d1"), blueprint=BlueprintId("b"), digest=Digest("b"), created_at=NOW),
+        "execution": ExecutionId("e1"),
+        "new_id": lambda name: f"{name}_new{next(numbers)}",
+        "blueprint_of": lambda _: plan,
+        **more,
+    }
+    return Facts(blueprint=plan, instances=instances_of(plan) if instances is None else instances, **given)
 
 
 def walk(graph: TaskGraph) -> list[list[str]]:

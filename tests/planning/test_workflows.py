@@ -14,10 +14,9 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.values import Data, from_data
 from groundplan.planning.faults import PlanningError
-from groundplan.planning.stages import Facts
 from groundplan.planning.workflows.table import WORKFLOWS, workflow_stages
 
-from .builders import blueprint, instances_of, lifecycle, node, relationship, walk
+from .builders import blueprint, facts_of, instances_of, lifecycle, node, relationship, walk
 
 BOTH = lifecycle("start", "stop", "validation.check_status", "check_drift")
 
@@ -27,11 +26,11 @@ def planned(
 ) -> list[TaskGraph]:
     """All stages of a workflow, planned on instances that stay as they are."""
     stages = WORKFLOWS[f"cloudify.plugins.workflows.{name}"](parameters)
-    facts = Facts(blueprint=plan, instances=instances or instances_of(plan))
+    facts = facts_of(plan, instances)
     graphs: list[TaskGraph] = []
-    while (graph := stages.next(facts)) is not None:
-        graphs.append(graph)
-        facts = replace(facts, stage=len(graphs), first=facts.first + len(graph.tasks))
+    while (stage := stages.next(facts)) is not None:
+        graphs.append(stage.graph)
+        facts = replace(facts, stage=len(graphs), first=facts.first + len(stage.graph.tasks))
     return graphs
 
 
@@ -171,7 +170,7 @@ def test_workflows_are_found_by_what_the_blueprint_maps_them_to() -> None:
     names = {"install": "cloudify.plugins.workflows.install", "mine": "my.module.workflow"}
     workflows = {name: Workflow(name=name, plugin="p", operation=operation) for name, operation in names.items()}
     plan = replace(blueprint(node("db")), workflows=workflows)
-    facts = Facts(blueprint=plan, instances=instances_of(plan))
+    facts = facts_of(plan)
     assert workflow_stages(plan, execution("install")).next(facts) is not None
     for name, code in (("mine", "unsupported-workflow"), ("instal", "unknown-workflow")):
         with pytest.raises(PlanningError) as refused:

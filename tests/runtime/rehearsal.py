@@ -1,8 +1,9 @@
 """A store on disk, a deployment in it, and a driver whose attempts are plain functions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from groundplan.model.blueprint import Blueprint, Workflow, to_plan
@@ -18,6 +19,8 @@ from groundplan.model.execution import (
     Verdict,
 )
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId
+from groundplan.planning.stages import Stages
+from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment
 from groundplan.runtime.library import Library
 from groundplan.runtime.local import LocalDriver
@@ -104,6 +107,8 @@ class Rehearsal:
     library: Library = field(default_factory=Library)
     children: Ending = field(default_factory=Ending)
     seen: Seen = field(default_factory=Seen)
+    stages: Stages | None = None
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def deploy(self, plan: Blueprint, name: str = "shop", **inputs: object) -> Deployment:
         """Store a deployment of a blueprint."""
@@ -147,6 +152,8 @@ class Rehearsal:
             children=self.children,
             policy=Policy(**{"delays": (0,), **policy}),
             watch=self.seen,
+            new_id=lambda name: f"{name}_new{next(self.numbers)}",
+            stages_of=workflow_stages if self.stages is None else lambda *_: self.stages,
         )
 
     def drive(self, execution: ExecutionId, script: Script | None = None, **policy: object) -> Execution:

@@ -10,6 +10,7 @@ from groundplan.model.deployment import Deployment
 from groundplan.model.execution import Execution, ExecutionStatus, Lease, Outcome, TaskState
 from groundplan.model.graph import Task, TaskGraph, TaskKind
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
+from groundplan.planning.stages import Stage
 from groundplan.runtime.drive import Drive
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.world import World
@@ -41,7 +42,7 @@ def drive_of(operation: Operation | None = None, policy: Policy | None = None, *
         world=World(deployment, plan, instances_of(plan)),
         policy=policy or Policy(),
     )
-    drive.begin(TaskGraph(tasks=[the_task(**task)], waits=[()]), NOW)
+    drive.begin(Stage(graph=TaskGraph(tasks=[the_task(**task)], waits=[()])), NOW)
     return drive
 
 
@@ -106,7 +107,7 @@ def test_nothing_is_tried_before_it_is_due() -> None:
 def test_an_ignored_failure_ends_well() -> None:
     drive = drive_of(ignore_failure=True)
     assert delays(drive) == []
-    assert (last_state(drive), drive.succeeded) == (TaskState.IGNORED, True)
+    assert (last_state(drive), drive.failed) == (TaskState.IGNORED, False)
 
 
 def test_an_operation_that_asks_for_a_retry_gets_it_even_where_failures_are_ignored() -> None:
@@ -159,5 +160,5 @@ def resumed(state: TaskState, *, due_at: datetime | None = None, **recorded: obj
     """A drive that takes over a record."""
     drive = drive_of()
     drive = Drive(execution=replace(drive.execution, stage=1), lease=drive.lease, world=drive.world, policy=Policy())
-    drive.restore([TaskRecord(task=the_task(), waits=(), state=state, due_at=due_at, **recorded)], NOW)
+    drive.restore([TaskRecord(task=the_task(), waits=(), state=state, due_at=due_at, **recorded)], [], NOW)
     return drive

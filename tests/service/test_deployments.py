@@ -8,13 +8,13 @@ from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.deployment import Dependency, DependencyKind, InstanceState
 from groundplan.model.execution import Execution, ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
 from groundplan.model.ids import DeploymentId, ExecutionId
-from groundplan.planning.stages import Facts
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.liveness import LEASE_SECONDS, driver_name
 from groundplan.service import blueprints, deployments, executions
 from groundplan.service.assembly import Engine, now
 from groundplan.state.store import AttemptEnd, AttemptStart, Batch, InstanceChange
 
+from ..planning.builders import facts_of
 from .conftest import Write
 
 BODY = """
@@ -279,8 +279,7 @@ def wait_for(engine: Engine, execution: Execution, child: Execution) -> None:
 
 def plan_install(world: object, execution: Execution) -> object:
     """The tasks of an install."""
-    facts = Facts(blueprint=world.blueprint, instances=world.instances)
-    return workflow_stages(world.blueprint, execution).next(facts)
+    return workflow_stages(world.blueprint, execution).next(facts_of(world.blueprint, world.instances)).graph
 
 
 def first_task(engine: Engine, execution: Execution) -> object:

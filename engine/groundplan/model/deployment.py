@@ -87,6 +87,17 @@ class NodeInstance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             version=self.version + 1,
         )
 
+    def relinked(self, as_in: "NodeInstance") -> "NodeInstance":
+        """Return the instance in its next version, with the place and the links of another description of it."""
+        return msgspec.structs.replace(
+            self,
+            index=as_in.index,
+            host=as_in.host,
+            relationships=as_in.relationships,
+            scaling_groups=as_in.scaling_groups,
+            version=self.version + 1,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
@@ -94,6 +105,35 @@ class Owner:
 
     deployment: DeploymentId
     instance: InstanceId
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Modification:
+    """A change of counts under way (spec 5.1): begun by an execution, and neither finished nor rolled back.
+
+    Attributes:
+        counts: what `Scaling.counts` become when it is finished.
+        added: instances that exist for it alone; rolling it back takes them away.
+        removed: instances that finishing it takes away.
+    """
+
+    execution: ExecutionId
+    counts: Mapping[str, int]
+    added: tuple[InstanceId, ...] = ()
+    removed: tuple[InstanceId, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scaling:
+    """How many instances a deployment is to have.
+
+    Attributes:
+        counts: instances of each node and scaling group within one instance of what it is inside of; evaluated.
+        modification: the one that is under way, or None.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)
+    modification: Modification | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,6 +154,7 @@ class Deployment:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     display_name: str = ""
     owner: Owner | None = None
+    scaling: Scaling = field(default_factory=Scaling)
 
 
 class DependencyKind(StrEnum):

@@ -51,6 +51,7 @@ _PENDING: Final = 0
 _HANDED_OUT: Final = 1
 _DONE: Final = 2
 _FAILED: Final = 3
+_DROPPED: Final = 4
 
 
 class Progress:
@@ -111,6 +112,24 @@ class Progress:
                     self._successors[place] = index
                     ends[number - begin] = place + 1
                     self._unmet[index] += 1
+
+    def close(self, before: int, *, forgive: bool = False) -> None:
+        """Drop the tasks with numbers below `before` that have not ended: what they waited for failed.
+
+        Nothing of them may be in flight. A walk with a failure ends as failed, unless it is forgiven.
+
+        Args:
+            forgive: the failures of those tasks no longer count.
+        """
+        end = before - self._first
+        if end and self._settled < len(self._status):
+            for index in range(end):
+                if self._status[index] < _DONE:
+                    self._status[index] = _DROPPED
+                    self._settled += 1
+            self._fresh = [index for index in self._fresh if self._status[index] == _PENDING]
+        if forgive:
+            self._failed = [index for index in self._failed if index >= end]
 
     def advance(self, outcomes: Iterable[tuple[int, Verdict | TaskState]] = ()) -> Advance:
         """Take the ends of tasks, each once, and return what may start now.

@@ -26,9 +26,18 @@ from groundplan.model.execution import (
 from groundplan.model.graph import Task, TaskGraph, TaskKind
 from groundplan.model.ids import ExecutionId, InstanceId
 from groundplan.planning.advance import Progress, Standing, rebuild
+from groundplan.planning.stages import Stage
 from groundplan.runtime.policy import UNLIMITED, Policy
 from groundplan.runtime.world import World
-from groundplan.state.store import AttemptEnd, AttemptStart, Batch, ExecutionEnd, InstanceChange, TaskRecord
+from groundplan.state.store import (
+    AttemptEnd,
+    AttemptStart,
+    Batch,
+    ExecutionEnd,
+    InstanceChange,
+    StageRecord,
+    TaskRecord,
+)
 
 _ENDS: Final = {
     Standing.SUCCEEDED: ExecutionStatus.TERMINATED,
@@ -87,27 +96,32 @@ class Drive:
         self._states: deque[int] = deque()
         self._withheld: set[int] = set()
         self._due: list[tuple[datetime, int]] = []
-        self._failures: list[tuple[Task, Failure]] = []
+        self._failures: list[tuple[Task, str]] = []
         self._in_flight: set[int] = set()
         self._refusal = ""
         self._batch = self._new_batch()
 
     # -- beginning
 
-    def begin(self, graph: TaskGraph, now: datetime) -> None:
-        """Take the tasks of the first stage."""
-        self._tell(EventType.WORKFLOW_STARTED, f"Starting {self.execution.workflow!r} workflow execution", now)
-        self.append(graph)
-
-    def append(self, graph: TaskGraph) -> None:
-        """Take the tasks of a further stage, already stored."""
-        self._tasks.update((task.number, task) for task in graph.tasks)
-        self._progress.append(graph)
+    def begin(self, stage: Stage, now: datetime) -> None:
+        """Take a stage, whose tasks are stored in the same transaction; those before it are closed."""
+        self.stage += 1
+        if self.stage == 1:
+            self._tell(EventType.WORKFLOW_STARTED, f"Starting {self.execution.workflow!r} workflow execution", now)
+        else:
+            about = f": {stage.about}" if stage.about else ""
+            self._tell(EventType.WORKFLOW_STAGE, f"Stage {self.stage} of {self.execution.workflow!r}{about}", now)
+        self._progress.close(stage.graph.first, forgive=stage.forgives)
+        if stage.forgives:
+            self._failures.clear()
+        self._tasks.update((task.number, task) for task in stage.graph.tasks)
+        self._progress.append(stage.graph)
         self._take_ready(())
 
     def restore(
         self,
         records: Sequence[TaskRecord],
+        stages: Sequence[StageRecord],
         now: datetime,
         flying: Mapping[int, int] | None = None,
         cut_off: Collection[int] = (),
@@ -125,7 +139,7 @@ class Drive:
         self._attempts = {record.task.number: record.attempts for record in records}
         self._earlier = {record.task.number: record.earlier for record in records}
         self._lost = {record.task.number for record in records if record.state in _CUT_OFF}
-        self._progress = rebuild(graph, {it.task.number: it.state for it in records if it.state in _FINISHED})
+        self._progress = self._rebuild(graph, records, stages)
         self._tell(EventType.WORKFLOW_STAGE, f"Resuming {self.execution.workflow!r} workflow execution", now)
         by_number = {record.task.number: record for record in records}
         for number in self._progress.advance().ready:
@@ -149,6 +163,19 @@ class Drive:
             self._withheld.add(number)
             self._queue(number)
 
+    def _rebuild(self, graph: TaskGraph, records: Sequence[TaskRecord], stages: Sequence[StageRecord]) -> Progress:
+        opened = stages[-1].first if stages else 0
+        forgiven = max((stage.first for stage in stages if stage.forgives), default=0)
+        ends = {it.task.number: it.state for it in records if it.state in _FINISHED}
+        for record in records[:opened]:
+            if record.state is TaskState.INTERRUPTED:
+                ends[record.task.number] = TaskState.FAILED
+        progress = rebuild(graph, ends)
+        progress.close(forgiven, forgive=True)
+        progress.close(opened)
+        self._failures = [(self._tasks[number], records[number].error) for number in progress.failed]
+        return progress
+
     # -- what an outcome means
 
     def settle(self, number: int, outcome: Outcome, now: datetime) -> None:
@@ -171,8 +198,8 @@ class Drive:
         elif due is not None:
             heapq.heappush(self._due, (due, number))
         else:
-            if state in _FAILURES and outcome.failure is not None:
-                self._failures.append((task, outcome.failure))
+            if state in _FAILURES:
+                self._failures.append((task, "" if outcome.failure is None else outcome.failure.message))
             self._take_ready(((number, TaskState.FAILED if state in _FAILURES else state),))
 
     def _state_after(self, task: Task, outcome: Outcome, now: datetime) -> tuple[TaskState, datetime | None]:
@@ -327,9 +354,19 @@ class Drive:
         return not (self._in_flight or self.waiting or self._ready or self._states or self._due)
 
     @property
-    def succeeded(self) -> bool:
-        """Whether every task so far ended well."""
-        return not self._refusal and self._progress.standing is Standing.SUCCEEDED
+    def task_count(self) -> int:
+        """How many tasks were planned so far."""
+        return len(self._tasks)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a task failed that neither ignored its failure nor was forgiven."""
+        return bool(self._progress.failed)
+
+    @property
+    def refused(self) -> bool:
+        """Whether a stage could not be planned."""
+        return bool(self._refusal)
 
     def refuse(self, why: str) -> None:
         """Take note that the next stage cannot be planned: the execution fails when what runs has ended."""
@@ -354,11 +391,9 @@ class Drive:
         return self.execution
 
     def _error(self) -> str:
+        lines = [f"{task.instance} {task.name}: {message}" for task, message in self._failures]
         if self._refusal:
-            return self._refusal
-        lines = [f"{task.instance} {task.name}: {failure.message}" for task, failure in self._failures]
-        if not lines:
-            lines = [f"{self._tasks[number].instance} {self._tasks[number].name}" for number in self._progress.failed]
+            return "\n".join([self._refusal, *lines])
         return lines[0] if len(lines) == 1 else f"{len(lines)} tasks failed:\n" + "\n".join(lines)
 
     # -- what is told, and the commit

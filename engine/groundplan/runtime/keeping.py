@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Final
 
 from groundplan.diagnostics.trouble import Conflict, NotFound
+from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import Execution, ExecutionStatus, Failure, Outcome, ParentTask, Verdict
 from groundplan.model.ids import ExecutionId
+from groundplan.model.reshape import Reshape
 from groundplan.planning.faults import PlanningError
-from groundplan.planning.stages import Facts, Stages
-from groundplan.planning.workflows.table import workflow_stages
+from groundplan.planning.stages import Stages
 from groundplan.runtime.children import Children
 from groundplan.runtime.drive import Drive
+from groundplan.runtime.facts import gather_facts
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive, shown_driver
 from groundplan.runtime.policy import Policy
@@ -28,10 +30,27 @@ HEARTBEAT_SECONDS: Final = 3.0
 class Keeping:
     """Takes executions under a lease and gives them back ended."""
 
-    def __init__(self, *, library: Library, children: Children, policy: Policy, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        *,
+        library: Library,
+        children: Children,
+        policy: Policy,
+        new_id: Callable[[str], str],
+        stages_of: Callable[[Blueprint, Execution], Stages],
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Get ready to take executions.
+
+        Args:
+            new_id: makes a random id for an instance of the node or scaling group that it is told.
+            stages_of: finds the workflow of an execution.
+        """
         self._library = library
         self._children = children
         self._policy = policy
+        self._new_id = new_id
+        self._stages_of = stages_of
         self._clock = clock
         self._stages: dict[ExecutionId, Stages] = {}
 
@@ -67,7 +86,7 @@ class Keeping:
         if deployment is None:
             raise NotFound(f"Deployment {execution.deployment} of execution {id} is gone.")
         world = self._library.world(transaction, deployment)
-        self._stages[id] = workflow_stages(world.blueprint, execution)
+        self._stages[id] = self._stages_of(world.blueprint, execution)
         drive = Drive(
             execution=execution,
             lease=transaction.acquire(id, driver_name(), now),
@@ -75,7 +94,7 @@ class Keeping:
             policy=self._policy,
         )
         if execution.stage:
-            drive.restore(transaction.tasks(id), now, flying)
+            drive.restore(transaction.tasks(id), transaction.stages(id), now, flying)
         else:
             transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
             self.plan(transaction, drive)
@@ -83,25 +102,26 @@ class Keeping:
 
     def plan(self, transaction: Transaction, drive: Drive) -> bool:
         """Plan the next stage; return whether there was one. What cannot be planned fails the execution."""
-        records = transaction.tasks(drive.execution.id)
-        facts = Facts(
-            blueprint=drive.world.blueprint,
-            instances=drive.world.instances,
-            stage=drive.stage,
-            first=len(records),
-            states={record.task.number: record.state for record in records},
-        )
+        facts = gather_facts(transaction, self._library, drive, self._new_id)
         try:
-            graph = self._stages[drive.execution.id].next(facts)
+            stage = self._stages[drive.execution.id].next(facts)
         except PlanningError as error:
             drive.refuse(error.message)
             return False
-        if graph is None:
+        if stage is None:
             return False
-        drive.stage += 1
-        transaction.append_tasks(drive.execution.id, graph, stage=drive.stage)
-        drive.begin(graph, self._clock()) if drive.stage == 1 else drive.append(graph)
+        if stage.reshape is not None:
+            self._reshape(transaction, drive, stage.reshape)
+        drive.begin(stage, self._clock())
+        transaction.append_tasks(drive.execution.id, stage.graph, stage=drive.stage, forgives=stage.forgives)
         return True
+
+    def _reshape(self, transaction: Transaction, drive: Drive, reshape: Reshape) -> None:
+        world, content = drive.world, reshape.content
+        blueprint = world.blueprint if content is None else self._library.blueprint(transaction, content.digest)
+        if not drive.execution.is_dry_run:
+            transaction.reshape(drive.execution.deployment, reshape)
+        world.reshape(reshape, blueprint)
 
     def end(self, transaction: Transaction, drive: Drive) -> Execution:
         """Have the next batch of an idle drive say how its execution ended, and return it so.

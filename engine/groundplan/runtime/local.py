@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import (
     Event,
     Execution,
@@ -23,6 +24,8 @@ from groundplan.model.execution import (
 )
 from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
+from groundplan.planning.stages import Stages
+from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment, Attempts
 from groundplan.runtime.children import Children
 from groundplan.runtime.drive import Drive, Start
@@ -73,10 +76,14 @@ class LocalDriver:
         children: Children,
         policy: Policy,
         watch: Watch,
+        new_id: Callable[[str], str],
+        stages_of: Callable[[Blueprint, Execution], Stages] = workflow_stages,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
-        self._keeping = Keeping(library=library, children=children, policy=policy, clock=clock)
+        self._keeping = Keeping(
+            library=library, children=children, policy=policy, new_id=new_id, stages_of=stages_of, clock=clock
+        )
         self._attempts = attempts
         self._policy = policy
         self._watch = watch
@@ -254,13 +261,14 @@ class LocalDriver:
                         self._record(transaction, drive, batches)
                         self._await(transaction, drive, task, child)
                         changed = True
-                if drive.is_idle and not self._goes_on(transaction, drive, batches):
-                    self._end(transaction, drive, batches)
-                    ended.append(drive)
+                if drive.is_idle:
+                    if not self._goes_on(transaction, drive, batches):
+                        self._end(transaction, drive, batches)
+                        ended.append(drive)
                     changed = True
 
     def _goes_on(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> bool:
-        if drive.cancelling or not drive.succeeded:
+        if drive.cancelling or drive.refused:
             return False
         # A stage is planned from the record, which must hold the last outcomes of the stage before.
         self._record(transaction, drive, batches)

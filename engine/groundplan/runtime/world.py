@@ -5,12 +5,14 @@ frozen, so a reader sees one state or the next, never half of it).
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.graph import Side, Task
 from groundplan.model.ids import InstanceId
+from groundplan.model.reshape import Reshape
 from groundplan.state.store import InstanceChange
 
 _NOTHING: Final = Operation()
@@ -25,10 +27,16 @@ class World:
         self._instances = {instance.id: instance for instance in instances}
         self._by_node: dict[str, list[InstanceId]] = {}
         self._sources: dict[InstanceId, list[InstanceId]] = {}
+        self._index()
+
+    def _index(self) -> None:
+        by_node: dict[str, list[InstanceId]] = {}
+        sources: dict[InstanceId, list[InstanceId]] = {}
         for instance in self._instances.values():
-            self._by_node.setdefault(instance.node, []).append(instance.id)
+            by_node.setdefault(instance.node, []).append(instance.id)
             for relationship in instance.relationships:
-                self._sources.setdefault(relationship.target, []).append(instance.id)
+                sources.setdefault(relationship.target, []).append(instance.id)
+        self._by_node, self._sources = by_node, sources
 
     @property
     def instances(self) -> Sequence[NodeInstance]:
@@ -79,3 +87,30 @@ class World:
             runtime_properties=change.runtime_properties,
             system_properties=change.system_properties,
         )
+
+    def reshape(self, reshape: Reshape, blueprint: Blueprint) -> None:
+        """Make the change that a stage begins with; nothing of the execution is in flight then.
+
+        Args:
+            blueprint: that of the deployment's content after it.
+        """
+        instances = {each: item for each, item in self._instances.items() if each not in reshape.removed}
+        for relinked in reshape.relinked:
+            instances[relinked.id] = instances[relinked.id].relinked(relinked)
+        instances.update((added.id, added) for added in reshape.added)
+        for noted, notes in reshape.noted.items():
+            instances[noted] = instances[noted].changed(system_properties=notes)
+        self._instances = instances
+        self._index()
+        self.blueprint = blueprint
+        scaling, content = reshape.scaling, reshape.content
+        if scaling is not None:
+            self.deployment = replace(self.deployment, scaling=scaling)
+        if content is not None:
+            self.deployment = replace(
+                self.deployment,
+                blueprint=content.blueprint,
+                digest=content.digest,
+                inputs=content.inputs,
+                labels=content.labels,
+            )

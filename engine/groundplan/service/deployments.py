@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,6 +17,7 @@ from groundplan.model.deployment import (
     InstanceState,
     NodeInstance,
     Owner,
+    Scaling,
 )
 from groundplan.model.execution import Execution
 from groundplan.model.ids import BlueprintId, DeploymentId
@@ -119,7 +120,9 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     evaluator = Evaluator.within(library, transaction)
     world = World(deployment, blueprint, ())
     _try_values(world, evaluator)
-    instances = make_instances(blueprint, _counts(world, evaluator), identifiers.instance_id)
+    counts = _counts(world, evaluator)
+    instances = make_instances(blueprint, counts, identifiers.instance_id)
+    deployment = replace(deployment, scaling=Scaling(counts=counts))
     transaction.add_deployment(deployment, instances)
     for use in capability_uses(blueprint, evaluator.lookup(world)):
         if use.target is not None and transaction.deployment(use.target) is not None:

@@ -8,6 +8,7 @@ from groundplan.runtime.policy import Policy
 from groundplan.runtime.registry import Registry
 from groundplan.service.assembly import Engine, now
 from groundplan.service.composition.steps import Composition
+from groundplan.service.identifiers import instance_id
 
 
 def make_driver(engine: Engine, policy: Policy, watch: Watch) -> Driver:
@@ -27,5 +28,6 @@ def make_driver(engine: Engine, policy: Policy, watch: Watch) -> Driver:
         children=children,
         policy=policy,
         watch=watch,
+        new_id=instance_id,
         clock=now,
     )

@@ -115,12 +115,18 @@ def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operat
             execution.id,
             [
                 record.task.number
-                for record in transaction.tasks(execution.id)
+                for record in _open_tasks(transaction, execution.id)
                 if record.state in again or _waits_in_vain(transaction, record)
             ],
         )
         transaction.set_execution(execution.id, status=ExecutionStatus.STARTED, at=now)
         return get_in(transaction, execution.id)
+
+
+def _open_tasks(snapshot: Snapshot, id: ExecutionId) -> Sequence[TaskRecord]:
+    """Return the tasks of the stage that the execution is in: what failed before was dealt with by that stage."""
+    stages = snapshot.stages(id)
+    return snapshot.tasks(id)[stages[-1].first if stages else 0 :]
 
 
 def _waits_in_vain(snapshot: Snapshot, record: TaskRecord) -> bool:

@@ -15,6 +15,7 @@ from groundplan.model.execution import Event, Execution, ExecutionStatus, Lease,
 from groundplan.model.graph import Task, TaskGraph
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
+from groundplan.model.reshape import Reshape
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data
 
@@ -88,6 +89,21 @@ class TaskRecord:
     due_at: datetime | None = None
     waits_for: ExecutionId | None = None
     error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageRecord:
+    """A stage of an execution that was planned.
+
+    Attributes:
+        number: from 1.
+        first: number of its first task.
+        forgives: see `planning.stages.Stage`.
+    """
+
+    number: int
+    first: int
+    forgives: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,6 +187,10 @@ class Snapshot(Protocol):
     def lease(self, execution: ExecutionId) -> Lease | None: ...
     def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]: ...
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None: ...
+    def results(self, execution: ExecutionId) -> Mapping[int, Data]:
+        """Return what the operations of tasks returned, by number, `Sensitive` inside; None is left out."""
+
+    def stages(self, execution: ExecutionId) -> Sequence[StageRecord]: ...
     def events(
         self,
         *,
@@ -211,7 +231,12 @@ class Transaction(Snapshot, Protocol):
     ) -> None:
         """Change the status outside of a lease: a request to cancel, a resume."""
 
-    def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int) -> None: ...
+    def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int, forgives: bool = False) -> None:
+        """Record a stage with its tasks; `stage` is its number, from 1."""
+
+    def reshape(self, deployment: DeploymentId, reshape: Reshape) -> None:
+        """Change what a deployment consists of."""
+
     def reset_tasks(self, execution: ExecutionId, numbers: Sequence[int]) -> None:
         """Put tasks back to pending; their attempts so far count for no limit any more (spec 5.8)."""
 

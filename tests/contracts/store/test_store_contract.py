@@ -1,17 +1,19 @@
 """What a store promises: what was written comes back, whole transactions or nothing, and one moment per snapshot."""
 
 import threading
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from msgspec import structs
 
-from groundplan.model.deployment import InstanceState
-from groundplan.model.execution import ExecutionStatus, TaskState
+from groundplan.model.deployment import InstanceState, Modification, NodeInstance, Scaling
+from groundplan.model.execution import ExecutionStatus, Outcome, TaskState, Verdict
+from groundplan.model.ids import BlueprintId, Digest, InstanceId
+from groundplan.model.reshape import Content, Reshape
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Sensitive
 from groundplan.state.sql.store import SqlStore
-from groundplan.state.store import InstanceChange, StoreFault
+from groundplan.state.store import AttemptEnd, Batch, InstanceChange, StageRecord, StoreFault
 
 from .nouns import (
     BLUEPRINT,
@@ -176,6 +178,56 @@ def test_a_further_stage_is_added_to_the_first(filled: SqlStore) -> None:
         transaction.append_tasks(EXECUTION.id, replace(GRAPH, tasks=[further], waits=[(1,)], first=2), stage=2)
         assert [item.task.number for item in transaction.tasks(EXECUTION.id)] == [0, 1, 2]
         assert transaction.execution(EXECUTION.id).stage == 2
+        assert transaction.stages(EXECUTION.id) == [StageRecord(number=1, first=0), StageRecord(number=2, first=2)]
+
+
+def test_what_tasks_returned_comes_back(filled: SqlStore) -> None:
+    outcome = Outcome(verdict=Verdict.SUCCEEDED, result={"password": Sensitive(PASSWORD)})
+    end = AttemptEnd(task=1, number=1, at=NOW, state=TaskState.SUCCEEDED, outcome=outcome)
+    with filled.transaction() as transaction:
+        lease = transaction.acquire(EXECUTION.id, "me", NOW)
+        transaction.record(Batch(lease=lease, deployment=DEPLOYMENT.id, ended=[end]))
+        assert transaction.results(EXECUTION.id) == {1: outcome.result}
+
+
+# -- reshaping
+
+
+def test_instances_come_go_and_get_other_links(filled: SqlStore) -> None:
+    more = structs.replace(INSTANCE, id=InstanceId("db_c3"), host=None, relationships=(), index=7)
+    moved = structs.replace(INSTANCE, host=None, relationships=(), scaling_groups=(), index=1)
+    reshape = Reshape(added=(more,), removed=frozenset({HOST.id}), relinked=(structs.replace(moved, version=99),))
+    with filled.transaction() as transaction:
+        transaction.reshape(DEPLOYMENT.id, reshape)
+        assert transaction.instances(DEPLOYMENT.id) == [structs.replace(moved, version=INSTANCE.version + 1), more]
+
+
+def test_links_are_all_that_relinking_changes(filled: SqlStore) -> None:
+    bare = NodeInstance(id=INSTANCE.id, node=INSTANCE.node, index=5)
+    with filled.transaction() as transaction:
+        transaction.reshape(DEPLOYMENT.id, Reshape(relinked=(bare,)))
+        found = transaction.instance(DEPLOYMENT.id, INSTANCE.id)
+    assert found == INSTANCE.relinked(bare)
+    assert (found.state, found.runtime_properties) == (INSTANCE.state, INSTANCE.runtime_properties)
+
+
+def test_notes_counts_and_content_of_a_deployment_change(filled: SqlStore) -> None:
+    content = Content(
+        blueprint=BlueprintId("new"), digest=Digest("d2"), inputs={"key": Sensitive(PASSWORD)}, labels={"a": ("b",)}
+    )
+    begun = Modification(execution=EXECUTION.id, counts={"db": 2}, added=(INSTANCE.id,), removed=(HOST.id,))
+    scaling = Scaling(counts={"db": 1}, modification=begun)
+    with filled.transaction() as transaction:
+        transaction.reshape(DEPLOYMENT.id, Reshape(noted={HOST.id: {"status": {"ok": False}}}, scaling=scaling))
+        assert transaction.deployment(DEPLOYMENT.id) == replace(DEPLOYMENT, scaling=scaling)
+        transaction.reshape(DEPLOYMENT.id, Reshape(content=content))
+        assert transaction.instance(DEPLOYMENT.id, HOST.id).system_properties == {"status": {"ok": False}}
+        assert transaction.deployment(DEPLOYMENT.id) == replace(DEPLOYMENT, scaling=scaling, **fields_of(content))
+
+
+def fields_of(content: Content) -> dict[str, object]:
+    """The fields of a content."""
+    return {field.name: getattr(content, field.name) for field in fields(content)}
 
 
 # -- transactions and snapshots

@@ -11,28 +11,28 @@ from groundplan.model.values import Data, reveal
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.lifecycle import LIFECYCLE, VALIDATION
 from groundplan.planning.selection import select
-from groundplan.planning.stages import Facts, Stages, Workflow
+from groundplan.planning.stages import Facts, Stage, Stages, Workflow
 from groundplan.planning.workflows.execute_operation import Order, execute_operation
 from groundplan.planning.workflows.install import install
 from groundplan.planning.workflows.rollback import rollback
 from groundplan.planning.workflows.uninstall import uninstall
 
-Stage = Callable[[Facts, Mapping[str, Data]], TaskGraph]
-"""Plans one stage from the facts and the workflow's parameters."""
+Plan = Callable[[Facts, Mapping[str, Data]], TaskGraph]
+"""Plans the tasks of one stage from the facts and the workflow's parameters."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FixedStages:
-    """A workflow whose stages are known beforehand."""
+    """A workflow whose stages are known beforehand; it ends when a task fails."""
 
-    stages: Sequence[Stage]
+    stages: Sequence[Plan]
     parameters: Mapping[str, Data]
 
-    def next(self, facts: Facts) -> TaskGraph | None:
+    def next(self, facts: Facts) -> Stage | None:
         """Plan stage `facts.stage`, or return None after the last."""
-        if facts.stage >= len(self.stages):
+        if facts.failed or facts.stage >= len(self.stages):
             return None
-        return self.stages[facts.stage](facts, self.parameters)
+        return Stage(graph=self.stages[facts.stage](facts, self.parameters))
 
 
 def _install(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
@@ -78,7 +78,7 @@ def _one_operation(
     ordered: bool = True,
     on_relationships: str = "",
     retries: int | None = None,
-) -> Stage:
+) -> Plan:
     """Return the stage of a workflow that stands for one operation.
 
     Args:
@@ -127,7 +127,7 @@ def _flag(parameters: Mapping[str, Data], name: str, *, default: bool) -> bool:
     raise PlanningError("parameter-type", f"Parameter {name!r} is {value!r}; true or false is expected.", path=name)
 
 
-def _workflow(*stages: Stage) -> Workflow:
+def _workflow(*stages: Plan) -> Workflow:
     def given(parameters: Mapping[str, Data]) -> Stages:
         return FixedStages(stages=stages, parameters=parameters)
 

@@ -144,7 +144,7 @@ class Journal(SqlSnapshot):
 
     def _task_end(self, execution: ExecutionId, end: AttemptEnd) -> dict[str, Any]:
         outcome = end.outcome
-        owner = f"tasks/{execution}/{end.task}"
+        owner = rows.result_owner(execution, end.task)
         return {
             "of": execution,
             "at": end.task,

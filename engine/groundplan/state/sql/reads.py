@@ -10,10 +10,11 @@ from groundplan.model.execution import Event, Execution, Lease
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.secret import SecretValue
+from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import from_json, open_data, to_moment
-from groundplan.state.store import StoredBlueprint, StoredSecret, TaskRecord
+from groundplan.state.store import StageRecord, StoredBlueprint, StoredSecret, TaskRecord
 
 _PAGE: Final = 1000
 
@@ -96,6 +97,22 @@ class SqlSnapshot:
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:
         row = self._one(schema.tasks, execution_id=execution, number=number)
         return None if row is None else rows.task(row, self._seal)
+
+    def results(self, execution: ExecutionId) -> Mapping[int, Data]:
+        table = schema.tasks
+        query = select(table.c.number, table.c.sealed_result).where(
+            table.c.execution_id == execution, table.c.sealed_result.is_not(None)
+        )
+        found = self._connection.execute(query)
+        return {
+            row.number: open_data(self._seal, row.sealed_result, rows.result_owner(execution, row.number))
+            for row in found
+        }
+
+    def stages(self, execution: ExecutionId) -> Sequence[StageRecord]:
+        table = schema.stages
+        query = select(table).where(table.c.execution_id == execution).order_by(table.c.number)
+        return [rows.stage(row) for row in self._connection.execute(query)]
 
     def events(
         self,

@@ -2,6 +2,7 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Row
@@ -12,9 +13,11 @@ from groundplan.model.deployment import (
     Deployment,
     GroupMembership,
     InstanceState,
+    Modification,
     NodeInstance,
     Owner,
     RelationshipInstance,
+    Scaling,
 )
 from groundplan.model.execution import Event, EventType, Execution, ExecutionStatus, ParentTask, TaskState
 from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
@@ -22,7 +25,7 @@ from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId,
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.state.seal import Seal
 from groundplan.state.sql.codec import from_json, open_data, seal_data, to_moment, to_moment_or_none
-from groundplan.state.store import StoredBlueprint, TaskRecord
+from groundplan.state.store import StageRecord, StoredBlueprint, TaskRecord
 
 
 def blueprint(row: Row[Any]) -> StoredBlueprint:
@@ -51,7 +54,30 @@ def deployment(row: Row[Any], seal: Seal) -> Deployment:
         labels=_labels(row.labels),
         inputs=open_data(seal, row.sealed_inputs, f"deployments/{row.id}/inputs"),
         owner=owner,
+        scaling=_scaling(from_json(row.scaling)),
         created_at=to_moment(row.created_at),
+    )
+
+
+def scaling_document(scaling: Scaling) -> dict[str, Any]:
+    """Return the counts of a deployment as the document that `deployment` reads."""
+    document: dict[str, Any] = {"counts": dict(scaling.counts)}
+    if scaling.modification is not None:
+        document["modification"] = asdict(scaling.modification)
+    return document
+
+
+def _scaling(document: Mapping[str, Any]) -> Scaling:
+    begun = document.get("modification")
+    return Scaling(counts=document.get("counts", {}), modification=None if begun is None else _modification(begun))
+
+
+def _modification(document: Mapping[str, Any]) -> Modification:
+    return Modification(
+        execution=ExecutionId(document["execution"]),
+        counts=document["counts"],
+        added=tuple(map(InstanceId, document["added"])),
+        removed=tuple(map(InstanceId, document["removed"])),
     )
 
 
@@ -137,6 +163,16 @@ def task(row: Row[Any], seal: Seal) -> TaskRecord:
         waits_for=None if row.waits_for is None else ExecutionId(row.waits_for),
         error=row.error,
     )
+
+
+def result_owner(execution: ExecutionId, number: int) -> str:
+    """Return the name that what a task returned is sealed for."""
+    return f"tasks/{execution}/{number}"
+
+
+def stage(row: Row[Any]) -> StageRecord:
+    """Return the stage of a row of `stages`."""
+    return StageRecord(number=row.number, first=row.first, forgives=row.forgives)
 
 
 def task_details(execution: ExecutionId, item: Task, seal: Seal) -> dict[str, Any]:

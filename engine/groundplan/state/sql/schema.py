@@ -53,6 +53,7 @@ deployments: Final = Table(
     Column("display_name", String, nullable=False),
     Column("labels", Text, nullable=False),
     Column("sealed_inputs", LargeBinary, nullable=False),
+    Column("scaling", Text, nullable=False, server_default="{}"),
     Column("owner_deployment", String),
     Column("owner_instance", String),
     Column("created_at", Float, nullable=False),
@@ -104,6 +105,15 @@ executions: Final = Table(
     Column("driver", String),
     Column("fence", Integer, nullable=False),
     Column("heartbeat", Float),
+)
+
+stages: Final = Table(
+    "stages",
+    metadata,
+    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("first", Integer, nullable=False),
+    Column("forgives", Boolean, nullable=False),
 )
 
 tasks: Final = Table(

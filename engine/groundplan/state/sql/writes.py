@@ -5,15 +5,16 @@ What drivers record is written by `journal`.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Table, delete, insert, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
 from groundplan.model.execution import Execution, ExecutionStatus, TaskState
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
+from groundplan.model.reshape import Reshape
 from groundplan.model.secret import SecretValue
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
@@ -55,14 +56,11 @@ class SqlTransaction(Journal):
                 sealed_inputs=seal_data(self._seal, deployment.inputs, f"deployments/{deployment.id}/inputs"),
                 owner_deployment=None if owner is None else owner.deployment,
                 owner_instance=None if owner is None else owner.instance,
+                scaling=to_json(rows.scaling_document(deployment.scaling)),
                 created_at=to_seconds(deployment.created_at),
             )
         )
-        if instances:
-            self._connection.execute(
-                insert(schema.node_instances),
-                [self._instance_row(deployment.id, number, item) for number, item in enumerate(instances)],
-            )
+        self._add_instances(deployment.id, instances)
 
     def delete_deployment(self, id: DeploymentId) -> None:
         self._connection.execute(delete(schema.deployments).where(schema.deployments.c.id == id))
@@ -112,9 +110,12 @@ class SqlTransaction(Journal):
             values["ended_at"] = to_seconds(at)
         self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
 
-    def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int) -> None:
+    def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int, forgives: bool = False) -> None:
         self._connection.execute(
             update(schema.executions).where(schema.executions.c.id == execution).values(stage=stage)
+        )
+        self._connection.execute(
+            insert(schema.stages).values(execution_id=execution, number=stage, first=graph.first, forgives=forgives)
         )
         if graph.tasks:
             self._connection.execute(
@@ -136,6 +137,34 @@ class SqlTransaction(Journal):
                     for task, waits in zip(graph.tasks, graph.waits, strict=True)
                 ],
             )
+
+    def reshape(self, deployment: DeploymentId, reshape: Reshape) -> None:
+        instances = schema.node_instances
+        for removed in sorted(reshape.removed):
+            self._connection.execute(
+                delete(instances).where(instances.c.deployment_id == deployment, instances.c.id == removed)
+            )
+        if reshape.relinked:
+            self._connection.execute(_RELINK, [_links(deployment, item) for item in reshape.relinked])
+        self._add_instances(deployment, reshape.added)
+        notes = {noted: InstanceChange(system_properties=each) for noted, each in reshape.noted.items()}
+        self._change_instances(deployment, notes)
+        values = self._reshaped_columns(deployment, reshape)
+        if values:
+            table = schema.deployments
+            self._connection.execute(update(table).where(table.c.id == deployment).values(**values))
+
+    def _reshaped_columns(self, deployment: DeploymentId, reshape: Reshape) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        if reshape.scaling is not None:
+            values["scaling"] = to_json(rows.scaling_document(reshape.scaling))
+        content = reshape.content
+        if content is not None:
+            values["blueprint_id"] = content.blueprint
+            values["digest"] = content.digest
+            values["labels"] = to_json(content.labels)
+            values["sealed_inputs"] = seal_data(self._seal, content.inputs, f"deployments/{deployment}/inputs")
+        return values
 
     def reset_tasks(self, execution: ExecutionId, numbers: Sequence[int]) -> None:
         table = schema.tasks
@@ -181,6 +210,18 @@ class SqlTransaction(Journal):
         if not changed.rowcount:
             self._connection.execute(insert(table).values(**keys, **values))
 
+    def _add_instances(self, deployment: DeploymentId, added: Sequence[NodeInstance]) -> None:
+        if not added:
+            return
+        table = schema.node_instances
+        newest = self._connection.execute(
+            select(func.max(table.c.ordinal)).where(table.c.deployment_id == deployment)
+        ).scalar()
+        ordinal = 0 if newest is None else newest + 1
+        self._connection.execute(
+            insert(table), [self._instance_row(deployment, number, item) for number, item in enumerate(added, ordinal)]
+        )
+
     def _instance_row(self, deployment: DeploymentId, ordinal: int, item: NodeInstance) -> dict[str, Any]:
         return {
             "deployment_id": deployment,
@@ -190,11 +231,46 @@ class SqlTransaction(Journal):
             "number": item.index,
             "host": item.host,
             "state": item.state,
-            "relationships": to_json([[it.index, it.type, it.target_node, it.target] for it in item.relationships]),
-            "scaling_groups": to_json([[group.name, group.id] for group in item.scaling_groups]),
+            "relationships": _relationships_json(item),
+            "scaling_groups": _groups_json(item),
             "sealed_runtime_properties": seal_data(
                 self._seal, item.runtime_properties, rows.instance_owner(deployment, item.id)
             ),
             "system_properties": to_json(item.system_properties),
             "version": item.version,
         }
+
+
+_RELINK: Final = (
+    update(schema.node_instances)
+    .where(
+        schema.node_instances.c.deployment_id == bindparam("of"),
+        schema.node_instances.c.id == bindparam("at"),
+    )
+    .values(
+        number=bindparam("place"),
+        host=bindparam("on"),
+        relationships=bindparam("links"),
+        scaling_groups=bindparam("groups"),
+        version=schema.node_instances.c.version + 1,
+    )
+)
+
+
+def _links(deployment: DeploymentId, item: NodeInstance) -> dict[str, Any]:
+    return {
+        "of": deployment,
+        "at": item.id,
+        "place": item.index,
+        "on": item.host,
+        "links": _relationships_json(item),
+        "groups": _groups_json(item),
+    }
+
+
+def _relationships_json(item: NodeInstance) -> str:
+    return to_json([[it.index, it.type, it.target_node, it.target] for it in item.relationships])
+
+
+def _groups_json(item: NodeInstance) -> str:
+    return to_json([[group.name, group.id] for group in item.scaling_groups])

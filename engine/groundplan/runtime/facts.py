@@ -1,0 +1,72 @@
+"""Gathers what a workflow may know when its next stage is planned (`planning.stages.Facts`).
+
+It decides nothing. What earlier tasks returned is opened only when a workflow looks: most never do, and an execution
+may have a hundred thousand tasks.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import overload
+
+from groundplan.model.ids import ExecutionId
+from groundplan.planning.stages import Ended, Facts
+from groundplan.runtime.drive import Drive
+from groundplan.runtime.library import Library
+from groundplan.state.store import Snapshot
+
+
+def gather_facts(snapshot: Snapshot, library: Library, drive: Drive, new_id: Callable[[str], str]) -> Facts:
+    """Return the facts of an execution that has come to rest; they hold as long as the snapshot.
+
+    Args:
+        new_id: makes a random id for an instance of a node or scaling group.
+    """
+    return Facts(
+        execution=drive.execution.id,
+        deployment=drive.world.deployment,
+        blueprint=drive.world.blueprint,
+        instances=drive.world.instances,
+        new_id=new_id,
+        blueprint_of=lambda digest: library.blueprint(snapshot, digest),
+        stage=drive.stage,
+        first=drive.task_count,
+        failed=drive.failed,
+        ended=_Record(snapshot, drive.execution.id),
+    )
+
+
+class _Record(Sequence[Ended]):
+    """The tasks of an execution, read when they are first looked at."""
+
+    def __init__(self, snapshot: Snapshot, execution: ExecutionId) -> None:
+        self._snapshot = snapshot
+        self._execution = execution
+
+    @cached_property
+    def _tasks(self) -> Sequence[Ended]:
+        results = self._snapshot.results(self._execution)
+        firsts = [stage.first for stage in self._snapshot.stages(self._execution)]
+        return [
+            Ended(
+                task=record.task,
+                stage=bisect_right(firsts, record.task.number) - 1,
+                state=record.state,
+                result=results.get(record.task.number),
+                error=record.error,
+            )
+            for record in self._snapshot.tasks(self._execution)
+        ]
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __iter__(self) -> Iterator[Ended]:
+        return iter(self._tasks)
+
+    @overload
+    def __getitem__(self, index: int) -> Ended: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Ended]: ...
+    def __getitem__(self, index: int | slice) -> Ended | Sequence[Ended]:
+        return self._tasks[index]
