@@ -157,7 +157,11 @@ class Rehearsal:
         )
 
     def drive(self, execution: ExecutionId, script: Script | None = None, **policy: object) -> Execution:
-        """Drive an execution to its end."""
+        """Drive an execution to its end; one that has ended is resumed."""
+        with self.store.transaction() as transaction:
+            found = transaction.execution(execution)
+            if found is not None and found.status.is_final:
+                transaction.set_execution(execution, status=ExecutionStatus.STARTED, at=NOW)
         return self.driver(script or Script(), **policy).run(execution)
 
     def executions(self) -> list[Execution]:

@@ -27,6 +27,11 @@ def resume(user: User) -> None:
 def interrupt(process: "subprocess.Popen[str]", words: str) -> None:
     """Press Ctrl-C, and wait until the command says that it heard."""
     process.send_signal(signal.SIGINT)
+    heard(process, words)
+
+
+def heard(process: "subprocess.Popen[str]", words: str) -> None:
+    """Wait until the command says that it heard."""
     assert process.stdout is not None
     for line in process.stdout:
         if words in line:
@@ -78,17 +83,56 @@ def test_the_second_gives_them_up(planted: tuple[User, Marks]) -> None:
     assert set(marks.lines("end").values()) == {1}
 
 
-def test_cancelling_from_another_terminal(tmp_path: Path) -> None:
-    # A driver looks every few seconds whether somebody else asked; the install takes longer than that.
-    user, marks = plant(tmp_path, seconds=0.8)
-    user.ok("deployments", "create", "parent", "-b", "parent")
+def test_cancelling_from_another_terminal(planted: tuple[User, Marks]) -> None:
+    user, marks = planted
+    marks.hold.touch()
     with user.running("executions", "start", "install", "-d", "parent") as process:
         marks.wait_for_begin()
         user.ok("executions", "cancel", user.latest("parent")["id"])
+        heard(process, "Asked to end: running operations finish first")
+        marks.hold.unlink()
         process.communicate(timeout=30)
     assert process.returncode == 1
     assert user.latest("parent")["status"] == "cancelled"
     assert marks.lines("begin") == marks.lines("end")
+    assert marks.lines("end").total() == 1
     resume(user)
-    # A child that was cancelled is installed anew: what its instances' states tell is done is not done again.
-    assert {count for name, count in marks.lines("end").items() if name.endswith(".create")} == {1}
+    assert set(marks.lines("end").values()) == {1}, "an operation ran twice"
+
+
+def test_killing_from_another_terminal_ends_the_processes_of_operations(user: User) -> None:
+    user.write("b/run.sh", "#!/bin/sh\nsleep 600 &\necho $! > $MARK/background\nwait\n")
+    user.upload(
+        "b",
+        """
+        tosca_definitions_version: cloudify_dsl_1_4
+        imports: [cloudify/types/types.yaml]
+        inputs: {mark: {type: string}}
+        node_templates:
+          job:
+            type: cloudify.nodes.Root
+            interfaces:
+              cloudify.interfaces.lifecycle:
+                create:
+                  implementation: run.sh
+                  inputs: {process: {env: {MARK: {get_input: mark}}}}
+        """,
+    )
+    user.ok("deployments", "create", "b", "-b", "b", "-i", f"mark={user.folder}")
+    noted = user.folder / "background"
+    with user.running("executions", "start", "install", "-d", "b") as process:
+        eventually(lambda: noted.exists() and noted.read_text(), what="the script's background process")
+        user.ok("executions", "cancel", user.latest("b")["id"], "--kill")
+        process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert user.latest("b")["status"] == "cancelled"
+    eventually(lambda: not alive(int(noted.read_text())), what="the end of the script's process group")
+
+
+def alive(process: int) -> bool:
+    """Whether a process still runs; one that only waits to be reaped does not."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"

@@ -31,6 +31,57 @@ class ExecutionStatus(StrEnum):
 
 
 FINAL: Final = frozenset({ExecutionStatus.CANCELLED, ExecutionStatus.TERMINATED, ExecutionStatus.FAILED})
+WAITING_TO_BEGIN: Final = frozenset({ExecutionStatus.SCHEDULED, ExecutionStatus.QUEUED})
+"""Recorded, and no driver may begin it yet."""
+STOPPING: Final = frozenset(
+    {ExecutionStatus.CANCELLING, ExecutionStatus.FORCE_CANCELLING, ExecutionStatus.KILL_CANCELLING}
+)
+"""Somebody asked it to end, and its driver has not done so yet."""
+
+
+class Change(StrEnum):
+    """What moves an execution from one status to another (spec 5.8)."""
+
+    BEGIN = "begin"
+    """A driver takes it, for the first time or after another one was lost."""
+    CANCEL = "cancel"
+    FORCE_CANCEL = "force-cancel"
+    KILL = "kill"
+    RESUME = "resume"
+    SUCCEED = "succeed"
+    FAIL = "fail"
+    STOP = "stop"
+    """It ends because somebody asked."""
+
+
+_S = ExecutionStatus
+_ALIVE: Final = (_S.PENDING, _S.STARTED, _S.CANCELLING, _S.FORCE_CANCELLING, _S.KILL_CANCELLING)
+_NOT_BEGUN: Final = {_S.SCHEDULED: _S.CANCELLED, _S.QUEUED: _S.CANCELLED}
+TRANSITIONS: Final[Mapping[Change, Mapping[ExecutionStatus, ExecutionStatus]]] = {
+    Change.BEGIN: {
+        _S.PENDING: _S.STARTED,
+        _S.SCHEDULED: _S.STARTED,
+        _S.QUEUED: _S.STARTED,
+        _S.STARTED: _S.STARTED,
+        **{status: status for status in STOPPING},
+    },
+    Change.CANCEL: {_S.PENDING: _S.CANCELLING, _S.STARTED: _S.CANCELLING, **_NOT_BEGUN},
+    Change.FORCE_CANCEL: {
+        **dict.fromkeys((_S.PENDING, _S.STARTED, _S.CANCELLING), _S.FORCE_CANCELLING),
+        **_NOT_BEGUN,
+    },
+    Change.KILL: {**dict.fromkeys(_ALIVE, _S.KILL_CANCELLING), **_NOT_BEGUN},
+    Change.RESUME: dict.fromkeys((_S.CANCELLED, _S.FAILED, _S.PENDING, _S.STARTED), _S.STARTED),
+    Change.SUCCEED: dict.fromkeys(_ALIVE, _S.TERMINATED),
+    Change.FAIL: dict.fromkeys((*_ALIVE, _S.SCHEDULED, _S.QUEUED), _S.FAILED),
+    Change.STOP: dict.fromkeys((*_ALIVE, _S.SCHEDULED, _S.QUEUED), _S.CANCELLED),
+}
+"""Every legal change of status, from what to what; there is no other."""
+
+
+def after(change: Change, status: ExecutionStatus) -> ExecutionStatus | None:
+    """Return the status that a change leads to, or None when it is not allowed from `status`."""
+    return TRANSITIONS[change].get(status)
 
 
 class TaskState(StrEnum):
@@ -162,6 +213,8 @@ class Execution:
         error: why it failed, secrets masked; empty otherwise.
         parent: the task that started it as part of a composition, or None.
         stage: number of the workflow's stages planned so far.
+        wait_after_fail: seconds from the first failure that running tasks get to end, or None for as long as they need.
+        scheduled_for: the occurrence of the schedule that started it, or None.
     """
 
     id: ExecutionId
@@ -176,6 +229,8 @@ class Execution:
     parent: ParentTask | None = None
     is_dry_run: bool = False
     stage: int = 0
+    wait_after_fail: float | None = None
+    scheduled_for: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

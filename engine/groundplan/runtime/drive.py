@@ -13,6 +13,8 @@ from typing import Final
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import (
+    STOPPING,
+    Change,
     Event,
     EventType,
     Execution,
@@ -22,6 +24,7 @@ from groundplan.model.execution import (
     Outcome,
     TaskState,
     Verdict,
+    after,
 )
 from groundplan.model.graph import Task, TaskGraph, TaskKind
 from groundplan.model.ids import ExecutionId, InstanceId
@@ -40,9 +43,9 @@ from groundplan.state.store import (
 )
 
 _ENDS: Final = {
-    Standing.SUCCEEDED: ExecutionStatus.TERMINATED,
-    Standing.FAILED: ExecutionStatus.FAILED,
-    Standing.CANCELLED: ExecutionStatus.CANCELLED,
+    Standing.SUCCEEDED: Change.SUCCEED,
+    Standing.FAILED: Change.FAIL,
+    Standing.CANCELLED: Change.STOP,
 }
 _END_EVENTS: Final = {
     ExecutionStatus.TERMINATED: EventType.WORKFLOW_SUCCEEDED,
@@ -82,7 +85,7 @@ class Drive:
         self.execution = execution
         self.lease = lease
         self.world = world
-        self.cancelling = execution.status is ExecutionStatus.CANCELLING
+        self.cancelling = execution.status in STOPPING
         self.stage = execution.stage
         self.waiting: dict[int, ExecutionId] = {}
         self._limits: dict[int, datetime] = {}
@@ -251,6 +254,8 @@ class Drive:
 
     def _change_instance(self, instance: InstanceId, change: InstanceChange) -> None:
         self.world.apply(instance, change)
+        if self.execution.is_dry_run:
+            return
         earlier = self._batch.instances.get(instance, InstanceChange())
         self._batch.instances[instance] = InstanceChange(
             state=change.state or earlier.state,
@@ -339,9 +344,19 @@ class Drive:
         self.cancelling = True
         self._progress.cancel()
 
-    def abandon(self) -> None:
-        """Give up what is in flight; the record keeps it as begun, and a resume finds it so."""
+    def hear_cancel(self, now: datetime) -> None:
+        """Tell those who watch that somebody asked from elsewhere."""
+        self._tell(EventType.WORKFLOW_STAGE, "Asked to end: running operations finish first", now)
+
+    def abandon(self, how: str, now: datetime) -> None:
+        """Give up what is in flight; the record keeps it as begun, and a resume finds it so.
+
+        Args:
+            how: what becomes of the operations in flight, as it is told.
+        """
         self.cancel()
+        for number in sorted(self._in_flight):
+            self._tell_task(EventType.TASK_FAILED, "Task", self._tasks[number], f" {how}", now)
         self._in_flight.clear()
         self.waiting.clear()
         self._limits.clear()
@@ -377,7 +392,9 @@ class Drive:
         standing = self._progress.standing
         if self.cancelling and standing is not Standing.SUCCEEDED:
             standing = Standing.CANCELLED
-        status = ExecutionStatus.FAILED if self._refusal else _ENDS.get(standing, ExecutionStatus.FAILED)
+        change = Change.FAIL if self._refusal else _ENDS.get(standing, Change.FAIL)
+        status = after(change, self.execution.status)
+        assert status is not None, f"an execution that is {self.execution.status} cannot {change}"
         error = self._error() if status is ExecutionStatus.FAILED else ""
         self._batch.end = ExecutionEnd(status=status, at=now, error=error)
         words = {
@@ -399,7 +416,9 @@ class Drive:
     # -- what is told, and the commit
 
     def tell(self, event: Event) -> None:
-        """Take a log line or an event of an operation."""
+        """Take an event, or a line that an operation logged."""
+        if self.execution.is_dry_run:
+            event = replace(event, message=f"{event.message} (dry run)")
         self._batch.events.append(event)
 
     def take_batch(self) -> Batch:
@@ -412,7 +431,7 @@ class Drive:
 
     def _set_state(self, task: Task, state: InstanceState, now: datetime) -> None:
         self._change_instance(task.instance, InstanceChange(state=state))
-        self._batch.events.append(
+        self.tell(
             Event(
                 at=now,
                 type=EventType.WORKFLOW_NODE_EVENT,
@@ -441,7 +460,7 @@ class Drive:
 
     def _tell_task(self, type_: EventType, verb: str, task: Task, rest: str, now: datetime) -> None:
         path = self.world.operation(task).operation
-        self._batch.events.append(
+        self.tell(
             Event(
                 at=now,
                 type=type_,
@@ -455,7 +474,7 @@ class Drive:
         )
 
     def _tell(self, type_: EventType, message: str, now: datetime) -> None:
-        self._batch.events.append(
+        self.tell(
             Event(
                 at=now,
                 type=type_,

@@ -5,12 +5,22 @@ outcome is `drive`'s.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.blueprint import Blueprint
-from groundplan.model.execution import Execution, ExecutionStatus, Failure, Outcome, ParentTask, Verdict
+from groundplan.model.execution import (
+    Change,
+    Execution,
+    ExecutionStatus,
+    Failure,
+    Outcome,
+    ParentTask,
+    Verdict,
+    after,
+)
 from groundplan.model.ids import ExecutionId
 from groundplan.model.reshape import Reshape
 from groundplan.planning.faults import PlanningError
@@ -69,7 +79,7 @@ class Keeping:
             flying: attempts that still run somewhere, by task; see `Drive.restore`.
 
         Raises:
-            Conflict: another driver holds it.
+            Conflict: another driver holds it, or it has ended.
             NotFound: there is no such execution.
         """
         execution = transaction.execution(id)
@@ -82,9 +92,15 @@ class Keeping:
                 f"Execution {id} is being driven on {shown_driver(lease)}.",
                 fix=f"Watch it with: groundplan events list {id} --tail",
             )
+        begun = after(Change.BEGIN, execution.status)
+        if begun is None:
+            raise Conflict(f"Execution {id} has ended already ({execution.status}).")
         deployment = transaction.deployment(execution.deployment)
         if deployment is None:
             raise NotFound(f"Deployment {execution.deployment} of execution {id} is gone.")
+        if begun is not execution.status:
+            transaction.set_execution(id, status=begun, at=now)
+            execution = replace(execution, status=begun)
         world = self._library.world(transaction, deployment)
         self._stages[id] = self._stages_of(world.blueprint, execution)
         drive = Drive(
@@ -96,7 +112,6 @@ class Keeping:
         if execution.stage:
             drive.restore(transaction.tasks(id), transaction.stages(id), now, flying)
         else:
-            transaction.set_execution(id, status=ExecutionStatus.STARTED, at=now)
             self.plan(transaction, drive)
         return drive
 
@@ -129,7 +144,8 @@ class Keeping:
         The caller records that batch in the same transaction.
         """
         execution = drive.finish(self._clock())
-        if execution.status is ExecutionStatus.TERMINATED and drive.world.is_gone:
+        kept = execution.is_dry_run or execution.status is not ExecutionStatus.TERMINATED
+        if drive.world.is_gone and not kept:
             for key in transaction.remembered(execution.deployment):
                 transaction.remember(execution.deployment, key, None)
         return execution

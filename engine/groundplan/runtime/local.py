@@ -17,6 +17,7 @@ from typing import Final
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import (
     Event,
+    EventType,
     Execution,
     ExecutionStatus,
     Outcome,
@@ -32,11 +33,13 @@ from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.driver import Watch
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
-from groundplan.runtime.liveness import is_alive
+from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.workers import Workers
 from groundplan.state.store import Batch, Store, StoreFault, Transaction
 
+_LOOK_SECONDS: Final = 0.5
+"""Between two looks whether somebody asked an execution to end; a look is one small read."""
 _MOST_REPORTS: Final = 10_000
 """Taken in one turn: operations that log without end must not keep the loop from committing."""
 
@@ -93,7 +96,11 @@ class LocalDriver:
         self._drives: dict[ExecutionId, Drive] = {}
         self._flights: dict[tuple[ExecutionId, int], _Flight] = {}
         self._elsewhere: dict[ExecutionId, ParentTask] = {}
+        self._unobserved: dict[tuple[ExecutionId, int], _Flight] = {}
+        self._dropped: list[Event] = []
         self._last_beat = 0.0
+        self._last_look = 0.0
+        self._woken = False
         self._cancel_asked = False
         self._abandon_asked = False
 
@@ -110,9 +117,13 @@ class LocalDriver:
             with self._store.transaction() as transaction:
                 drive = self._adopt(transaction, execution)
             self._step([])
-            # A child that a parent gave up waiting for goes on until it ends.
-            while self._drives:
-                self._step(self._collect())
+            # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
+            # observes any more.
+            while self._drives or self._unobserved or self._dropped:
+                reports = self._collect()
+                self._look()
+                if reports or self._is_due():
+                    self._step(reports)
             return drive.execution
         finally:
             self._let_go()
@@ -131,6 +142,7 @@ class LocalDriver:
     # -- one turn of the loop
 
     def _step(self, reports: Iterable[_Report]) -> None:
+        self._woken = False
         self._obey()
         for report in reports:
             self._take(report)
@@ -142,6 +154,8 @@ class LocalDriver:
         batches: list[Batch] = []
         with self._store.transaction() as transaction:
             self._beat(transaction)
+            while self._dropped:
+                transaction.append_event(self._dropped.pop())
             self._end_idle(transaction, ended, batches)
             starts.extend(self._starts())
             for drive in self._drives.values():
@@ -161,19 +175,35 @@ class LocalDriver:
                 reports.append(self._reports.get_nowait())
         except Empty:
             pass
+        self._woken = self._woken or None in reports
         return [report for report in reports if report is not None]
 
+    def _is_due(self) -> bool:
+        """Whether there is something to do although no report came in; a turn takes the store's write lock."""
+        now, clock = self._clock(), time.monotonic()
+        flights = (*self._flights.values(), *self._unobserved.values())
+        return (
+            self._woken
+            or clock - self._last_beat >= HEARTBEAT_SECONDS
+            or any(flight.deadline <= clock for flight in flights)
+            or any(due is not None and due <= now for due in (drive.next_due() for drive in self._drives.values()))
+        )
+
     def _patience(self) -> float:
-        now, moments = self._clock(), [HEARTBEAT_SECONDS]
+        now, moments = self._clock(), [_LOOK_SECONDS]
         for drive in self._drives.values():
             due = drive.next_due()
             if due is not None:
                 moments.append((due - now).total_seconds())
         clock = time.monotonic()
-        moments.extend(flight.deadline - clock for flight in self._flights.values())
+        flights = (*self._flights.values(), *self._unobserved.values())
+        moments.extend(flight.deadline - clock for flight in flights)
         return max(0.0, min(moments))
 
     def _take(self, report: _Report) -> None:
+        unobserved = self._unobserved.get((report.execution, report.task))
+        if unobserved is not None and unobserved.number == report.number and report.outcome is not None:
+            self._drop((report.execution, report.task), f"ended unobserved ({report.outcome.verdict})")
         drive = self._drives.get(report.execution)
         if drive is None:
             return
@@ -189,15 +219,71 @@ class LocalDriver:
         if self._cancel_asked:
             for drive in self._drives.values():
                 drive.cancel()
+            if not self._drives:
+                self._unobserved.clear()
         if self._abandon_asked:
-            for flight in self._flights.values():
-                flight.given_up.set()
-            self._flights.clear()
             for drive in self._drives.values():
-                drive.abandon()
+                self._cut_off(drive, ExecutionStatus.KILL_CANCELLING)
+
+    def _look(self) -> None:
+        """See whether somebody asked for an end from elsewhere."""
+        clock = time.monotonic()
+        if clock - self._last_look < _LOOK_SECONDS or not self._drives:
+            return
+        self._last_look = clock
+        with self._store.snapshot() as snapshot:
+            asked = snapshot.stopping(driver_name())
+        for execution, status in asked.items():
+            drive = self._drives.get(execution)
+            if drive is None:
+                continue
+            self._woken = True
+            if status is not ExecutionStatus.CANCELLING:
+                self._cut_off(drive, status)
+            elif not drive.cancelling:
+                drive.hear_cancel(self._clock())
+                self._cancel_tree(drive)
+
+    def _cut_off(self, drive: Drive, status: ExecutionStatus) -> None:
+        """End a drive at once: killed, its operations end as well; else they go on and nobody takes their outcomes."""
+        kill = status is ExecutionStatus.KILL_CANCELLING
+        for key, flight in list(self._flights.items()):
+            if flight.drive is drive:
+                del self._flights[key]
+                self._workers.give_up_one()
+                if kill:
+                    flight.given_up.set()
+                else:
+                    self._unobserved[key] = flight
+        if kill:
+            drive.abandon("is killed", self._clock())
+        else:
+            drive.abandon("goes on unobserved; its outcome will not be recorded", self._clock())
+
+    def _drop(self, key: tuple[ExecutionId, int], how: str) -> None:
+        """Take note that the outcome of an unobserved operation was not recorded."""
+        flight = self._unobserved.pop(key)
+        task, execution = flight.task, flight.drive.execution
+        path = flight.drive.world.operation(task).operation
+        self._dropped.append(
+            Event(
+                at=self._clock(),
+                type=EventType.TASK_FAILED,
+                message=f"Task {path!r} {how}; its outcome was dropped",
+                execution=execution.id,
+                deployment=execution.deployment,
+                instance=task.instance,
+                target=None if task.relationship is None else task.relationship.target,
+                operation=task.operation,
+            )
+        )
 
     def _give_up_overdue(self) -> None:
         clock = time.monotonic()
+        for key, flight in list(self._unobserved.items()):
+            if flight.deadline <= clock:
+                flight.given_up.set()
+                self._drop(key, f"took longer than {flight.timeout:g} s and was given up")
         for key, flight in list(self._flights.items()):
             if flight.deadline <= clock:
                 del self._flights[key]
@@ -208,7 +294,7 @@ class LocalDriver:
 
     def _let_go(self) -> None:
         """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
-        for flight in self._flights.values():
+        for flight in (*self._flights.values(), *self._unobserved.values()):
             flight.given_up.set()
         # A store that cannot be written keeps the leases; they end with their heartbeat.
         with suppress(StoreFault):
@@ -294,9 +380,7 @@ class LocalDriver:
             return
         self._last_beat = clock
         for drive in list(self._drives.values()):
-            status = transaction.heartbeat(drive.lease, self._clock())
-            if status is ExecutionStatus.CANCELLING and not drive.cancelling:
-                self._cancel_tree(drive)
+            transaction.heartbeat(drive.lease, self._clock())
         for child, parent in list(self._elsewhere.items()):
             if child not in self._drives and parent.execution in self._drives:
                 self._look_at(transaction, child, parent)

@@ -9,12 +9,15 @@ from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import (
+    WAITING_TO_BEGIN,
+    Change,
     Event,
     EventType,
     Execution,
     ExecutionStatus,
     ParentTask,
     TaskState,
+    after,
 )
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.types import Schema
@@ -89,27 +92,36 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     return execution
 
 
-def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operations: bool = False) -> Execution:
+def prepare_resume(
+    store: Store, id: ExecutionId, now: datetime, *, reset_operations: bool = False, force: bool = False
+) -> Execution:
     """Make an execution that failed, was cancelled or lost its driver fit to be driven again (spec 5.8).
 
     Finished tasks stay finished; failed ones get their attempts anew.
 
     Args:
         reset_operations: run operations again that were cut off and are not known to be safe to repeat.
+        force: although a driver that seems to live has it; whatever that one writes from now on is refused.
 
     Raises:
         NotFound: there is no such execution.
         Conflict: it is being driven, or something else runs in the deployment.
-        UsageError: it has succeeded.
+        UsageError: it has succeeded, waits to be started, or is being ended.
     """
     with store.transaction() as transaction:
         execution = get_in(transaction, id)
         lease = transaction.lease(execution.id)
-        if lease is not None and is_alive(lease, now):
-            raise Conflict(f"Execution {execution.id} is being driven on {shown_driver(lease)}.")
-        if execution.status is ExecutionStatus.TERMINATED:
-            raise UsageError(f"Execution {execution.id} has succeeded; there is nothing to resume.")
+        if lease is not None and is_alive(lease, now) and not force:
+            raise Conflict(
+                f"Execution {execution.id} is being driven on {shown_driver(lease)}.",
+                fix=f"If that process does not do it any more: groundplan executions resume {execution.id} --force",
+            )
+        resumed = after(Change.RESUME, execution.status)
+        if resumed is None:
+            raise _not_resumable(execution)
         _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
+        if lease is not None:
+            transaction.revoke(lease)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
         transaction.reset_tasks(
             execution.id,
@@ -119,7 +131,7 @@ def prepare_resume(store: Store, id: ExecutionId, now: datetime, *, reset_operat
                 if record.state in again or _waits_in_vain(transaction, record)
             ],
         )
-        transaction.set_execution(execution.id, status=ExecutionStatus.STARTED, at=now)
+        transaction.set_execution(execution.id, status=resumed, at=now)
         return get_in(transaction, execution.id)
 
 
@@ -127,6 +139,17 @@ def _open_tasks(snapshot: Snapshot, id: ExecutionId) -> Sequence[TaskRecord]:
     """Return the tasks of the stage that the execution is in: what failed before was dealt with by that stage."""
     stages = snapshot.stages(id)
     return snapshot.tasks(id)[stages[-1].first if stages else 0 :]
+
+
+def _not_resumable(execution: Execution) -> UsageError:
+    if execution.status is ExecutionStatus.TERMINATED:
+        return UsageError(f"Execution {execution.id} has succeeded; there is nothing to resume.")
+    if execution.status in WAITING_TO_BEGIN:
+        return UsageError(f"Execution {execution.id} has not begun: it is {execution.status}.")
+    return UsageError(
+        f"Execution {execution.id} is {execution.status}.",
+        fix=f"Have it end first: groundplan executions cancel {execution.id} --kill",
+    )
 
 
 def _waits_in_vain(snapshot: Snapshot, record: TaskRecord) -> bool:
@@ -137,40 +160,58 @@ def _waits_in_vain(snapshot: Snapshot, record: TaskRecord) -> bool:
     return child is None or child.status in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
 
 
-def cancel(store: Store, id: ExecutionId, now: datetime) -> Execution:
-    """Ask an execution to end: no new task starts, running ones finish.
+def end(store: Store, id: ExecutionId, how: Change, now: datetime) -> Execution:
+    """Ask an execution and those that its tasks wait for to end; without a living driver they end at once.
+
+    Args:
+        how: `CANCEL`: no new task starts, running ones finish. `FORCE_CANCEL`: its driver stops at once and running
+            operations go on unobserved. `KILL`: running operations are terminated as well.
 
     Raises:
         NotFound: there is no such execution.
-        UsageError: it has ended.
+        UsageError: it has ended, or is ending already in that way or a stricter one.
     """
     with store.transaction() as transaction:
         execution = get_in(transaction, id)
         if execution.status.is_final:
             raise UsageError(f"Execution {execution.id} has ended already ({execution.status}).")
-        _cancel_tree(transaction, execution, now)
+        if after(how, execution.status) is None:
+            raise UsageError(
+                f"Execution {execution.id} is {execution.status} already.",
+                fix=f"End it in a stricter way: groundplan executions cancel {execution.id} --kill",
+            )
+        _end_tree(transaction, execution, how, now)
         return get_in(transaction, execution.id)
 
 
-def _cancel_tree(transaction: Transaction, execution: Execution, now: datetime) -> None:
-    """Cancel an execution and those that its tasks wait for; a driver that has one of them ends it in its own time."""
-    lease = transaction.lease(execution.id)
-    driven = lease is not None and is_alive(lease, now)
-    status = ExecutionStatus.CANCELLING if driven else ExecutionStatus.CANCELLED
-    transaction.set_execution(execution.id, status=status, at=now)
-    words = "Cancelling" if driven else "Cancelled; no driver had it"
-    transaction.append_event(
-        Event(
-            at=now,
-            type=EventType.WORKFLOW_CANCELLED,
-            message=f"{words}: {execution.workflow!r} workflow execution",
-            execution=execution.id,
-            deployment=execution.deployment,
+_ENDING: Final = {
+    Change.CANCEL: "Cancelling",
+    Change.FORCE_CANCEL: "Cancelling by force",
+    Change.KILL: "Killing",
+}
+
+
+def _end_tree(transaction: Transaction, execution: Execution, how: Change, now: datetime) -> None:
+    """End an execution and its children; a driver that has one of them ends it in its own time."""
+    asked = after(how, execution.status)
+    if asked is not None:
+        lease = transaction.lease(execution.id)
+        driven = lease is not None and is_alive(lease, now)
+        status = asked if driven else ExecutionStatus.CANCELLED
+        transaction.set_execution(execution.id, status=status, at=now)
+        words = "Cancelled; no driver had it" if status.is_final else _ENDING[how]
+        transaction.append_event(
+            Event(
+                at=now,
+                type=EventType.WORKFLOW_CANCELLED,
+                message=f"{words}: {execution.workflow!r} workflow execution",
+                execution=execution.id,
+                deployment=execution.deployment,
+            )
         )
-    )
     for child in transaction.executions(parent=execution.id):
         if not child.status.is_final:
-            _cancel_tree(transaction, child, now)
+            _end_tree(transaction, child, how, now)
 
 
 def get_in(snapshot: Snapshot, id: ExecutionId) -> Execution:

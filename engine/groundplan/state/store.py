@@ -4,7 +4,7 @@ Everything that the engine knows goes through these protocols; `sql.store` imple
 which task is next, what a failure means and who may delete a deployment is settled above.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +16,7 @@ from groundplan.model.graph import Task, TaskGraph
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
+from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data
 
@@ -182,9 +183,26 @@ class Snapshot(Protocol):
     ) -> Sequence[Dependency]: ...
     def execution(self, id: ExecutionId) -> Execution | None: ...
     def executions(
-        self, *, deployment: DeploymentId | None = None, parent: ExecutionId | None = None
-    ) -> Sequence[Execution]: ...
+        self,
+        *,
+        deployment: DeploymentId | None = None,
+        parent: ExecutionId | None = None,
+        statuses: Collection[ExecutionStatus] = (),
+    ) -> Sequence[Execution]:
+        """Return executions by age, oldest first; without `statuses` those of all."""
+
     def lease(self, execution: ExecutionId) -> Lease | None: ...
+    def leases(self) -> Mapping[ExecutionId, Lease]:
+        """Return the leases of all executions that have not ended."""
+
+    def stopping(self, driver: str) -> Mapping[ExecutionId, ExecutionStatus]:
+        """Return which executions of a driver somebody asked to end, and how; cheap, for it is asked often."""
+
+    def schedules(self, *, deployment: DeploymentId | None = None, due: datetime | None = None) -> Sequence[Schedule]:
+        """Return schedules by age; with `due` the enabled ones whose next occurrence is not later."""
+
+    def schedule(self, deployment: DeploymentId, id: ScheduleId) -> Schedule | None: ...
+    def workers(self) -> Sequence[Worker]: ...
     def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]: ...
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None: ...
     def results(self, execution: ExecutionId) -> Mapping[int, Data]:
@@ -237,6 +255,13 @@ class Transaction(Snapshot, Protocol):
     def reshape(self, deployment: DeploymentId, reshape: Reshape) -> None:
         """Change what a deployment consists of."""
 
+    def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
+        """Delete executions with their tasks, attempts and events."""
+
+    def put_schedule(self, schedule: Schedule) -> None: ...
+    def delete_schedule(self, deployment: DeploymentId, id: ScheduleId) -> None: ...
+    def put_worker(self, worker: Worker) -> None: ...
+    def delete_worker(self, name: str) -> None: ...
     def reset_tasks(self, execution: ExecutionId, numbers: Sequence[int]) -> None:
         """Put tasks back to pending; their attempts so far count for no limit any more (spec 5.8)."""
 
@@ -251,6 +276,9 @@ class Transaction(Snapshot, Protocol):
         """
 
     def release(self, lease: Lease) -> None: ...
+    def revoke(self, lease: Lease) -> None:
+        """Take a lease away from whoever holds it: what they write from then on is refused."""
+
     def record(self, batch: Batch) -> None:
         """Write a batch.
 

@@ -5,6 +5,7 @@ import click
 from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
 from groundplan.cli.running import drive, retries_option
 from groundplan.cli.views import records
+from groundplan.model.execution import Change
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.service import executions as use_case
 from groundplan.service.assembly import now
@@ -54,13 +55,14 @@ def start(
 @click.option(
     "--reset-operations", is_flag=True, help="Run operations again that were cut off and may not be repeatable."
 )
+@click.option("-f", "--force", is_flag=True, help="Take it over although its driver is believed to live.")
 @retries_option
 @as_json
-def resume(execution_id: str, reset_operations: bool, task_retries: int | None, as_json: bool) -> None:
+def resume(execution_id: str, reset_operations: bool, force: bool, task_retries: int | None, as_json: bool) -> None:
     """Go on with an execution that failed, was cancelled, or whose process ended. Finished tasks stay finished."""
     with engine(quiet=as_json) as opened:
         execution = use_case.prepare_resume(
-            opened.store, ExecutionId(execution_id), now(), reset_operations=reset_operations
+            opened.store, ExecutionId(execution_id), now(), reset_operations=reset_operations, force=force
         )
         drive(opened, execution, task_retries=task_retries, as_json=as_json)
 
@@ -107,8 +109,11 @@ def get(execution_id: str, as_json: bool) -> None:
 
 @executions.command()
 @click.argument("execution_id")
-def cancel(execution_id: str) -> None:
-    """Have an execution start no further task; those that run finish."""
+@click.option("-f", "--force", is_flag=True, help="Stop at once; operations that run go on, and nobody records how.")
+@click.option("-k", "--kill", is_flag=True, help="Stop at once and terminate the operations that run.")
+def cancel(execution_id: str, force: bool, kill: bool) -> None:
+    """End an execution, with those of child deployments: no further task starts, those that run finish first."""
+    how = Change.KILL if kill else Change.FORCE_CANCEL if force else Change.CANCEL
     with engine() as opened:
-        found = use_case.cancel(opened.store, ExecutionId(execution_id), now())
+        found = use_case.end(opened.store, ExecutionId(execution_id), how, now())
         click.echo(f"Execution {found.id} is {found.status}")

@@ -82,6 +82,13 @@ class Journal(SqlSnapshot):
             .values(driver=None, heartbeat=None)
         )
 
+    def revoke(self, lease: Lease) -> None:
+        self._connection.execute(
+            update(_EXECUTIONS)
+            .where(_EXECUTIONS.c.id == lease.execution, _EXECUTIONS.c.fence == lease.fence)
+            .values(driver=None, heartbeat=None, fence=lease.fence + 1)
+        )
+
     def record(self, batch: Batch) -> None:
         execution = batch.lease.execution
         self._hold(batch.lease, **_end_of(batch))

@@ -1,22 +1,25 @@
 """Reads of one moment, on one connection (`store.Snapshot`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select
 
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
-from groundplan.model.execution import Event, Execution, Lease
+from groundplan.model.execution import FINAL, STOPPING, Event, Execution, ExecutionStatus, Lease
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
+from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
-from groundplan.state.sql.codec import from_json, open_data, to_moment
+from groundplan.state.sql.codec import from_json, open_data, to_moment, to_seconds
 from groundplan.state.store import StageRecord, StoredBlueprint, StoredSecret, TaskRecord
 
 _PAGE: Final = 1000
+_UNFINISHED: Final = tuple(status for status in ExecutionStatus if status not in FINAL)
 
 
 class SqlSnapshot:
@@ -73,7 +76,11 @@ class SqlSnapshot:
         return None if row is None else rows.execution(row, self._seal)
 
     def executions(
-        self, *, deployment: DeploymentId | None = None, parent: ExecutionId | None = None
+        self,
+        *,
+        deployment: DeploymentId | None = None,
+        parent: ExecutionId | None = None,
+        statuses: Collection[ExecutionStatus] = (),
     ) -> Sequence[Execution]:
         table = schema.executions
         query = select(table).order_by(table.c.created_at, table.c.id)
@@ -81,13 +88,49 @@ class SqlSnapshot:
             query = query.where(table.c.deployment_id == deployment)
         if parent is not None:
             query = query.where(table.c.parent_execution == parent)
+        if statuses:
+            query = query.where(table.c.status.in_(statuses))
         return [rows.execution(row, self._seal) for row in self._connection.execute(query)]
+
+    def leases(self) -> Mapping[ExecutionId, Lease]:
+        table = schema.executions
+        query = select(table.c.id, table.c.driver, table.c.fence, table.c.heartbeat).where(
+            table.c.status.in_(_UNFINISHED), table.c.driver.is_not(None)
+        )
+        return {
+            ExecutionId(row.id): Lease(
+                execution=ExecutionId(row.id), driver=row.driver, fence=row.fence, heartbeat=to_moment(row.heartbeat)
+            )
+            for row in self._connection.execute(query)
+        }
+
+    def stopping(self, driver: str) -> Mapping[ExecutionId, ExecutionStatus]:
+        table = schema.executions
+        query = select(table.c.id, table.c.status).where(table.c.status.in_(STOPPING), table.c.driver == driver)
+        return {ExecutionId(row.id): ExecutionStatus(row.status) for row in self._connection.execute(query)}
 
     def lease(self, execution: ExecutionId) -> Lease | None:
         row = self._one(schema.executions, id=execution)
         if row is None or row.driver is None:
             return None
         return Lease(execution=execution, driver=row.driver, fence=row.fence, heartbeat=to_moment(row.heartbeat))
+
+    def schedules(self, *, deployment: DeploymentId | None = None, due: datetime | None = None) -> Sequence[Schedule]:
+        table = schema.schedules
+        query = select(table).order_by(table.c.created_at, table.c.deployment_id, table.c.id)
+        if deployment is not None:
+            query = query.where(table.c.deployment_id == deployment)
+        if due is not None:
+            query = query.where(table.c.next_at <= to_seconds(due), table.c.enabled)
+        return [rows.schedule(row, self._seal) for row in self._connection.execute(query)]
+
+    def schedule(self, deployment: DeploymentId, id: ScheduleId) -> Schedule | None:
+        row = self._one(schema.schedules, deployment_id=deployment, id=id)
+        return None if row is None else rows.schedule(row, self._seal)
+
+    def workers(self) -> Sequence[Worker]:
+        table = schema.workers
+        return [rows.worker(row) for row in self._connection.execute(select(table).order_by(table.c.started_at))]
 
     def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]:
         table = schema.tasks

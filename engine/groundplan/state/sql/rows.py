@@ -23,8 +23,9 @@ from groundplan.model.execution import Event, EventType, Execution, ExecutionSta
 from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
 from groundplan.model.plugin import PluginManifest, StandIn
+from groundplan.model.schedule import Arguments, Rule, Schedule, ScheduleId, Worker, WorkerState
 from groundplan.state.seal import Seal
-from groundplan.state.sql.codec import from_json, open_data, seal_data, to_moment, to_moment_or_none
+from groundplan.state.sql.codec import from_json, open_data, seal_data, to_moment, to_moment_or_none, to_seconds
 from groundplan.state.store import StageRecord, StoredBlueprint, TaskRecord
 
 
@@ -134,6 +135,51 @@ def execution(row: Row[Any], seal: Seal) -> Execution:
         parent=parent,
         is_dry_run=row.is_dry_run,
         stage=row.stage,
+        wait_after_fail=row.wait_after_fail,
+        scheduled_for=to_moment_or_none(row.scheduled_for),
+    )
+
+
+def schedule(row: Row[Any], seal: Seal) -> Schedule:
+    """Return the schedule of a row of `schedules`."""
+    rule = from_json(row.rule)
+    since, until = to_moment(rule.pop("since")), to_moment_or_none(rule.pop("until"))
+    return Schedule(
+        id=ScheduleId(row.id),
+        deployment=DeploymentId(row.deployment_id),
+        workflow=row.workflow,
+        parameters=open_data(seal, row.sealed_parameters, schedule_owner(row.deployment_id, row.id)),
+        rule=Rule(since=since, until=until, weekdays=tuple(rule.pop("weekdays")), **rule),
+        arguments=Arguments(**from_json(row.arguments)),
+        slip=row.slip,
+        stop_on_fail=row.stop_on_fail,
+        enabled=row.enabled,
+        created_at=to_moment(row.created_at),
+        next_at=to_moment_or_none(row.next_at),
+        latest=None if row.latest is None else ExecutionId(row.latest),
+    )
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """Return a rule as the document that `schedule` reads."""
+    moments = {"since": to_seconds(rule.since), "until": to_seconds(rule.until)}
+    return {**asdict(rule), **moments, "weekdays": list(rule.weekdays)}
+
+
+def schedule_owner(deployment_id: str, id: str) -> str:
+    """Return the name that a schedule's parameters are sealed for."""
+    return f"schedules/{deployment_id}/{id}/parameters"
+
+
+def worker(row: Row[Any]) -> Worker:
+    """Return the worker of a row of `workers`."""
+    return Worker(
+        name=row.name,
+        started_at=to_moment(row.started_at),
+        heartbeat=to_moment(row.heartbeat),
+        state=WorkerState(row.state),
+        executions=row.executions,
+        limit=row.limit,
     )
 
 

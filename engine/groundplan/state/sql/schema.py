@@ -92,7 +92,7 @@ executions: Final = Table(
     Column("id", String, primary_key=True),
     Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("workflow", String, nullable=False),
-    Column("status", String, nullable=False),
+    Column("status", String, nullable=False, index=True),
     Column("sealed_parameters", LargeBinary, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("started_at", Float),
@@ -105,6 +105,36 @@ executions: Final = Table(
     Column("driver", String),
     Column("fence", Integer, nullable=False),
     Column("heartbeat", Float),
+    Column("wait_after_fail", Float),
+    Column("scheduled_for", Float),
+)
+
+schedules: Final = Table(
+    "schedules",
+    metadata,
+    Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("workflow", String, nullable=False),
+    Column("sealed_parameters", LargeBinary, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("arguments", Text, nullable=False),
+    Column("slip", Integer, nullable=False),
+    Column("stop_on_fail", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("next_at", Float, index=True),
+    Column("latest", String),
+)
+
+workers: Final = Table(
+    "workers",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("started_at", Float, nullable=False),
+    Column("heartbeat", Float, nullable=False),
+    Column("state", String, nullable=False),
+    Column("executions", Integer, nullable=False),
+    Column("limit", Integer, nullable=False),
 )
 
 stages: Final = Table(

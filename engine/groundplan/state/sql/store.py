@@ -16,7 +16,7 @@ from groundplan.state.sql.dialect import Dialect
 from groundplan.state.sql.reads import SqlSnapshot
 from groundplan.state.sql.writes import SqlTransaction
 
-REVISION: Final = "0002"
+REVISION: Final = "0003"
 """The newest migration, which this program's tables are the form of."""
 
 Upgrade: TypeAlias = Callable[[Connection], None]

@@ -4,6 +4,7 @@ What drivers record is written by `journal`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
+from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
@@ -93,6 +95,8 @@ class SqlTransaction(Journal):
                 parent_task=None if parent is None else parent.task,
                 is_dry_run=execution.is_dry_run,
                 stage=execution.stage,
+                wait_after_fail=execution.wait_after_fail,
+                scheduled_for=to_seconds(execution.scheduled_for),
                 fence=0,
             )
         )
@@ -109,6 +113,49 @@ class SqlTransaction(Journal):
         if status.is_final:
             values["ended_at"] = to_seconds(at)
         self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
+
+    def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
+        table = schema.executions
+        self._connection.execute(delete(table).where(table.c.id == bindparam("of")), [{"of": each} for each in ids])
+
+    def put_schedule(self, schedule: Schedule) -> None:
+        sealed = seal_data(self._seal, dict(schedule.parameters), rows.schedule_owner(schedule.deployment, schedule.id))
+        self._put(
+            schema.schedules,
+            {"deployment_id": schedule.deployment, "id": schedule.id},
+            {
+                "workflow": schedule.workflow,
+                "sealed_parameters": sealed,
+                "rule": to_json(rows.rule_document(schedule.rule)),
+                "arguments": to_json(asdict(schedule.arguments)),
+                "slip": schedule.slip,
+                "stop_on_fail": schedule.stop_on_fail,
+                "enabled": schedule.enabled,
+                "created_at": to_seconds(schedule.created_at),
+                "next_at": to_seconds(schedule.next_at),
+                "latest": schedule.latest,
+            },
+        )
+
+    def delete_schedule(self, deployment: DeploymentId, id: ScheduleId) -> None:
+        table = schema.schedules
+        self._connection.execute(delete(table).where(table.c.deployment_id == deployment, table.c.id == id))
+
+    def put_worker(self, worker: Worker) -> None:
+        self._put(
+            schema.workers,
+            {"name": worker.name},
+            {
+                "started_at": to_seconds(worker.started_at),
+                "heartbeat": to_seconds(worker.heartbeat),
+                "state": worker.state,
+                "executions": worker.executions,
+                "limit": worker.limit,
+            },
+        )
+
+    def delete_worker(self, name: str) -> None:
+        self._connection.execute(delete(schema.workers).where(schema.workers.c.name == name))
 
     def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int, forgives: bool = False) -> None:
         self._connection.execute(
