@@ -1,6 +1,7 @@
 """How long reading takes, beside the least that it can take: libyaml's tree of the same bytes, cyclic gc off.
 
-Run `python tests/benchmarks/bench_parse.py [NODES ...]` (1000 and 10000 unless told; 100000 takes minutes). Two
+Run `python tests/benchmarks/bench_parse.py [NODES ...]` (1000 and 10000 unless told, and 100000, which takes minutes,
+with `--write`). Two
 blueprints: a thin one (layers of 50 templates of one type, 3 properties and 4 operations, each depending on up to two
 of the layer before) and a fat one (40 types 4 deep, 7 properties, half the templates override an operation, anchors
 and merges). `--write` puts the tables into docs/benchmarks.md; `--peers FOLDER` makes a virtual environment there and
@@ -36,7 +37,7 @@ PLUGIN = "plugins:\n  p: {executor: central_deployment_agent, install: false}\n"
 def main() -> None:
     """Measure, and print or write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sizes", metavar="NODES", type=int, nargs="*", default=[1_000, 10_000])
+    parser.add_argument("sizes", metavar="NODES", type=int, nargs="*")
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="time other parsers, installed into FOLDER")
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
@@ -44,9 +45,10 @@ def main() -> None:
     if given.child:
         print(json.dumps(child(given.child[0], Path(given.child[1]))))
         return
+    sizes = given.sizes or ([1_000, 10_000, 100_000] if given.write else [1_000, 10_000])
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GROUNDPLAN_HOME"] = f"{folder}/home"
-        parts = [ratios(given.sizes, Path(folder)), processes(given.sizes, Path(folder))]
+        parts = [ratios(sizes, Path(folder)), processes(sizes, Path(folder))]
         if given.peers:
             parts.append(peers(given.peers, Path(folder)))
     text = "\n\n".join(parts)
@@ -189,10 +191,12 @@ def ratios(sizes: Sequence[int], folder: Path) -> str:
     """Return the table of stages, each as a multiple of the floor in the same process."""
     rows = []
     for shape in SHAPES:
+        spent: dict[int, float] = {}
         for size in sizes:
             file = generated(shape, size, folder)
             found, as_run = measured("gc-off", file), measured("as-run", file)
             floor = found["floor"]
+            spent[size] = found["compile"] + found["plan"]
             rows.append(
                 [
                     shape,
@@ -200,12 +204,13 @@ def ratios(sizes: Sequence[int], folder: Path) -> str:
                     f"{file.stat().st_size / 1e6:.1f}",
                     f"{floor:.3f}",
                     *(f"{found[stage] / floor:.2f}" for stage in ("read", "compile", "plan")),
+                    f"{spent[size] / spent[size // 10]:.1f}" if size // 10 in spent else "",
                     f"{as_run['compile'] / as_run['floor']:.2f}",
                     f"{measured('memory', file)['megabytes']:.0f}",
                 ]
             )
     columns = ["blueprint", "nodes", "MB", "floor, s", "read", "read and checked", "instances and tasks"]
-    return table([*columns, "read and checked, gc on", "peak, MB"], rows)
+    return table([*columns, "growth per 10x", "read and checked, gc on", "peak, MB"], rows)
 
 
 def processes(sizes: Sequence[int], folder: Path) -> str:
@@ -216,7 +221,7 @@ def processes(sizes: Sequence[int], folder: Path) -> str:
         for size in sizes:
             file = str(generated(shape, size, folder))
             floor, ours = [], []
-            for _ in range(RUNS):
+            for _ in range(RUNS if size < 100_000 else 3):
                 floor.append(run_time([sys.executable, "-c", FLOOR, file]))
                 ours.append(run_time([*command, file]))
             seconds = statistics.median(floor), statistics.median(ours)

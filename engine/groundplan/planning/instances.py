@@ -27,7 +27,7 @@ FAMILIES: Final = frozenset(
 ALL_TO_ALL: Final = "all_to_all"
 ALL_TO_ONE: Final = "all_to_one"
 
-_ALONE: Final[Iterable[Mapping[str, str]]] = ({},)
+_ALONE: Final[Iterable[Mapping[str, InstanceId]]] = ({},)
 
 
 class _Placed(NamedTuple):
@@ -37,8 +37,8 @@ class _Placed(NamedTuple):
         within: for each node and group that it is inside of, itself included, the id of that instance.
     """
 
-    id: str
-    within: Mapping[str, str]
+    id: InstanceId
+    within: Mapping[str, InstanceId]
 
 
 def make_instances(
@@ -64,14 +64,14 @@ def make_instances(
     expand = _Expansion(layout, placed)
     instances: list[NodeInstance] = []
     for entity in layout.order:
-        template = blueprint.nodes.get(NodeId(entity))
+        template = layout.templates.get(entity)
         if template is None:
             continue
         groups = tuple(layout.groups_of(entity)) if layout.group else ()
         for index, item in enumerate(placed[entity], 1):
             instances.append(
                 NodeInstance(
-                    id=InstanceId(item.id),
+                    id=item.id,
                     node=template.name,
                     index=index,
                     host=hosts.get(item.id),
@@ -91,6 +91,7 @@ class _Layout:
 
     def __init__(self, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
+        self.templates: dict[str, NodeTemplate] = {str(name): node for name, node in blueprint.nodes.items()}
         self.container: dict[str, str] = {
             name: item.target
             for name, node in blueprint.nodes.items()
@@ -117,7 +118,7 @@ class _Layout:
     def scalable(self, name: str) -> Scalable:
         """Return how many instances a node or group is declared to have."""
         group = self.blueprint.scaling_groups.get(name)
-        return self.blueprint.nodes[NodeId(name)].instances if group is None else group.instances
+        return self.templates[name].instances if group is None else group.instances
 
     def _containers(self, name: str) -> list[str]:
         """Return the containers of a node, the nearest first; those of a group's members that all share."""
@@ -151,7 +152,7 @@ def _tops(inside: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
 
 def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str]) -> dict[str, list[_Placed]]:
-    taken: set[str] = set()
+    taken: set[InstanceId] = set()
     placed: dict[str, list[_Placed]] = {}
     for entity in layout.order:
         count = counts[entity] if entity in counts else layout.scalable(entity).default_instances
@@ -165,15 +166,15 @@ def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str
         placed[entity] = items = []
         for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
             for _ in range(count):
-                identity = name(entity)
+                identity = InstanceId(name(entity))
                 while identity in taken:
-                    identity = name(entity)
+                    identity = InstanceId(name(entity))
                 taken.add(identity)
                 items.append(_Placed(identity, {**surroundings, entity: identity} if parents else {entity: identity}))
     return placed
 
 
-def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, str]]:
+def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, InstanceId]]:
     """Return what each place is inside of: a parent instance, or two that agree on what both are inside of."""
     if len(parents) == 1:
         return [item.within for item in parents[0]]
@@ -200,17 +201,17 @@ def _place_in(item: _Placed, names: Sequence[str]) -> tuple[str, ...]:
 
 def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str, InstanceId]:
     hosts: dict[str, InstanceId] = {}
-    host_types: dict[tuple[str, ...], bool] = {}
+    host_types: dict[str, bool] = {}
     for entity in layout.order:
-        template = layout.blueprint.nodes.get(NodeId(entity))
+        template = layout.templates.get(entity)
         if template is None:
             continue
-        kind = template.type_hierarchy
-        if kind not in host_types:
-            host_types[kind] = template.is_host
+        is_host = host_types.get(template.type)
+        if is_host is None:
+            is_host = host_types[template.type] = template.is_host
         container = layout.container.get(entity)
-        if host_types[kind]:
-            hosts.update((item.id, InstanceId(item.id)) for item in placed[entity])
+        if is_host:
+            hosts.update((item.id, item.id) for item in placed[entity])
         elif container is not None:
             for item in placed[entity]:
                 if item.within[container] in hosts:
@@ -233,7 +234,7 @@ class _Expansion:
         for index, item in enumerate(template.relationships):
             node, kind = item.target, item.type
             if CONTAINED_IN in item.type_hierarchy:
-                target = InstanceId(source.within[node])
+                target = source.within[node]
                 found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=target))
                 continue
             for reached in (
@@ -241,8 +242,7 @@ class _Expansion:
                 if (kind, id(item.properties)) in self._reaching_all
                 else self._reached(template.name, index, item, source)
             ):
-                target = InstanceId(reached.id)
-                found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=target))
+                found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=reached.id))
         return tuple(found)
 
     def _reached(self, name: NodeId, index: int, item: Relationship, source: _Placed) -> Sequence[_Placed]:

@@ -55,7 +55,7 @@ class Steps:
         self._blueprint = blueprint
         self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
         self._sides: dict[tuple[int, int], Sequence[tuple[str, Side, TaskKind]]] = {}
-        self._kinds: dict[int, str] = {}
+        self._kinds: dict[tuple[str, str], str] = {}
         self._signatures: dict[int, tuple[str, ...]] = {}
         self._installs: dict[tuple[tuple[str, ...], InstanceState], _Install] = {}
 
@@ -191,12 +191,12 @@ class Steps:
         return found
 
     def _find_linking(self, node: NodeId) -> Mapping[str, _Sides]:
-        all_sides = [self._sides_of(each) for each in self._blueprint.nodes[node].relationships]
-        if not any(all_sides):
+        relationships = self._blueprint.nodes[node].relationships
+        if not any(map(self._sides_of, relationships)):
             return _NO_LINKS
         found: dict[str, dict[int, list[tuple[Side, TaskKind]]]] = {}
-        for index, sides in enumerate(all_sides):
-            for name, side, kind in sides:
+        for index, relationship in enumerate(relationships):
+            for name, side, kind in self._sides_of(relationship):
                 found.setdefault(name, {}).setdefault(index, []).append((side, kind))
         return found
 
@@ -218,11 +218,11 @@ class Steps:
         """Return the kind of each operation of an install: empty for one that is not there or does nothing."""
         kinds, found = self._kinds, list[str]()
         for name in _INSTALL:
-            operation = operations.get(name)
-            kind = "" if operation is None else kinds.get(id(operation))
-            if operation is not None and kind is None:
-                kind = kinds[id(operation)] = "" if operation.is_nop else str(_kind(operation))
-            found.append(kind or "")
+            operation, kind = operations.get(name), ""
+            if operation is not None and operation.operation:
+                stands_for = operation.plugin, operation.operation
+                kind = kinds.get(stands_for) or kinds.setdefault(stands_for, str(_kind(operation)))
+            found.append(kind)
         signature = self._signatures[id(operations)] = tuple(found)
         return signature
 

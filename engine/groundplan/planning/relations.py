@@ -12,10 +12,16 @@ from groundplan.planning.lifecycle import LIFECYCLE
 DEPENDS_ON_OPERATION: Final = "cloudify.relationships.depends_on_lifecycle_operation"
 
 
-def waits_for(blueprint: Blueprint, instances: Sequence[NodeInstance]) -> dict[InstanceId, list[InstanceId]]:
+PartialOrders = Mapping[tuple[str, int], str]
+"""The operation waited for, by source node and place of the relationship in its list."""
+
+
+def waits_for(
+    blueprint: Blueprint, instances: Sequence[NodeInstance], partial: PartialOrders | None = None
+) -> dict[InstanceId, list[InstanceId]]:
     """Return, for each instance, the instances it is installed after; partial orders are left to `lifecycle_waits`."""
     known = {instance.id for instance in instances}
-    partial = _partial_orders(blueprint)
+    partial = partial_orders(blueprint) if partial is None else partial
     waits: dict[InstanceId, list[InstanceId]] = {}
     for instance in instances:
         items: Iterable[RelationshipInstance] = instance.relationships
@@ -40,10 +46,9 @@ def inverted(waits: Mapping[InstanceId, Collection[InstanceId]]) -> dict[Instanc
 
 
 def lifecycle_waits(
-    blueprint: Blueprint, instances: Sequence[NodeInstance]
+    instances: Sequence[NodeInstance], partial: PartialOrders
 ) -> Iterator[tuple[InstanceId, InstanceId, str]]:
     """Yield (waiting instance, instance waited for, full name of its operation) of the partial orders."""
-    partial = _partial_orders(blueprint)
     for instance in instances if partial else ():
         for item in instance.relationships:
             operation = partial.get((instance.node, item.index))
@@ -63,8 +68,8 @@ def neighbours(
             yield instance, targets
 
 
-def _partial_orders(blueprint: Blueprint) -> dict[tuple[str, int], str]:
-    """Return the operation waited for, by source node and place of the relationship in its list.
+def partial_orders(blueprint: Blueprint) -> PartialOrders:
+    """Return the orders in which one operation, not the whole install, is waited for.
 
     Only relationships of the standard type count: another type's property `operation` is its own affair.
     """

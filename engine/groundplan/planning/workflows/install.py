@@ -8,7 +8,7 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
 from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
 from groundplan.planning.lifecycle import Steps
-from groundplan.planning.relations import lifecycle_waits, neighbours, waits_for
+from groundplan.planning.relations import lifecycle_waits, neighbours, partial_orders, waits_for
 
 
 def install(
@@ -37,8 +37,9 @@ def install(
         chain = builder.take(instance.id, steps.install(instance))
         if chain is not None:
             chains[instance.id] = chain
-    order_chains(builder, chains, waits_for(blueprint, instances))
-    for waiting, needed, operation in lifecycle_waits(blueprint, chosen):
+    partial = partial_orders(blueprint)
+    order_chains(builder, chains, waits_for(blueprint, instances, partial))
+    for waiting, needed, operation in lifecycle_waits(chosen, partial):
         if needed in chains:
             builder.wait(chains[waiting].head_numbers, builder.numbers_of(chains[needed], operation))
     for neighbour, targets in neighbours(instances, chains):
