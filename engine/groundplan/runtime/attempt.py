@@ -7,9 +7,9 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from groundplan.model.blueprint import NodeTemplate, Operation, Plugin
 from groundplan.model.deployment import NodeInstance
@@ -36,8 +36,7 @@ ENGINE_PLUGIN: Final = "cfy_extensions"
 """The plugin whose operations are steps of composition, done by the engine itself."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """An attempt to be made.
 
     Attributes:

@@ -7,9 +7,9 @@ it happens in the driver's one thread.
 import heapq
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import (
@@ -60,8 +60,7 @@ _CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
 _FINISHED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """An attempt whose start is part of the next commit.
 
     Attributes:

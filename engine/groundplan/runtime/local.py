@@ -5,14 +5,16 @@ and hands attempts to the threads only after the commit. Child executions are dr
 finishes the task that waits for it in the transaction of its end. What comes next is decided by `planning.advance`.
 """
 
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from queue import Empty, SimpleQueue
-from typing import Final
+from typing import Final, NamedTuple
 
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import (
@@ -35,36 +37,51 @@ from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.policy import Policy, timed_out
+from groundplan.runtime.window import Window
 from groundplan.runtime.workers import Workers
 from groundplan.state.store import Batch, Store, StoreFault, Transaction
 
 _LOOK_SECONDS: Final = 0.5
 """Between two looks whether somebody asked an execution to end; a look is one small read."""
+_SWITCH_SECONDS: Final = 0.0005
 _MOST_REPORTS: Final = 10_000
 """Taken in one turn: operations that log without end must not keep the loop from committing."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class _Flight:
-    """An attempt in a thread."""
+    """An attempt that was handed to the threads.
+
+    Attributes:
+        begun: when a thread took it (monotonic); its time counts from then on.
+    """
 
     drive: Drive
     task: Task
     number: int
-    deadline: float
     timeout: float
     given_up: threading.Event
+    begun: float | None = None
+    takers: Iterator[int] = field(default_factory=count)
+
+    def take(self) -> bool:
+        """Whether the caller is the first to ask: a thread that runs it, or the loop that has it run no more."""
+        return not next(self.takers)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Report:
-    """What comes back from threads: an outcome, or an event to be told."""
+class _Report(NamedTuple):
+    """What comes back from threads: an outcome, or an event to be told.
+
+    Attributes:
+        took: seconds that the attempt took.
+    """
 
     execution: ExecutionId
     task: int = -1
     number: int = 0
     outcome: Outcome | None = None
     event: Event | None = None
+    took: float = 0.0
 
 
 class LocalDriver:
@@ -88,10 +105,11 @@ class LocalDriver:
             library=library, children=children, policy=policy, new_id=new_id, stages_of=stages_of, clock=clock
         )
         self._attempts = attempts
-        self._policy = policy
         self._watch = watch
         self._clock = clock
         self._workers = Workers(policy.workers)
+        self._window = Window(policy.workers)
+        self._next_deadline = 0.0
         self._reports: SimpleQueue[_Report | None] = SimpleQueue()
         self._drives: dict[ExecutionId, Drive] = {}
         self._flights: dict[tuple[ExecutionId, int], _Flight] = {}
@@ -113,6 +131,9 @@ class LocalDriver:
             StaleLease: another driver took it over meanwhile.
             StoreFault: the store failed; what was committed stands, and the execution can be resumed.
         """
+        # An operation that computes without pause would have the loop wait 5 ms for each row that it writes.
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         try:
             with self._store.transaction() as transaction:
                 drive = self._adopt(transaction, execution)
@@ -126,6 +147,7 @@ class LocalDriver:
                     self._step(reports)
             return drive.execution
         finally:
+            sys.setswitchinterval(before)
             self._let_go()
             self._workers.close()
 
@@ -144,14 +166,16 @@ class LocalDriver:
     def _step(self, reports: Iterable[_Report]) -> None:
         self._woken = False
         self._obey()
+        now = self._clock()
         for report in reports:
-            self._take(report)
-        self._give_up_overdue()
+            self._take(report, now)
+        self._give_up_overdue(now)
         for drive in self._drives.values():
-            drive.give_up_waiting(self._clock())
+            drive.give_up_waiting(now)
         starts: list[tuple[Drive, Start]] = []
         ended: list[Drive] = []
         batches: list[Batch] = []
+        begun = time.monotonic()
         with self._store.transaction() as transaction:
             self._beat(transaction)
             while self._dropped:
@@ -160,6 +184,7 @@ class LocalDriver:
             starts.extend(self._starts())
             for drive in self._drives.values():
                 self._record(transaction, drive, batches)
+        self._window.committed(time.monotonic() - begun)
         for batch in batches:
             self._watch.committed(batch)
         for drive in ended:
@@ -169,23 +194,20 @@ class LocalDriver:
 
     def _collect(self) -> list[_Report]:
         reports = []
-        try:
+        with suppress(Empty):
             reports.append(self._reports.get(timeout=self._patience()))
             while len(reports) < _MOST_REPORTS:
                 reports.append(self._reports.get_nowait())
-        except Empty:
-            pass
         self._woken = self._woken or None in reports
         return [report for report in reports if report is not None]
 
     def _is_due(self) -> bool:
         """Whether there is something to do although no report came in; a turn takes the store's write lock."""
         now, clock = self._clock(), time.monotonic()
-        flights = (*self._flights.values(), *self._unobserved.values())
         return (
             self._woken
             or clock - self._last_beat >= HEARTBEAT_SECONDS
-            or any(flight.deadline <= clock for flight in flights)
+            or clock >= self._next_deadline
             or any(due is not None and due <= now for due in (drive.next_due() for drive in self._drives.values()))
         )
 
@@ -197,10 +219,11 @@ class LocalDriver:
                 moments.append((due - now).total_seconds())
         clock = time.monotonic()
         flights = (*self._flights.values(), *self._unobserved.values())
-        moments.extend(flight.deadline - clock for flight in flights)
-        return max(0.0, min(moments))
+        deadlines = [(flight.begun or clock) + flight.timeout for flight in flights]
+        self._next_deadline = min(deadlines, default=clock + HEARTBEAT_SECONDS)
+        return max(0.0, min(*moments, self._next_deadline - clock))
 
-    def _take(self, report: _Report) -> None:
+    def _take(self, report: _Report, now: datetime) -> None:
         unobserved = self._unobserved.get((report.execution, report.task))
         if unobserved is not None and unobserved.number == report.number and report.outcome is not None:
             self._drop((report.execution, report.task), f"ended unobserved ({report.outcome.verdict})")
@@ -213,7 +236,8 @@ class LocalDriver:
             flight = self._flights.get((report.execution, report.task))
             if flight is not None and flight.number == report.number:
                 del self._flights[report.execution, report.task]
-                drive.settle(report.task, report.outcome, self._clock())
+                self._window.attempted(report.took)
+                drive.settle(report.task, report.outcome, now)
 
     def _obey(self) -> None:
         if self._cancel_asked:
@@ -250,6 +274,8 @@ class LocalDriver:
         for key, flight in list(self._flights.items()):
             if flight.drive is drive:
                 del self._flights[key]
+                if flight.take():
+                    continue
                 self._workers.give_up_one()
                 if kill:
                     flight.given_up.set()
@@ -278,19 +304,21 @@ class LocalDriver:
             )
         )
 
-    def _give_up_overdue(self) -> None:
+    def _give_up_overdue(self, now: datetime) -> None:
         clock = time.monotonic()
+        if clock < self._next_deadline:
+            return
         for key, flight in list(self._unobserved.items()):
-            if flight.deadline <= clock:
+            if flight.begun is not None and flight.begun + flight.timeout <= clock:
                 flight.given_up.set()
                 self._drop(key, f"took longer than {flight.timeout:g} s and was given up")
         for key, flight in list(self._flights.items()):
-            if flight.deadline <= clock:
+            if flight.begun is not None and flight.begun + flight.timeout <= clock:
                 del self._flights[key]
                 flight.given_up.set()
                 self._workers.give_up_one()
                 operation = flight.drive.world.operation(flight.task)
-                flight.drive.settle(flight.task.number, timed_out(operation, flight.timeout), self._clock())
+                flight.drive.settle(flight.task.number, timed_out(operation, flight.timeout), now)
 
     def _let_go(self) -> None:
         """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
@@ -403,7 +431,7 @@ class LocalDriver:
     # -- attempts
 
     def _starts(self) -> Iterable[tuple[Drive, Start]]:
-        free = self._policy.workers - len(self._flights)
+        free = self._window.size - len(self._flights)
         now = self._clock()
         drives = list(self._drives.values())
         while free > 0 and drives:
@@ -421,7 +449,6 @@ class LocalDriver:
             drive=drive,
             task=task,
             number=start.number,
-            deadline=time.monotonic() + start.timeout,
             timeout=start.timeout,
             given_up=threading.Event(),
         )
@@ -441,7 +468,11 @@ class LocalDriver:
         )
 
         def job() -> None:
+            if not flight.take():
+                return
+            flight.begun = begun = time.monotonic()
             outcome = self._attempts.run(assignment)
-            self._reports.put(_Report(execution=execution, task=task.number, number=start.number, outcome=outcome))
+            took = time.monotonic() - begun
+            self._reports.put(_Report(execution, task.number, start.number, outcome, took=took))
 
         self._workers.submit(job)

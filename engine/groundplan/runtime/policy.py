@@ -23,7 +23,7 @@ class Policy:
     retries: int = 5
     delays: tuple[float, ...] = (2, 5, 10, 20, 30)
     timeout: float = 3600
-    workers: int = 8
+    workers: int = 32
 
     def retries_of(self, task: Task, operation: Operation) -> int:
         """Return how many attempts may follow the first one."""

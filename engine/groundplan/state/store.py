@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from groundplan.model.deployment import Dependency, Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import Event, Execution, ExecutionStatus, Lease, Outcome, TaskState
@@ -107,8 +107,7 @@ class StageRecord:
     forgives: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptStart:
+class AttemptStart(NamedTuple):
     """An attempt that may run once this is committed."""
 
     task: int
@@ -116,8 +115,7 @@ class AttemptStart:
     at: datetime
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AttemptEnd:
+class AttemptEnd(NamedTuple):
     """An attempt that ended, and the state that its task gets.
 
     Attributes:
@@ -132,8 +130,7 @@ class AttemptEnd:
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class InstanceChange:
+class InstanceChange(NamedTuple):
     """What changes of a node instance; None leaves a field as it is."""
 
     state: InstanceState | None = None
