@@ -323,6 +323,7 @@ class LocalDriver:
     def _let_go(self) -> None:
         """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
         for flight in (*self._flights.values(), *self._unobserved.values()):
+            flight.take()
             flight.given_up.set()
         # A store that cannot be written keeps the leases; they end with their heartbeat.
         with suppress(StoreFault):

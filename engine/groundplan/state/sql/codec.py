@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from groundplan.model.values import Data, Sensitive
+from groundplan.model.values import LEAVES, Data, Sensitive
 from groundplan.state.seal import Seal
 from groundplan.state.store import StoreFault
 
@@ -37,7 +37,7 @@ def from_json(text: str) -> Any:
 
 def seal_data(seal: Seal, data: Data, owner: str) -> bytes:
     """Return data as sealed JSON, `Sensitive` kept."""
-    return seal.close(_encode(_mark(data)), owner)
+    return seal.close(_encode(data if _is_unmarked(data) else _mark(data)), owner)
 
 
 def open_data(seal: Seal, sealed: bytes, owner: str) -> Data:
@@ -58,6 +58,20 @@ def to_moment(seconds: float) -> datetime:
 def to_moment_or_none(seconds: float | None) -> datetime | None:
     """Return `to_moment`, or None for a time that was not set."""
     return None if seconds is None else to_moment(seconds)
+
+
+def _is_unmarked(data: Data) -> bool:
+    """Whether there is nothing in the data to be marked, as is nearly always so."""
+    kind = type(data)
+    if kind is dict:
+        if any(key[:1] == "$" for key in data):
+            return False
+        items = data.values()
+    elif kind is list:
+        items = data
+    else:
+        return kind in LEAVES
+    return LEAVES.issuperset(map(type, items)) or all(map(_is_unmarked, items))
 
 
 def _mark(data: Data) -> Data:

@@ -8,6 +8,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from groundplan.state.sql.batches import Writer
 from groundplan.state.store import StoreFault
 
 
@@ -40,6 +41,10 @@ class Dialect(Protocol):
 
         Empty where that is so anyway.
         """
+
+    @property
+    def writer(self) -> Writer:
+        """Writes drivers' batches."""
 
     def connect(self) -> Engine:
         """Return an engine whose connections begin transactions only when they are told to.

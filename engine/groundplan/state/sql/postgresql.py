@@ -12,6 +12,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from groundplan.diagnostics.trouble import UsageError
+from groundplan.state.sql.postgresql_writer import PostgresqlWriter
 from groundplan.state.store import StoreFault
 
 SCHEMES: Final = ("postgresql", "postgres")
@@ -65,6 +66,7 @@ class Postgresql:
     begin_writing = f"{_READ_COMMITTED}; SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_WRITERS})"
     begin_recording = f"{_READ_COMMITTED}; SELECT pg_advisory_xact_lock_shared({_LOCK_CLASS}, {_WRITERS})"
     order_events = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_EVENTS})"
+    writer = PostgresqlWriter()
 
     @property
     def place(self) -> str:

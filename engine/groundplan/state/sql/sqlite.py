@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
+from groundplan.state.sql.sqlite_writer import SqliteWriter
 from groundplan.state.store import StoreFault
 
 _BUSY_SECONDS: Final = 30
@@ -32,6 +33,7 @@ class Sqlite:
     begin_writing = "BEGIN IMMEDIATE"
     begin_recording = "BEGIN IMMEDIATE"
     order_events = ""
+    writer = SqliteWriter()
 
     @property
     def place(self) -> str:

@@ -58,14 +58,14 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         """Open a transaction; nobody else writes beside it, so what it read stays true until it commits."""
         with self._words(), self._begun(self._dialect.begin_writing) as connection:
-            yield SqlTransaction(connection, self._seal)
+            yield SqlTransaction(connection, self._seal, self._dialect.writer)
             connection.commit()
 
     @contextmanager
     def recording(self) -> Iterator[SqlTransaction]:
         """Open a transaction of a driver, which writes for its leases only; those of others may run beside it."""
         with self._words(), self._begun(self._dialect.begin_recording) as connection:
-            yield SqlTransaction(connection, self._seal, order_events=self._dialect.order_events)
+            yield SqlTransaction(connection, self._seal, self._dialect.writer, order_events=self._dialect.order_events)
             connection.commit()
 
     def close(self) -> None:

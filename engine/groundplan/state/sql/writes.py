@@ -19,6 +19,7 @@ from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
 from groundplan.state.sql import rows, schema
+from groundplan.state.sql.batches import graph_rows
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
 from groundplan.state.sql.journal import Journal
 from groundplan.state.sql.reads import remembered_owner
@@ -164,26 +165,7 @@ class SqlTransaction(Journal):
         self._connection.execute(
             insert(schema.stages).values(execution_id=execution, number=stage, first=graph.first, forgives=forgives)
         )
-        if graph.tasks:
-            self._connection.execute(
-                insert(schema.tasks),
-                [
-                    {
-                        "execution_id": execution,
-                        "number": task.number,
-                        "kind": task.kind,
-                        "instance": task.instance,
-                        "operation": task.operation,
-                        "details": to_json(rows.task_details(execution, task, self._seal)),
-                        "waits": to_json(list(waits)),
-                        "state": TaskState.PENDING,
-                        "attempts": 0,
-                        "earlier": 0,
-                        "error": "",
-                    }
-                    for task, waits in zip(graph.tasks, graph.waits, strict=True)
-                ],
-            )
+        self._writer.append(self._connection, execution, graph_rows(self._seal, execution, graph))
 
     def reshape(self, deployment: DeploymentId, reshape: Reshape) -> None:
         instances = schema.node_instances

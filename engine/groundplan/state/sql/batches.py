@@ -1,0 +1,194 @@
+"""A driver's batch as columns: sealed, in plain types, each row of a table once; the dialects' writers write them.
+
+What a batch means for the tables is said here, so that the databases cannot drift apart; how it is written quickly is
+`sqlite_writer`'s and `postgresql_writer`'s.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+
+from sqlalchemy import Connection
+
+from groundplan.model.execution import Event, Failure
+from groundplan.model.graph import TaskGraph
+from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
+from groundplan.state.seal import Seal
+from groundplan.state.sql import rows
+from groundplan.state.sql.codec import seal_data, to_json, to_seconds
+from groundplan.state.store import AttemptEnd, AttemptStart, InstanceChange
+
+plain: Final = str.__str__
+"""Makes text of a state's name: drivers of databases take long to look at texts of other types."""
+
+
+class StartRow(NamedTuple):
+    """An attempt that begins, and its task."""
+
+    task: int
+    number: int
+    at: float
+
+
+class EndRow(NamedTuple):
+    """An attempt that ended."""
+
+    task: int
+    number: int
+    at: float
+    verdict: str
+    failure: str | None
+
+
+class TaskRow(NamedTuple):
+    """What a task is after one of its attempts ended."""
+
+    task: int
+    state: str
+    due_at: float | None
+    waits_for: str | None
+    error: str
+    result: bytes | None
+
+
+class InstanceRow(NamedTuple):
+    """What changes of an instance; None leaves a column as it is."""
+
+    instance: str
+    state: str | None
+    properties: bytes | None
+    system: str | None
+
+
+class EventRow(NamedTuple):
+    """An event, in the order of the table's columns after its id."""
+
+    execution: str | None
+    deployment: str
+    at: float
+    type: str
+    level: str
+    instance: str | None
+    target: str | None
+    operation: str
+    message: str
+
+
+class GraphRow(NamedTuple):
+    """A task that was planned; the columns that it leaves out have the same value in each."""
+
+    number: int
+    kind: str
+    instance: str
+    operation: str
+    details: str
+    waits: str
+
+
+class Columns(NamedTuple):
+    """All that a batch writes besides its lease."""
+
+    starts: Sequence[StartRow] = ()
+    ends: Sequence[EndRow] = ()
+    tasks: Sequence[TaskRow] = ()
+    instances: Sequence[InstanceRow] = ()
+    events: Sequence[EventRow] = ()
+
+
+class Writer(Protocol):
+    """Writes many rows at once, in the transaction of its caller."""
+
+    def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
+        """Write what a batch says; no two rows of one kind are of the same thing."""
+
+    def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
+        """Add the tasks of a stage."""
+
+
+def start_rows(started: Iterable[AttemptStart]) -> list[StartRow]:
+    """Return the rows of attempts that begin."""
+    return [StartRow(start.task, start.number, start.at.timestamp()) for start in started]
+
+
+def end_rows(ended: Iterable[AttemptEnd]) -> list[EndRow]:
+    """Return the rows of attempts that ended."""
+    return [
+        EndRow(end.task, end.number, end.at.timestamp(), plain(end.outcome.verdict), _failure_json(end.outcome.failure))
+        for end in ended
+        if end.number
+    ]
+
+
+def task_rows(seal: Seal, execution: ExecutionId, ended: Iterable[AttemptEnd]) -> list[TaskRow]:
+    """Return what their tasks are after attempts ended; of several of one task, the last one counts."""
+    return list({end.task: _task_row(seal, execution, end) for end in ended}.values())
+
+
+def instance_rows(
+    seal: Seal, deployment: DeploymentId, changes: Mapping[InstanceId, InstanceChange]
+) -> list[InstanceRow]:
+    """Return the rows of instances that change."""
+    return [_instance_row(seal, deployment, instance, change) for instance, change in changes.items()]
+
+
+def event_rows(events: Iterable[Event]) -> list[EventRow]:
+    """Return the rows of events."""
+    found: list[EventRow] = []
+    moment: datetime | None = None
+    at = 0.0
+    for event in events:
+        # Most events of a batch happened at the same moment.
+        if event.at is not moment:
+            moment, at = event.at, event.at.timestamp()
+        found.append(
+            EventRow(
+                event.execution,
+                event.deployment,
+                at,
+                plain(event.type),
+                event.level,
+                event.instance,
+                event.target,
+                event.operation,
+                event.message,
+            )
+        )
+    return found
+
+
+def graph_rows(seal: Seal, execution: ExecutionId, graph: TaskGraph) -> Iterable[GraphRow]:
+    """Yield the rows of planned tasks."""
+    for task, waits in zip(graph.tasks, graph.waits, strict=True):
+        details = to_json(rows.task_details(execution, task, seal))
+        yield GraphRow(
+            task.number, plain(task.kind), task.instance, task.operation, details, f"[{','.join(map(str, waits))}]"
+        )
+
+
+def _task_row(seal: Seal, execution: ExecutionId, end: AttemptEnd) -> TaskRow:
+    outcome = end.outcome
+    result = outcome.result
+    return TaskRow(
+        end.task,
+        plain(end.state),
+        to_seconds(end.due_at),
+        outcome.waits_for,
+        "" if outcome.failure is None else outcome.failure.message,
+        None if result is None else seal_data(seal, result, rows.result_owner(execution, end.task)),
+    )
+
+
+def _instance_row(seal: Seal, deployment: DeploymentId, instance: InstanceId, change: InstanceChange) -> InstanceRow:
+    properties, system = change.runtime_properties, change.system_properties
+    return InstanceRow(
+        instance,
+        None if change.state is None else plain(change.state),
+        None if properties is None else seal_data(seal, properties, rows.instance_owner(deployment, instance)),
+        None if system is None else to_json(system),
+    )
+
+
+def _failure_json(failure: Failure | None) -> str | None:
+    if failure is None:
+        return None
+    return to_json({"type": failure.type, "message": failure.message, "detail": failure.detail})

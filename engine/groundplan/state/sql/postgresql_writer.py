@@ -1,0 +1,160 @@
+"""Writes drivers' batches to PostgreSQL: one statement, whose parts take their rows as arrays, in one round trip.
+
+Arrays go in binary form: as text they would be quoted by the client and read again by the server. A statement must not
+change a row twice, which is why a batch has each row once (`batches`); a task that ended and begins again takes two.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.state.sql.batches import Columns, EventRow, GraphRow
+
+_NO_TIME: Final = -1.0
+_LARGE: Final = 5_000
+"""Tasks that one statement adds. A graph of more makes the server's idea of its tables wrong at once, so it is told."""
+
+# Each part with the arrays that it takes: (name, type). Empty texts, and times before the epoch, stand for NULL: an
+# array that holds nothing else has no type that could be told to the server.
+_PARTS: Final = {
+    "ends": (
+        "UPDATE attempts SET ended_at = it.at, verdict = it.verdict, error = NULLIF(it.error, '') FROM {rows} "
+        "WHERE attempts.execution_id = %(execution)s AND attempts.task = it.task AND attempts.number = it.number",
+        (("task", "int"), ("number", "int"), ("at", "float8"), ("verdict", "text"), ("error", "text")),
+    ),
+    "tasks": (
+        "UPDATE tasks SET state = it.state, due_at = NULLIF(it.due, -1), waits_for = NULLIF(it.awaited, ''), "
+        "error = it.error, sealed_result = NULLIF(it.result, '') FROM {rows} "
+        "WHERE tasks.execution_id = %(execution)s AND tasks.number = it.task",
+        (
+            ("task", "int"),
+            ("state", "text"),
+            ("due", "float8"),
+            ("awaited", "text"),
+            ("error", "text"),
+            ("result", "bytea"),
+        ),
+    ),
+    "attempts": (
+        "INSERT INTO attempts (execution_id, task, number, started_at) "
+        "SELECT %(execution)s, it.task, it.number, it.at FROM {rows}",
+        (("task", "int"), ("number", "int"), ("at", "float8")),
+    ),
+    "starts": (
+        "UPDATE tasks SET state = 'started', attempts = it.number, due_at = NULL FROM {rows} "
+        "WHERE tasks.execution_id = %(execution)s AND tasks.number = it.task",
+        (("task", "int"), ("number", "int")),
+    ),
+    "instances": (
+        "UPDATE node_instances SET version = version + 1, "
+        "state = COALESCE(NULLIF(it.state, ''), node_instances.state), "
+        "sealed_runtime_properties = COALESCE(NULLIF(it.properties, ''), node_instances.sealed_runtime_properties), "
+        "system_properties = COALESCE(NULLIF(it.system, ''), node_instances.system_properties) FROM {rows} "
+        "WHERE node_instances.deployment_id = %(deployment)s AND node_instances.id = it.id",
+        (("id", "text"), ("state", "text"), ("properties", "bytea"), ("system", "text")),
+    ),
+    "graph": (
+        "INSERT INTO tasks "
+        "(execution_id, number, kind, instance, operation, details, waits, state, attempts, earlier, error) "
+        "SELECT %(execution)s, it.number, it.kind, it.instance, it.operation, it.details, it.waits, "
+        "'pending', 0, 0, '' FROM {rows}",
+        (
+            ("number", "int"),
+            ("kind", "text"),
+            ("instance", "text"),
+            ("operation", "text"),
+            ("details", "text"),
+            ("waits", "text"),
+        ),
+    ),
+    "events": (
+        "INSERT INTO events (execution_id, deployment_id, at, type, level, instance, target, operation, message) "
+        "SELECT NULLIF(it.execution, ''), it.deployment, it.at, it.type, it.level, NULLIF(it.instance, ''), "
+        "NULLIF(it.target, ''), it.operation, it.message FROM {rows} ORDER BY it.place",
+        (
+            ("execution", "text"),
+            ("deployment", "text"),
+            ("at", "float8"),
+            ("type", "text"),
+            ("level", "text"),
+            ("instance", "text"),
+            ("target", "text"),
+            ("operation", "text"),
+            ("message", "text"),
+        ),
+    ),
+}
+
+
+class PostgresqlWriter:
+    """Implements `batches.Writer`."""
+
+    def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
+        again = {it.task for it in columns.starts}.intersection(it.task for it in columns.tasks)
+        if again:
+            self._write(connection, execution, deployment, Columns(ends=columns.ends, tasks=columns.tasks))
+            columns = columns._replace(ends=(), tasks=())
+        self._write(connection, execution, deployment, columns)
+
+    def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
+        rows, count = iter(graph), 0
+        while some := list(islice(rows, _LARGE)):
+            count += len(some)
+            connection.exec_driver_sql(_statement(("graph",)), {"execution": execution, **_arrays("graph", some)})
+        if count >= _LARGE:
+            connection.exec_driver_sql("ANALYZE tasks, node_instances")
+
+    @staticmethod
+    def _write(connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
+        parts: dict[str, Sequence[tuple[Any, ...]]] = {
+            "ends": [(*it[:4], it.failure or "") for it in columns.ends],
+            "tasks": [
+                (
+                    it.task,
+                    it.state,
+                    _NO_TIME if it.due_at is None else it.due_at,
+                    it.waits_for or "",
+                    it.error,
+                    it.result or b"",
+                )
+                for it in columns.tasks
+            ],
+            "attempts": columns.starts,
+            "starts": [it[:2] for it in columns.starts],
+            "instances": [
+                (it.instance, it.state or "", it.properties or b"", it.system or "") for it in columns.instances
+            ],
+            "events": [_event(it) for it in columns.events],
+        }
+        used = tuple(part for part, rows in parts.items() if rows)
+        arrays: dict[str, Any] = {"execution": execution, "deployment": deployment}
+        for part in used:
+            arrays.update(_arrays(part, parts[part]))
+        if used:
+            connection.exec_driver_sql(_statement(used), arrays)
+
+
+def _event(row: EventRow) -> tuple[Any, ...]:
+    return (row.execution or "", *row[1:5], row.instance or "", row.target or "", *row[7:])
+
+
+def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    names = (f"{part}_{name}" for name, _ in _PARTS[part][1])
+    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+
+
+@cache
+def _statement(parts: tuple[str, ...]) -> str:
+    """Return the statement that writes these parts; the server keeps it prepared."""
+    written = []
+    for part in parts:
+        text, columns = _PARTS[part]
+        arrays = ", ".join(f"%({part}_{name})b::{kind}[]" for name, kind in columns)
+        names = ", ".join(name for name, _ in columns)
+        rows = f"unnest({arrays}) WITH ORDINALITY AS it ({names}, place)"
+        written.append(f"{part}_part AS ({text.format(rows=rows)})")
+    return f"WITH {', '.join(written)} SELECT 1"
