@@ -15,6 +15,7 @@ from groundplan.model.plugin import PluginManifest
 from groundplan.runtime.library import Library
 from groundplan.service.home import Home, find_home, prepare
 from groundplan.service.settings import HomeSettings
+from groundplan.state.keys import HomeKeys
 from groundplan.state.store import Store
 
 DATABASE_VARIABLE: Final = "GROUNDPLAN_DATABASE_URL"
@@ -40,7 +41,6 @@ class Engine:
             UsageError: the home or its key cannot be used.
             StoreFault: the store cannot be opened.
         """
-        from groundplan.state.seal import Seal, load_key
         from groundplan.state.sql.dialect import Dialect
         from groundplan.state.sql.postgresql import parse_url
         from groundplan.state.sql.sqlite import Sqlite
@@ -49,7 +49,12 @@ class Engine:
         url = self._environment.get(DATABASE_VARIABLE)
         dialect: Dialect = parse_url(url, DATABASE_VARIABLE) if url else Sqlite(self.home.database)
         prepare(self.home)
-        return SqlStore(dialect, Seal(load_key(self.home.path, self._environment)), _upgrade)
+        return SqlStore(dialect, self.keys, _upgrade)
+
+    @cached_property
+    def keys(self) -> HomeKeys:
+        """Where the store's key is kept."""
+        return HomeKeys(self.home.path, self._environment)
 
     @cached_property
     def settings(self) -> HomeSettings:

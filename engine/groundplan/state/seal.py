@@ -1,33 +1,36 @@
 """Keeps values unreadable at rest: AES-GCM with the name and owner of the value bound in as associated data.
 
 A value that was moved to another row, changed, or sealed with another key does not open. Which values are sealed is
-`sql`'s decision; who may see them opened is the service's.
+`sql`'s decision; who may see them opened is the service's; where a home's key is kept is `keys`'.
 """
 
-import base64
-import binascii
 import os
-import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from groundplan.diagnostics.trouble import UsageError
+from groundplan.state.keys import Fits
 from groundplan.state.store import StoreFault
 
-KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-KEY_VARIABLE: Final = "GROUNDPLAN_KEY"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Proof:
+    """A sealed value and its owner: the key that opens it is the store's."""
+
+    owner: str
+    sealed: bytes
 
 
 class Seal:
     """Seals and opens bytes with one 256-bit key (NIST SP 800-38D)."""
 
     def __init__(self, key: bytes) -> None:
+        self._key = key
         self._cipher = AESGCM(key)
 
     def close(self, clear: bytes, owner: str) -> bytes:
@@ -50,54 +53,21 @@ class Seal:
                 fix="The store was changed by hand, or the key of this home is not the one that sealed it.",
             ) from None
 
+    def choose(self, fits: Fits | None) -> bytes:
+        """Return its own key (`keys.Keys`).
 
-def load_key(home: Path, environment: Mapping[str, str]) -> bytes:
-    """Return the key of a home: from the environment, else from its key file, which is made at first use.
+        Raises:
+            UsageError: the store's is another one.
+        """
+        if fits is not None and not fits(self._key):
+            raise UsageError("The key is not the one that sealed the store.")
+        return self._key
 
-    Raises:
-        UsageError: the key is malformed, or others may read the key file.
-    """
-    text = environment.get(KEY_VARIABLE)
-    if text:
-        return _decode(text, f"the environment variable {KEY_VARIABLE}")
-    path = home / "key"
+
+def opens(key: bytes, proof: Proof) -> bool:
+    """Whether a key sealed a proof."""
     try:
-        return _read(path)
-    except FileNotFoundError:
-        return _make(path, home)
-
-
-def _read(path: Path) -> bytes:
-    if path.stat().st_mode & 0o077:
-        raise UsageError(f"Others than its owner may read the key file {path}.", fix=f"chmod 600 {path}")
-    return _decode(path.read_bytes(), str(path))
-
-
-def _make(path: Path, home: Path) -> bytes:
-    if (home / "state.db").exists():
-        raise UsageError(
-            f"The key that sealed the store of {home} is missing (looked for {KEY_VARIABLE} and {path}).",
-            fix="Put the key file back, or set the variable.",
-        )
-    # Readable by its owner only (mkstemp), and never there half: two commands may come first at once.
-    descriptor, draft = tempfile.mkstemp(prefix="key-", dir=home)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        os.unlink(draft)
-    return _read(path)
-
-
-def _decode(text: str | bytes, where: str) -> bytes:
-    try:
-        key = base64.b64decode(text.strip(), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise UsageError(f"{where} does not hold a key.", fix="A key is 32 random bytes in base64.")
-    return key
+        Seal(key).open(proof.sealed, proof.owner)
+    except StoreFault:
+        return False
+    return True

@@ -1,6 +1,4 @@
-"""What lies at rest: sealed values, the key, and the form of the tables."""
-
-from pathlib import Path
+"""What lies at rest: sealed values, which key sealed them, and the form of the tables."""
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,15 +8,17 @@ from sqlalchemy import text
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.secret import SecretValue
 from groundplan.state.migrations import upgrade
-from groundplan.state.seal import Seal, load_key
+from groundplan.state.seal import Seal
 from groundplan.state.sql import schema
 from groundplan.state.sql.dialect import Dialect
+from groundplan.state.sql.sealed import is_sealed
 from groundplan.state.sql.store import SqlStore
-from groundplan.state.store import StoreFault
+from groundplan.state.store import Snapshot, StaleLease, StoreFault, Transaction
 
-from .nouns import DEPLOYMENT, INSTANCE, NOW, PASSWORD, fill
+from .nouns import DEPLOYMENT, EXECUTION, INSTANCE, NOW, PASSWORD, fill
 
 KEY = b"0123456789abcdef" * 2
+OTHER = b"x" * 32
 
 
 @pytest.fixture
@@ -38,14 +38,24 @@ def change(store: SqlStore, statement: str, **values: object) -> None:
         connection.commit()
 
 
+def everything(snapshot: Snapshot) -> object:
+    """Read whatever is sealed."""
+    return (
+        snapshot.secret("db"),
+        snapshot.deployments(),
+        snapshot.instances(DEPLOYMENT.id),
+        snapshot.executions(),
+        snapshot.tasks(EXECUTION.id),
+        snapshot.remembered(DEPLOYMENT.id),
+    )
+
+
 # -- sealed
 
 
-def test_another_key_opens_nothing(filled: SqlStore, dialect: Dialect) -> None:
-    other = SqlStore(dialect, Seal(b"x" * 32), upgrade)
-    with pytest.raises(StoreFault, match=r"secrets/db does not open"), other.snapshot() as snapshot:
-        snapshot.secret("db")
-    other.close()
+def test_another_key_is_told_as_the_store_is_opened(filled: SqlStore, dialect: Dialect) -> None:
+    with pytest.raises(UsageError, match="not the one that sealed"):
+        SqlStore(dialect, Seal(OTHER), upgrade)
 
 
 def test_a_value_that_was_moved_to_another_name_does_not_open(filled: SqlStore) -> None:
@@ -79,44 +89,57 @@ def test_a_document_that_was_changed_by_hand_is_told(filled: SqlStore) -> None:
         snapshot.plan(DEPLOYMENT.digest)
 
 
-# -- the key
+# -- changing the key
 
 
-def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
-    key = load_key(tmp_path, {})
-    assert load_key(tmp_path, {}) == key
-    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_key_of_the_environment_wins(tmp_path: Path) -> None:
-    assert load_key(tmp_path, {"GROUNDPLAN_KEY": "eHh4" * 10 + "eHg="}) == b"x" * 32
-    assert not (tmp_path / "key").exists()
-
-
-@pytest.mark.parametrize("text", ["short", "not base64 at all!", "eHh4"])
-def test_a_malformed_key_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_change_of_the_key_loses_nothing(filled: SqlStore, dialect: Dialect) -> None:
+    with filled.transaction() as transaction:
+        before = everything(transaction)
+        assert transaction.rekey(OTHER) > 0
+        assert everything(transaction) == before
+    again = SqlStore(dialect, Seal(OTHER), upgrade)
+    with again.snapshot() as snapshot:
+        assert everything(snapshot) == before
+    again.close()
     with pytest.raises(UsageError):
-        load_key(tmp_path, {"GROUNDPLAN_KEY": text})
+        SqlStore(dialect, Seal(KEY), upgrade)
 
 
-def test_no_new_key_is_made_for_a_store_that_another_one_sealed(tmp_path: Path) -> None:
-    (tmp_path / "state.db").touch()
-    with pytest.raises(UsageError, match="is missing"):
-        load_key(tmp_path, {})
+def test_who_opened_the_store_with_the_old_key_writes_no_more(filled: SqlStore, dialect: Dialect) -> None:
+    with filled.transaction() as transaction:
+        lease = transaction.acquire(EXECUTION.id, "one:1:0", NOW)
+    other = SqlStore(dialect, Seal(KEY), upgrade)
+    with other.transaction() as transaction:
+        transaction.rekey(OTHER)
+    other.close()
+    with pytest.raises(StoreFault, match="was changed"), filled.transaction() as transaction:
+        transaction.put_secret("late", SecretValue(text="1"), NOW)
+    with pytest.raises(StaleLease), filled.recording() as recording:
+        recording.heartbeat(lease, NOW)
 
 
-def test_a_key_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    load_key(tmp_path, {})
-    (tmp_path / "key").chmod(0o644)
-    with pytest.raises(UsageError, match="Others than its owner"):
-        load_key(tmp_path, {})
+def rekey_and_fail(transaction: Transaction) -> None:
+    transaction.rekey(OTHER)
+    raise RuntimeError
 
 
-def test_a_key_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "key").write_bytes(b"\xff\xfe")
-    (tmp_path / "key").chmod(0o600)
+def test_a_change_of_the_key_that_fails_leaves_the_old_one(filled: SqlStore, dialect: Dialect) -> None:
+    with pytest.raises(RuntimeError), filled.transaction() as transaction:
+        rekey_and_fail(transaction)
+    SqlStore(dialect, Seal(KEY), upgrade).close()
+
+
+def test_every_sealed_column_is_known_to_those_who_seal_again() -> None:
+    sealed = [column for table in schema.metadata.tables.values() for column in table.c if "sealed" in column.name]
+    assert sealed
+    assert [column for column in sealed if not is_sealed(column.table, column.name)] == []
+
+
+def test_a_store_without_a_check_gets_one_from_the_key_that_fits(filled: SqlStore, dialect: Dialect) -> None:
+    change(filled, "DELETE FROM keys")
     with pytest.raises(UsageError):
-        load_key(tmp_path, {})
+        SqlStore(dialect, Seal(OTHER), upgrade)
+    SqlStore(dialect, Seal(KEY), upgrade).close()
 
 
 # -- the form of the tables

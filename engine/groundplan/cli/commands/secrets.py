@@ -10,7 +10,9 @@ from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.service import secrets as use_case
 from groundplan.service.assembly import now
+from groundplan.service.rekeying import rekey as use_rekey
 from groundplan.service.revealing import note_reveal
+from groundplan.state.keys import KEY_VARIABLE, decode_key
 
 
 @click.group()
@@ -110,3 +112,19 @@ def delete(name: str) -> None:
     with engine() as opened:
         use_case.delete(opened.store, name)
         click.echo(f"Secret {name} deleted")
+
+
+@secrets.command()
+@click.option("--new-key-file", help="A file that holds the new key, 32 bytes in base64; default: a random key.")
+def rekey(new_key_file: str | None) -> None:
+    """Change the key that seals the store: every sealed value is sealed again, all or none.
+
+    The home's key file gets the new key. Where GROUNDPLAN_KEY gives the key, name the new one by --new-key-file and set
+    the variable afterwards. Other homes that share the store need the new key too.
+    """
+    new = None if new_key_file is None else decode_key(_read(new_key_file), new_key_file)
+    with engine() as opened:
+        count = use_rekey(opened.store, opened.keys, new, now())
+        place = KEY_VARIABLE if opened.keys.is_given else opened.keys.path
+    click.echo(f"Sealed {count} rows with the new key")
+    click.echo(f"Set {place} to it now" if place == KEY_VARIABLE else f"It is in {place}: keep a copy of it")

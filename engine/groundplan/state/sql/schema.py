@@ -195,6 +195,14 @@ events: Final = Table(
     Column("message", Text, nullable=False),
 )
 
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, nullable=False),
+    Column("check_value", LargeBinary, nullable=False),
+)
+
 secrets: Final = Table(
     "secrets",
     metadata,

@@ -5,45 +5,52 @@ What databases differ in is `dialect`'s.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, TypeAlias
+from functools import partial
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, Row, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
 
 from groundplan.diagnostics.trouble import UsageError
-from groundplan.state.seal import Seal
+from groundplan.state.keys import Keys
+from groundplan.state.seal import Proof, Seal, opens
+from groundplan.state.sql import schema
 from groundplan.state.sql.dialect import Dialect
 from groundplan.state.sql.reads import SqlSnapshot
-from groundplan.state.sql.writes import SqlTransaction
+from groundplan.state.sql.sealed import some_proof
+from groundplan.state.sql.writes import KEY_CHECK, KEY_ROW, SqlTransaction
+from groundplan.state.store import StoreFault
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The newest migration, which this program's tables are the form of."""
 
+_KEY_NUMBER: Final = "SELECT number FROM keys"
 Upgrade: TypeAlias = Callable[[Connection], None]
 
 
 class SqlStore:
     """Implements `store.Store` in the database of a dialect."""
 
-    def __init__(self, dialect: Dialect, seal: Seal, upgrade: Upgrade) -> None:
+    def __init__(self, dialect: Dialect, keys: Keys, upgrade: Upgrade, *, upgrades: bool = False) -> None:
         """Open a store; an empty one gets its tables.
 
         Args:
             dialect: the database.
-            seal: what seals its values.
+            keys: gives what seals its values; a fixed `Seal` does.
             upgrade: runs the migrations in a transaction of the caller's; called only for a store that is not at
                 `REVISION`, since Alembic is slow to import.
+            upgrades: bring a store of an older form up to date where that is not done unasked.
 
         Raises:
             StoreFault: it cannot be opened, is damaged, or was written by a newer program.
-            UsageError: it has an older form, and is not upgraded unasked.
+            UsageError: it has an older form, and is not upgraded unasked; its key is missing or another one.
         """
         self._dialect = dialect
-        self._seal = seal
         self._engine = dialect.connect()
         try:
             with self._words():
-                self._bring_up_to_date(upgrade)
+                self._bring_up_to_date(upgrade, unasked=dialect.upgrades_when_opened or upgrades)
+                self._seal, self._key_number = self._choose(keys)
         except BaseException:
             self.close()
             raise
@@ -58,6 +65,11 @@ class SqlStore:
     def transaction(self) -> Iterator[SqlTransaction]:
         """Open a transaction; nobody else writes beside it, so what it read stays true until it commits."""
         with self._words(), self._begun(self._dialect.begin_writing) as connection:
+            if connection.exec_driver_sql(_KEY_NUMBER).scalar() != self._key_number:
+                raise StoreFault(
+                    f"The key of the store {self._dialect.place} was changed since this process opened it.",
+                    fix="Start the command again.",
+                )
             yield SqlTransaction(connection, self._seal, self._dialect.writer)
             connection.commit()
 
@@ -72,7 +84,7 @@ class SqlStore:
         """Close every connection."""
         self._engine.dispose()
 
-    def _bring_up_to_date(self, upgrade: Upgrade) -> None:
+    def _bring_up_to_date(self, upgrade: Upgrade, *, unasked: bool) -> None:
         with self._engine.connect() as connection:
             if _revision(connection) == REVISION:
                 return
@@ -81,13 +93,30 @@ class SqlStore:
             found = _revision(connection)
             if found == REVISION:
                 return
-            if found is not None and found < REVISION and not self._dialect.upgrades_when_opened:
+            if found is not None and found < REVISION and not unasked:
                 raise UsageError(
                     f"The store {self._dialect.place} has the form of an older version of Groundplan ({found}).",
                     fix="Stop what uses it, then: groundplan db upgrade",
                 )
             upgrade(connection)
             connection.commit()
+
+    def _choose(self, keys: Keys) -> tuple[Seal, int]:
+        """Return the seal of the store's key and how often that was changed; who comes first leaves a check."""
+        with self._engine.connect() as connection:
+            row = connection.execute(select(schema.keys)).one_or_none()
+        if row is not None:
+            return _checked(keys, row)
+        with self._begun(self._dialect.begin_writing) as connection:
+            row = connection.execute(select(schema.keys)).one_or_none()
+            if row is not None:
+                return _checked(keys, row)
+            proof = some_proof(connection)
+            seal = Seal(keys.choose(None if proof is None else partial(opens, proof=proof)))
+            check = seal.close(b"", KEY_CHECK)
+            connection.execute(insert(schema.keys).values(id=KEY_ROW, number=0, check_value=check))
+            connection.commit()
+            return seal, 0
 
     @contextmanager
     def _begun(self, statement: str) -> Iterator[Connection]:
@@ -115,3 +144,8 @@ def _revision(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return revision
+
+
+def _checked(keys: Keys, row: Row[Any]) -> tuple[Seal, int]:
+    proof = Proof(owner=KEY_CHECK, sealed=row.check_value)
+    return Seal(keys.choose(partial(opens, proof=proof))), row.number

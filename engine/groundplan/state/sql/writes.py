@@ -18,12 +18,18 @@ from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
+from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.batches import graph_rows
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
 from groundplan.state.sql.journal import Journal
 from groundplan.state.sql.reads import remembered_owner
+from groundplan.state.sql.sealed import reseal
 from groundplan.state.store import InstanceChange, StoredBlueprint
+
+KEY_ROW: Final = 1
+KEY_CHECK: Final = "keys/check"
+"""Whom the value is sealed for by which a key is checked."""
 
 
 class SqlTransaction(Journal):
@@ -220,6 +226,20 @@ class SqlTransaction(Journal):
 
     def delete_secret(self, name: str) -> None:
         self._connection.execute(delete(schema.secrets).where(schema.secrets.c.name == name))
+
+    def rekey(self, key: bytes) -> int:
+        new = Seal(key)
+        count = reseal(self._connection, self._seal, new)
+        self._connection.execute(
+            update(schema.keys)
+            .where(schema.keys.c.id == KEY_ROW)
+            .values(number=schema.keys.c.number + 1, check_value=new.close(b"", KEY_CHECK))
+        )
+        self._connection.execute(
+            update(schema.executions).values(fence=schema.executions.c.fence + 1, driver=None, heartbeat=None)
+        )
+        self._seal = new
+        return count
 
     def put_manifest(self, fingerprint: str, manifest: PluginManifest) -> None:
         document = to_json(rows.manifest_document(manifest))
