@@ -1,5 +1,6 @@
 """Uploading, replacing and deleting blueprints."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.service import blueprints, deployments
 from groundplan.service.assembly import Engine, now, open_engine
+from groundplan.state.store import FilePart, StoreFault
 
 from .conftest import Write
 
@@ -115,3 +117,24 @@ def test_every_blueprint_of_a_tree_is_found_and_nothing_else(write: Write) -> No
 def test_a_tree_without_blueprints_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no blueprint"):
         blueprints.find_files(tmp_path)
+
+
+def test_files_that_the_home_lacks_come_from_the_store(engine: Engine, write: Write) -> None:
+    file = write("")
+    script = file.parent / "scripts" / "run.sh"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\n" + "x" * 2_000_000)
+    script.chmod(0o755)
+    digest = upload(engine, file).blueprint.digest
+    shutil.rmtree(engine.home.blueprint_folder(digest))
+    folder = engine.files.folder(digest)
+    assert (folder / "scripts" / "run.sh").read_text() == script.read_text()
+    assert (folder / "scripts" / "run.sh").stat().st_mode & 0o111
+    assert (folder / "blueprint.yaml").read_bytes() == file.read_bytes()
+
+
+def test_a_file_that_would_lie_outside_of_its_folder_is_not_written(engine: Engine) -> None:
+    with engine.store.transaction() as transaction:
+        transaction.put_blueprint_files("evil", [FilePart("../../key", 0, 0o644, b"")])
+    with pytest.raises(StoreFault, match="outside"):
+        engine.files.folder("evil")

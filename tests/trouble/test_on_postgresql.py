@@ -1,5 +1,6 @@
 """A home whose store is in PostgreSQL: environments are made, installed, cancelled, resumed and deleted in it."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,19 @@ from pathlib import Path
 import pytest
 
 from ..proof.postgres import PASSWORD, PostgresServer, postgres_server
-from ..proof.user import User
+from ..proof.user import User, user_in
 from .marks import Marks, plant
+
+HELLO = """
+    tosca_definitions_version: cloudify_dsl_1_4
+    imports: [cloudify/types/types.yaml]
+    node_templates:
+      hello:
+        type: cloudify.nodes.Root
+        interfaces: {cloudify.interfaces.lifecycle: {create: hello.sh}}
+    capabilities:
+      greeting: {value: {get_attribute: [hello, greeting]}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +70,20 @@ def test_what_was_killed_half_way_is_resumed(planted: tuple[User, Marks]) -> Non
     marks.hold.unlink()
     user.ok("executions", "resume", user.latest("shop")["id"], "--reset-operations")
     assert set(user.states("shop").values()) == {"started"}
+
+
+def test_another_machine_runs_what_was_uploaded_here(server: PostgresServer, tmp_path: Path) -> None:
+    with server.database() as name:
+        here = user_in(tmp_path / "here", GROUNDPLAN_DATABASE_URL=server.url(name))
+        here.write("hello/hello.sh", "ctx instance runtime-properties greeting hello")
+        here.upload("hello", HELLO)
+        here.ok("deployments", "create", "hello", "-b", "hello")
+        there = user_in(tmp_path / "there", GROUNDPLAN_DATABASE_URL=server.url(name))
+        words = there.refused(2, "deployments", "list")
+        assert f"looked for GROUNDPLAN_KEY and {there.home / 'key'}" in words
+        shutil.copy(here.home / "key", there.home / "key")
+        there.install("hello")
+        assert here.capabilities("hello") == {"greeting": "hello"}
 
 
 def test_a_server_that_went_away_is_told_without_the_password(server: PostgresServer, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from groundplan.dsl.imports import Fetch
 from groundplan.model.plugin import PluginManifest
 from groundplan.runtime.library import Library
+from groundplan.service.blueprint_files import BlueprintFiles
 from groundplan.service.home import Home, find_home, prepare
 from groundplan.service.settings import HomeSettings
 from groundplan.state.keys import HomeKeys
@@ -59,7 +60,12 @@ class Engine:
     @cached_property
     def settings(self) -> HomeSettings:
         """What the home says about where operations run."""
-        return HomeSettings(self.home, self._environment)
+        return HomeSettings(self.home, self._environment, blueprint_folder=self.files.folder)
+
+    @cached_property
+    def files(self) -> BlueprintFiles:
+        """Files of uploaded blueprints."""
+        return BlueprintFiles(self.home, lambda: self.store)
 
     @cached_property
     def library(self) -> Library:
@@ -78,7 +84,7 @@ class Engine:
         """What imports are fetched by. It opens the store when something is fetched."""
         from groundplan.service.fetching import HomeFetch
 
-        return HomeFetch(lambda: self.manifests, lambda: self.store, self.home, offline=self.settings.sandboxed)
+        return HomeFetch(lambda: self.manifests, lambda: self.store, self.files, offline=self.settings.sandboxed)
 
     def close(self) -> None:
         """Close the store, if it was opened."""

@@ -22,6 +22,7 @@ from groundplan.dsl.reader import read_data
 from groundplan.model.blueprint import Blueprint, to_plan
 from groundplan.model.ids import BlueprintId, Digest
 from groundplan.service.archives import MOST_BYTES, MOST_FILES, is_archive, unpack
+from groundplan.service.blueprint_files import keep, place
 from groundplan.service.home import Home
 from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
 
@@ -97,16 +98,15 @@ def upload(
     chosen = id or _id_of(compiled.blueprint, file)
     plan = to_plan(compiled.blueprint)
     digest = _digest(home, file, plan)
+    with store.snapshot() as snapshot:
+        known = _standing(snapshot, chosen, digest, replace=replace)
+    if known is None or known.digest != digest:
+        # Files are copied before the transaction, which keeps others from writing.
+        _keep_files(home, file.parent, digest)
     with store.transaction() as transaction:
-        known = transaction.blueprint(chosen)
+        known = _standing(transaction, chosen, digest, replace=replace)
         if known is not None and known.digest == digest:
             return Uploaded(blueprint=known, change="unchanged", report=compiled.report)
-        if known is not None and not replace:
-            raise Conflict(
-                f"Blueprint {chosen!r} is uploaded already with other content.",
-                fix="Choose another id with -b, or replace the old: groundplan blueprints upload --replace",
-            )
-        _keep_files(home, file.parent, digest)
         stored = StoredBlueprint(
             id=chosen,
             digest=digest,
@@ -116,7 +116,19 @@ def upload(
             description=compiled.blueprint.description,
         )
         transaction.put_blueprint(stored, plan)
+        keep(transaction, home.blueprint_folder(digest), digest)
     return Uploaded(blueprint=stored, change="created" if known is None else "replaced", report=compiled.report)
+
+
+def _standing(snapshot: Snapshot, id: BlueprintId, digest: Digest, *, replace: bool) -> StoredBlueprint | None:
+    """Return what stands under an id that is to get some content."""
+    known = snapshot.blueprint(id)
+    if known is not None and known.digest != digest and not replace:
+        raise Conflict(
+            f"Blueprint {id!r} is uploaded already with other content.",
+            fix="Choose another id with -b, or replace the old: groundplan blueprints upload --replace",
+        )
+    return known
 
 
 @contextmanager
@@ -265,4 +277,4 @@ def _keep_files(home: Home, folder: Path, digest: Digest) -> None:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, copy)
         Path(staging, "files").mkdir(exist_ok=True)
-        Path(staging, "files").rename(target)
+        place(Path(staging, "files"), target)

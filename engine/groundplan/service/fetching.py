@@ -9,8 +9,8 @@ from groundplan.dsl.folder import DiskFolder, SourceFile
 from groundplan.dsl.imports import FetchError, Text
 from groundplan.model.ids import BlueprintId
 from groundplan.model.plugin import PluginManifest
+from groundplan.service.blueprint_files import BlueprintFiles
 from groundplan.service.download import download
-from groundplan.service.home import Home
 from groundplan.service.plugins import choose
 from groundplan.state.store import Store
 
@@ -26,13 +26,13 @@ class HomeFetch:
         self,
         manifests: Callable[[], Mapping[str, PluginManifest]],
         store: Callable[[], Store],
-        home: Home,
+        files: BlueprintFiles,
         *,
         offline: bool,
     ) -> None:
         self._manifests = manifests
         self._store = store
-        self._home = home
+        self._files = files
         self._offline = offline
 
     def plugin(self, name: str, specifiers: str) -> Text | None:
@@ -51,4 +51,4 @@ class HomeFetch:
             found = snapshot.blueprint(BlueprintId(blueprint_id))
         if found is None:
             return None
-        return SourceFile(DiskFolder(self._home.blueprint_folder(found.digest)), found.main_file)
+        return SourceFile(DiskFolder(self._files.folder(found.digest)), found.main_file)

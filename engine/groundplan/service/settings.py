@@ -9,12 +9,13 @@ import ipaddress
 import json
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from groundplan.model.deployment import Deployment
+from groundplan.model.ids import Digest
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service.home import Home
@@ -26,8 +27,20 @@ DOWN: Final = "The sandbox of this home is down: groundplan sandbox up"
 class HomeSettings:
     """Implements `runtime.surroundings.Surroundings`."""
 
-    def __init__(self, home: Home, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        home: Home,
+        environment: Mapping[str, str] = os.environ,
+        *,
+        blueprint_folder: Callable[[Digest], Path] | None = None,
+    ) -> None:
+        """Read the settings of a home.
+
+        Args:
+            blueprint_folder: gives the files of a blueprint; default: the folder that the home has for them.
+        """
         self._home = home
+        self._blueprint_folder = blueprint_folder or home.blueprint_folder
         # Asked for by every attempt, so it is put together once.
         self._binding_path = str(home.binding)
         self._unconfined = environment.get(UNCONFINED_VARIABLE) == "1"
@@ -60,7 +73,7 @@ class HomeSettings:
         return section if isinstance(section, dict) else {}
 
     def folders(self, deployment: Deployment) -> Sequence[Path]:
-        return (self._home.deployment_folder(deployment.id), self._home.blueprint_folder(deployment.digest))
+        return (self._home.deployment_folder(deployment.id), self._blueprint_folder(deployment.digest))
 
     def _binding(self) -> Mapping[str, Any]:
         try:

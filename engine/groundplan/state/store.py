@@ -4,7 +4,7 @@ Everything that the engine knows goes through these protocols; `sql.store` imple
 which task is next, what a failure means and who may delete a deployment is settled above.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,6 +54,21 @@ class StoredBlueprint:
     updated_at: datetime
     description: str | None = None
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class FilePart(NamedTuple):
+    """A piece of a file.
+
+    Attributes:
+        path: below the blueprint's folder, with slashes.
+        number: which piece, from 0.
+        mode: permissions.
+    """
+
+    path: str
+    number: int
+    mode: int
+    content: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,6 +186,10 @@ class Snapshot(Protocol):
     def blueprint(self, id: BlueprintId) -> StoredBlueprint | None: ...
     def blueprints(self) -> Sequence[StoredBlueprint]: ...
     def plan(self, digest: Digest) -> Mapping[str, Any] | None: ...
+    def has_blueprint_files(self, digest: Digest) -> bool: ...
+    def blueprint_files(self, digest: Digest) -> Iterator[FilePart]:
+        """Yield the files of a digest in parts, by path and number; read them while the snapshot is open."""
+
     def deployment(self, id: DeploymentId) -> Deployment | None: ...
     def deployments(self) -> Sequence[Deployment]: ...
     def instances(self, deployment: DeploymentId) -> Sequence[NodeInstance]: ...
@@ -228,6 +247,7 @@ class Transaction(Snapshot, Protocol):
     """Writes that happen together; its reads see them."""
 
     def put_blueprint(self, blueprint: StoredBlueprint, plan: Mapping[str, Any]) -> None: ...
+    def put_blueprint_files(self, digest: Digest, parts: Iterable[FilePart]) -> None: ...
     def delete_blueprint(self, id: BlueprintId) -> None: ...
     def add_deployment(self, deployment: Deployment, instances: Sequence[NodeInstance]) -> None: ...
     def delete_deployment(self, id: DeploymentId) -> None:

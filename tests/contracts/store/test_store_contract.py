@@ -13,7 +13,7 @@ from groundplan.model.reshape import Content, Reshape
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Sensitive
 from groundplan.state.sql.store import SqlStore
-from groundplan.state.store import AttemptEnd, Batch, InstanceChange, StageRecord, StoreFault
+from groundplan.state.store import AttemptEnd, Batch, FilePart, InstanceChange, StageRecord, StoreFault
 
 from .nouns import (
     BLUEPRINT,
@@ -51,6 +51,21 @@ def test_a_blueprint_comes_back_with_its_plan(filled: SqlStore) -> None:
         assert snapshot.blueprint(BLUEPRINT.id) == BLUEPRINT
         assert snapshot.blueprints() == [BLUEPRINT]
         assert snapshot.plan(BLUEPRINT.digest) == PLAN
+
+
+def test_files_of_a_blueprint_come_back_in_order(store: SqlStore) -> None:
+    parts = [
+        FilePart("a/b.sh", 0, 0o755, b"x" * 70_000),
+        FilePart("a/b.sh", 1, 0o755, b"\0"),
+        FilePart("c", 0, 0o644, b""),
+    ]
+    with store.transaction() as transaction:
+        assert not transaction.has_blueprint_files(BLUEPRINT.digest)
+        transaction.put_blueprint_files(BLUEPRINT.digest, reversed(parts))
+        assert transaction.has_blueprint_files(BLUEPRINT.digest)
+    with store.snapshot() as snapshot:
+        assert list(snapshot.blueprint_files(BLUEPRINT.digest)) == parts
+        assert list(snapshot.blueprint_files("other")) == []
 
 
 def test_a_deployment_comes_back_with_what_is_sensitive_in_it(filled: SqlStore) -> None:

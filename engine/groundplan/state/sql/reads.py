@@ -1,8 +1,9 @@
 """Reads of one moment, on one connection (`store.Snapshot`)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
+from zlib import decompress
 
 from sqlalchemy import Connection, Table, select
 
@@ -16,9 +17,10 @@ from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import from_json, open_data, to_moment, to_seconds
-from groundplan.state.store import StageRecord, StoredBlueprint, StoredSecret, TaskRecord
+from groundplan.state.store import FilePart, StageRecord, StoredBlueprint, StoredSecret, TaskRecord
 
 _PAGE: Final = 1000
+_FILE_PARTS: Final = 16
 _UNFINISHED: Final = tuple(status for status in ExecutionStatus if status not in FINAL)
 
 
@@ -41,6 +43,21 @@ class SqlSnapshot:
         row = self._one(schema.plans, digest=digest)
         plan: Mapping[str, Any] | None = None if row is None else from_json(row.document)
         return plan
+
+    def has_blueprint_files(self, digest: Digest) -> bool:
+        table = schema.blueprint_files
+        query = select(table.c.part).where(table.c.digest == digest).limit(1)
+        return self._connection.execute(query).first() is not None
+
+    def blueprint_files(self, digest: Digest) -> Iterator[FilePart]:
+        table = schema.blueprint_files
+        query = (
+            select(table.c.path, table.c.part, table.c.mode, table.c.content)
+            .where(table.c.digest == digest)
+            .order_by(table.c.path, table.c.part)
+        )
+        for row in self._connection.execute(query.execution_options(yield_per=_FILE_PARTS)):
+            yield FilePart(row.path, row.part, row.mode, decompress(row.content))
 
     def deployment(self, id: DeploymentId) -> Deployment | None:
         row = self._one(schema.deployments, id=id)

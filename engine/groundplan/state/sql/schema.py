@@ -44,6 +44,16 @@ plans: Final = Table(
     Column("document", Text, nullable=False),
 )
 
+blueprint_files: Final = Table(
+    "blueprint_files",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("path", String, primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("mode", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
 deployments: Final = Table(
     "deployments",
     metadata,

@@ -3,17 +3,18 @@
 What drivers record is written by `journal`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
+from zlib import compress
 
 from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
 from groundplan.model.execution import Execution, ExecutionStatus, TaskState
 from groundplan.model.graph import TaskGraph
-from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId, InstanceId
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
@@ -25,8 +26,9 @@ from groundplan.state.sql.codec import seal_data, to_json, to_seconds
 from groundplan.state.sql.journal import Journal
 from groundplan.state.sql.reads import remembered_owner
 from groundplan.state.sql.sealed import reseal
-from groundplan.state.store import InstanceChange, StoredBlueprint
+from groundplan.state.store import FilePart, InstanceChange, StoredBlueprint
 
+_FILE_PARTS: Final = 16
 KEY_ROW: Final = 1
 KEY_CHECK: Final = "keys/check"
 """Whom the value is sealed for by which a key is checked."""
@@ -49,6 +51,19 @@ class SqlTransaction(Journal):
             },
         )
         self._put(schema.plans, {"digest": blueprint.digest}, {"document": to_json(plan)})
+
+    def put_blueprint_files(self, digest: Digest, parts: Iterable[FilePart]) -> None:
+        table = schema.blueprint_files
+        waiting: list[dict[str, Any]] = []
+        for part in parts:
+            content = compress(part.content)
+            row = {"digest": digest, "path": part.path, "part": part.number, "mode": part.mode, "content": content}
+            waiting.append(row)
+            if len(waiting) == _FILE_PARTS:
+                self._connection.execute(insert(table), waiting)
+                waiting = []
+        if waiting:
+            self._connection.execute(insert(table), waiting)
 
     def delete_blueprint(self, id: BlueprintId) -> None:
         self._connection.execute(delete(schema.blueprints).where(schema.blueprints.c.id == id))
