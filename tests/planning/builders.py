@@ -91,6 +91,7 @@ def facts_of(plan: Blueprint, instances: Sequence[NodeInstance] | None = None, *
     given = {
         "deployment": Deployment(id=DeploymentId("d1"), blueprint=BlueprintId("b"), digest=Digest("b"), created_at=NOW),
         "execution": ExecutionId("e1"),
+        "now": NOW,
         "new_id": lambda name: f"{name}_new{next(numbers)}",
         "blueprint_of": lambda _: plan,
         **more,

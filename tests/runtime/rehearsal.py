@@ -192,7 +192,7 @@ class Rehearsal:
 
 def with_workflows(plan: Blueprint) -> Blueprint:
     """The blueprint with the built-in workflows mapped as the standard types map them."""
-    names = ("install", "uninstall")
+    names = ("install", "uninstall", "heal", "scale", "check_status", "check_drift")
     built_in = {
         name: Workflow(name=name, plugin="default_workflows", operation=f"cloudify.plugins.workflows.{name}")
         for name in names

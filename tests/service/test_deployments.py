@@ -10,7 +10,7 @@ from groundplan.model.execution import Execution, ExecutionStatus, Outcome, Pare
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.liveness import LEASE_SECONDS, driver_name
-from groundplan.service import blueprints, deployments, executions
+from groundplan.service import blueprints, deployments, executions, standing
 from groundplan.service.assembly import Engine, now
 from groundplan.state.store import AttemptEnd, AttemptStart, Batch, InstanceChange
 
@@ -76,7 +76,7 @@ def test_every_fault_of_the_inputs_is_told_at_once_and_nothing_stored(uploaded: 
     with pytest.raises(deployments.InputsRefused) as refused:
         create(uploaded, zone="c", colour="red")
     assert len(refused.value.faults) == 3
-    assert deployments.listing(uploaded.store) == []
+    assert standing.listing(uploaded.store) == []
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a b", "a\n", "x" * 257])
@@ -95,7 +95,7 @@ def test_an_unknown_secret_is_told_before_anything_is_stored(engine: Engine, wri
     blueprints.upload(engine.store, engine.home, engine.fetch, write(body), now())
     with pytest.raises(UsageError, match="nothing"):
         create(engine)
-    assert deployments.listing(engine.store) == []
+    assert standing.listing(engine.store) == []
 
 
 def test_what_still_exists_is_not_deleted_unless_forced(shop: Engine) -> None:
@@ -103,7 +103,7 @@ def test_what_still_exists_is_not_deleted_unless_forced(shop: Engine) -> None:
     with pytest.raises(Conflict, match="still has node instances"):
         deployments.delete(shop.store, shop.home, SHOP)
     deployments.delete(shop.store, shop.home, SHOP, force=True)
-    assert deployments.listing(shop.store) == []
+    assert standing.listing(shop.store) == []
 
 
 def test_what_others_need_is_not_deleted(shop: Engine) -> None:
@@ -117,9 +117,9 @@ def test_what_others_need_is_not_deleted(shop: Engine) -> None:
 
 def test_it_is_active_when_all_of_it_is_started(shop: Engine) -> None:
     set_states(shop, InstanceState.STARTED)
-    (partly,) = deployments.listing(shop.store)
+    (partly,) = standing.listing(shop.store)
     set_states(shop, InstanceState.STARTED, InstanceState.STARTED)
-    (wholly,) = deployments.listing(shop.store)
+    (wholly,) = standing.listing(shop.store)
     assert (partly.installation, wholly.installation) == ("inactive", "active")
 
 

@@ -7,6 +7,7 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import NodeInstance, RelationshipInstance
 from groundplan.model.ids import InstanceId
 from groundplan.model.values import reveal
+from groundplan.planning.instances import CONTAINED_IN
 from groundplan.planning.lifecycle import LIFECYCLE
 
 DEPENDS_ON_OPERATION: Final = "cloudify.relationships.depends_on_lifecycle_operation"
@@ -66,6 +67,30 @@ def neighbours(
         targets = [item.target for item in instance.relationships if item.target in chosen]
         if targets and instance.id not in chosen:
             yield instance, targets
+
+
+def contained_in(
+    blueprint: Blueprint, instances: Sequence[NodeInstance], roots: Collection[InstanceId]
+) -> set[InstanceId]:
+    """Return instances together with everything that is contained in them, at any depth."""
+    containers = {
+        (name, index)
+        for name, node in blueprint.nodes.items()
+        for index, relationship in enumerate(node.relationships)
+        if CONTAINED_IN in relationship.type_hierarchy
+    }
+    inside: dict[InstanceId, list[InstanceId]] = {}
+    for instance in instances if containers else ():
+        for item in instance.relationships:
+            if (instance.node, item.index) in containers:
+                inside.setdefault(item.target, []).append(instance.id)
+    found, waiting = set(roots), list(roots)
+    while waiting:
+        for item_ in inside.get(waiting.pop(), ()):
+            if item_ not in found:
+                found.add(item_)
+                waiting.append(item_)
+    return found
 
 
 def partial_orders(blueprint: Blueprint) -> PartialOrders:

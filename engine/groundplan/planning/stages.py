@@ -6,6 +6,7 @@ A stage may also reshape the deployment (`model.reshape`). The built-in workflow
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from groundplan.model.blueprint import Blueprint
@@ -41,6 +42,7 @@ class Facts:
 
     Attributes:
         execution: the execution that it is planned for.
+        now: the time, for what is noted.
         deployment: as it is now, with the counts of its instances.
         instances: all node instances of the deployment as they are now.
         stage: how many stages were planned before.
@@ -53,6 +55,7 @@ class Facts:
     """
 
     execution: ExecutionId
+    now: datetime
     deployment: Deployment
     blueprint: Blueprint
     instances: Sequence[NodeInstance]

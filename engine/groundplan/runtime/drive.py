@@ -29,6 +29,7 @@ from groundplan.model.execution import (
 from groundplan.model.graph import Task, TaskGraph, TaskKind
 from groundplan.model.ids import ExecutionId, InstanceId
 from groundplan.planning.advance import Progress, Standing, rebuild
+from groundplan.planning.health import NOTED_OPERATIONS, note_outcome, note_state, noted_instance
 from groundplan.planning.stages import Stage
 from groundplan.runtime.policy import UNLIMITED, Policy
 from groundplan.runtime.world import World
@@ -57,6 +58,7 @@ INTERRUPTED: Final = "Interrupted"
 """Type of the failure of an operation that was cut off and may not be repeated unasked."""
 _WORKER_LOST: Final = "WorkerLost"
 _CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
+_ENDED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED, TaskState.INTERRUPTED})
 _FINISHED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED})
 
 
@@ -192,6 +194,8 @@ class Drive:
         )
         self._batch.ended.append(ended)
         self._keep_properties(outcome)
+        if task.operation in NOTED_OPERATIONS and state in _ENDED and not self.execution.is_dry_run:
+            self._note(task, outcome, now)
         self._tell_end(task, outcome, state, due, now)
         if state in (TaskState.SUCCEEDED, TaskState.IGNORED) and task.after is not None:
             self._set_state(task, task.after, now)
@@ -261,7 +265,15 @@ class Drive:
             runtime_properties=(
                 earlier.runtime_properties if change.runtime_properties is None else change.runtime_properties
             ),
+            system_properties=(
+                earlier.system_properties if change.system_properties is None else change.system_properties
+            ),
         )
+
+    def _note(self, task: Task, outcome: Outcome, now: datetime) -> None:
+        instance = self.world.instance(noted_instance(task))
+        notes = note_outcome(instance.system_properties, task, outcome, now)
+        self._change_instance(instance.id, InstanceChange(system_properties=notes))
 
     # -- what may start
 
@@ -429,7 +441,12 @@ class Drive:
         return Batch(lease=self.lease, deployment=self.execution.deployment)
 
     def _set_state(self, task: Task, state: InstanceState, now: datetime) -> None:
-        self._change_instance(task.instance, InstanceChange(state=state))
+        instance = self.world.instance(task.instance)
+        notes = instance.system_properties
+        if notes and state is not instance.state:
+            notes = note_state(notes, state)
+        changed = None if notes is instance.system_properties else notes
+        self._change_instance(task.instance, InstanceChange(state=state, system_properties=changed))
         self.tell(
             Event(
                 at=now,

@@ -6,6 +6,7 @@ may have a hundred thousand tasks.
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import overload
 
@@ -16,7 +17,9 @@ from groundplan.runtime.library import Library
 from groundplan.state.store import Snapshot
 
 
-def gather_facts(snapshot: Snapshot, library: Library, drive: Drive, new_id: Callable[[str], str]) -> Facts:
+def gather_facts(
+    snapshot: Snapshot, library: Library, drive: Drive, new_id: Callable[[str], str], now: datetime
+) -> Facts:
     """Return the facts of an execution that has come to rest; they hold as long as the snapshot.
 
     Args:
@@ -24,6 +27,7 @@ def gather_facts(snapshot: Snapshot, library: Library, drive: Drive, new_id: Cal
     """
     return Facts(
         execution=drive.execution.id,
+        now=now,
         deployment=drive.world.deployment,
         blueprint=drive.world.blueprint,
         instances=drive.world.instances,

@@ -117,7 +117,7 @@ class Keeping:
 
     def plan(self, transaction: Transaction, drive: Drive) -> bool:
         """Plan the next stage; return whether there was one. What cannot be planned fails the execution."""
-        facts = gather_facts(transaction, self._library, drive, self._new_id)
+        facts = gather_facts(transaction, self._library, drive, self._new_id, self._clock())
         try:
             stage = self._stages[drive.execution.id].next(facts)
         except PlanningError as error:

@@ -1,4 +1,7 @@
-"""Deployments: made from a blueprint and inputs, read, and deleted when nothing needs them."""
+"""Deployments: made from a blueprint and inputs, read, and deleted when nothing needs them.
+
+How they stand is told by `standing`.
+"""
 
 import re
 import shutil
@@ -19,7 +22,6 @@ from groundplan.model.deployment import (
     Owner,
     Scaling,
 )
-from groundplan.model.execution import Execution
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.values import Data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
@@ -61,21 +63,6 @@ class NewDeployment:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     display_name: str = ""
     owner: Owner | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DeploymentStatus:
-    """A deployment with how it stands.
-
-    Attributes:
-        installation: `active` when every instance is started, else `inactive` (spec 5.11).
-        latest: its latest execution, or None.
-    """
-
-    deployment: Deployment
-    installation: str
-    latest: Execution | None
-    dependents: Sequence[Dependency] = ()
 
 
 def create(store: Store, library: Library, new: NewDeployment, now: datetime) -> Deployment:
@@ -150,18 +137,6 @@ def existing(snapshot: Snapshot, id: DeploymentId) -> Deployment:
     return found
 
 
-def status(snapshot: Snapshot, id: DeploymentId) -> DeploymentStatus:
-    """Return how a deployment stands."""
-    deployment = existing(snapshot, id)
-    executions = snapshot.executions(deployment=id)
-    return DeploymentStatus(
-        deployment=deployment,
-        installation=installation(snapshot.instances(id)),
-        latest=executions[-1] if executions else None,
-        dependents=snapshot.dependencies(target=id),
-    )
-
-
 def installation(instances: Sequence[NodeInstance]) -> str:
     """Return `active` when every instance is started, else `inactive` (spec 5.11)."""
     started = all(instance.state is InstanceState.STARTED for instance in instances)
@@ -178,12 +153,6 @@ def remains(store: Store, id: DeploymentId) -> Sequence[str]:
             if item.owner is not None and item.owner.deployment == id
         ]
     return [*instances, *children]
-
-
-def listing(store: Store) -> Sequence[DeploymentStatus]:
-    """Return all deployments with how they stand, oldest first."""
-    with store.snapshot() as snapshot:
-        return [status(snapshot, deployment.id) for deployment in snapshot.deployments()]
 
 
 def outputs(store: Store, library: Library, id: DeploymentId) -> Mapping[str, tuple[Data, str | None]]:

@@ -11,6 +11,7 @@ from groundplan.diagnostics.visible import visible
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.values import Data, conceal, reveal
 from groundplan.service import deployments as use_case
+from groundplan.service import standing
 from groundplan.service.assembly import now
 from groundplan.service.given import read_given
 from groundplan.service.revealing import note_reveal
@@ -58,7 +59,7 @@ def _labels(texts: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
 def list_(as_json: bool) -> None:
     """List deployments with how they stand."""
     with engine(quiet=as_json) as opened:
-        found = use_case.listing(opened.store)
+        found = standing.listing(opened.store)
     if as_json:
         print_json([records.deployment(item) for item in found])
         return
@@ -83,7 +84,7 @@ def list_(as_json: bool) -> None:
 def get(deployment_id: str, as_json: bool) -> None:
     """Show how a deployment stands."""
     with engine(quiet=as_json) as opened, opened.store.snapshot() as snapshot:
-        found = use_case.status(snapshot, DeploymentId(deployment_id))
+        found = standing.status(snapshot, DeploymentId(deployment_id))
     record = records.deployment(found)
     if as_json:
         print_json(record)

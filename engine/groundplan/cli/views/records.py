@@ -7,7 +7,8 @@ from typing import Any
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, Execution, ExecutionStatus
 from groundplan.model.values import Data, conceal, reveal
-from groundplan.service.deployments import DeploymentStatus
+from groundplan.planning.health import is_available, is_drifted
+from groundplan.service.standing import Below, DeploymentStatus
 from groundplan.state.store import StoredBlueprint, StoredSecret
 
 
@@ -33,11 +34,37 @@ def deployment(item: DeploymentStatus) -> dict[str, Any]:
         "created_at": moment(found.created_at),
         "labels": {key: list(values) for key, values in found.labels.items()},
         "installation_status": item.installation,
-        "latest_execution_status": None if item.latest is None else shown_status(item.latest.status),
+        "deployment_status": str(item.standing),
+        "latest_execution_status": None if item.latest is None else latest_status(item.latest.status),
+        "unavailable_instances": item.unavailable,
+        "drifted_instances": item.drifted,
+        "scaling": _scaling(item),
+        **_below("services", item.services),
+        **_below("environments", item.environments),
         "owner": None if found.owner is None else {"deployment": found.owner.deployment, "node": found.owner.instance},
         "dependents": [
             {"deployment": user.source, "kind": str(user.kind), "node": user.node} for user in item.dependents
         ],
+    }
+
+
+def _scaling(item: DeploymentStatus) -> dict[str, Any] | None:
+    scaling = item.deployment.scaling
+    begun = scaling.modification
+    if begun is None:
+        return None
+    return {
+        "execution": begun.execution,
+        "counts": {name: count for name, count in begun.counts.items() if scaling.counts.get(name) != count},
+        "added": list(begun.added),
+        "removed": list(begun.removed),
+    }
+
+
+def _below(kind: str, item: Below) -> dict[str, Any]:
+    return {
+        f"sub_{kind}_status": None if item.standing is None else str(item.standing),
+        f"sub_{kind}_count": item.count,
     }
 
 
@@ -92,6 +119,10 @@ def instance(deployment_id: str, item: NodeInstance, *, revealed: bool) -> dict[
         "index": item.index,
         "state": str(item.state),
         "runtime_properties": reveal(properties) if revealed else conceal(properties),
+        "system_properties": dict(item.system_properties),
+        "is_status_check_ok": is_available(item),
+        "has_configuration_drift": is_drifted(item),
+        "scaling_groups": [{"name": group.name, "id": group.id} for group in item.scaling_groups],
     }
 
 
@@ -106,6 +137,11 @@ def values(found: Mapping[str, tuple[Data, str | None]], *, revealed: bool) -> d
 def moment(at: datetime | None) -> str | None:
     """Return a moment in ISO 8601, UTC."""
     return None if at is None else at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def latest_status(status: ExecutionStatus) -> str:
+    """Return the status of a latest execution as deployments show it (spec 5.11): over, or in progress."""
+    return shown_status(status) if status.is_final else "in_progress"
 
 
 def shown_status(status: ExecutionStatus) -> str:

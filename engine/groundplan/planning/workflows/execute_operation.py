@@ -35,6 +35,7 @@ def execute_operation(
     order: Order = Order.NONE,
     on_relationships: str = "",
     retries: int | None = None,
+    ignore_failure: bool = False,
     selection: Collection[InstanceId] | None = None,
     first: int = 0,
 ) -> TaskGraph:
@@ -48,6 +49,7 @@ def execute_operation(
         allow_override: whether an argument may replace an input that the blueprint defines.
         on_relationships: name of a relationship operation to run after it, for example `check_drift`; empty for none.
         retries: attempts after the first; None leaves what is declared.
+        ignore_failure: marks every task, so that the workflow goes on after a failure.
         selection: None for all.
 
     Raises:
@@ -57,7 +59,7 @@ def execute_operation(
     if not allow_override:
         _refuse_overrides(blueprint, instances, operation, arguments, selection)
     steps = Steps(blueprint)
-    builder = GraphBuilder(first, Manner(retries=retries, arguments=arguments))
+    builder = GraphBuilder(first, Manner(ignore_failure=ignore_failure, retries=retries, arguments=arguments))
     chains: dict[InstanceId, Chain] = {}
     for instance in instances:
         if selection is not None and instance.id not in selection:

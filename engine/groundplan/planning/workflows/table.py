@@ -13,7 +13,9 @@ from groundplan.planning.lifecycle import LIFECYCLE, VALIDATION
 from groundplan.planning.selection import select
 from groundplan.planning.stages import Facts, Stage, Stages, Workflow
 from groundplan.planning.workflows.execute_operation import Order, execute_operation
+from groundplan.planning.workflows.heal import heal
 from groundplan.planning.workflows.install import install
+from groundplan.planning.workflows.parameters import flag
 from groundplan.planning.workflows.rollback import rollback
 from groundplan.planning.workflows.uninstall import uninstall
 
@@ -41,7 +43,7 @@ def _install(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
 
 
 def _uninstall(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
-    if _flag(parameters, "recursive", default=False):
+    if flag(parameters, "recursive", default=False):
         raise PlanningError(
             "unsupported-parameter",
             "Uninstalling contained deployments as well (recursive) is not supported yet.",
@@ -51,7 +53,7 @@ def _uninstall(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
     return uninstall(
         facts.blueprint,
         facts.instances,
-        ignore_failure=_flag(parameters, "ignore_failure", default=False),
+        ignore_failure=flag(parameters, "ignore_failure", default=False),
         selection=select(facts.blueprint, facts.instances, parameters),
         first=facts.first,
     )
@@ -63,8 +65,8 @@ def _execute_operation(facts: Facts, parameters: Mapping[str, Data]) -> TaskGrap
         facts.instances,
         str(reveal(parameters["operation"])),
         arguments=parameters.get("operation_kwargs"),
-        allow_override=_flag(parameters, "allow_kwargs_override", default=False),
-        order=Order.DEPENDENCY if _flag(parameters, "run_by_dependency_order", default=False) else Order.NONE,
+        allow_override=flag(parameters, "allow_kwargs_override", default=False),
+        order=Order.DEPENDENCY if flag(parameters, "run_by_dependency_order", default=False) else Order.NONE,
         selection=select(facts.blueprint, facts.instances, parameters),
         first=facts.first,
     )
@@ -94,7 +96,7 @@ def _one_operation(
             operation,
             arguments=parameters.get(arguments),
             allow_override=True,
-            order=order if _flag(parameters, "run_by_dependency_order", default=ordered) else Order.NONE,
+            order=order if flag(parameters, "run_by_dependency_order", default=ordered) else Order.NONE,
             on_relationships=on_relationships,
             retries=retries,
             selection=select(facts.blueprint, facts.instances, parameters),
@@ -114,17 +116,8 @@ def _uninstall_the_rest(facts: Facts, parameters: Mapping[str, Data]) -> TaskGra
 
 
 def _rollback_workflow(parameters: Mapping[str, Data]) -> Stages:
-    full = _flag(parameters, "full_rollback", default=False)
+    full = flag(parameters, "full_rollback", default=False)
     return FixedStages(stages=(_rollback, _uninstall_the_rest) if full else (_rollback,), parameters=parameters)
-
-
-def _flag(parameters: Mapping[str, Data], name: str, *, default: bool) -> bool:
-    value = reveal(parameters.get(name))
-    if value is None:
-        return default
-    if isinstance(value, bool):
-        return value
-    raise PlanningError("parameter-type", f"Parameter {name!r} is {value!r}; true or false is expected.", path=name)
 
 
 def _workflow(*stages: Plan) -> Workflow:
@@ -152,6 +145,7 @@ WORKFLOWS: Final[Mapping[str, Workflow]] = {
         ),
         "pull": _workflow(_one_operation(f"{LIFECYCLE}.pull", arguments="operation_parms")),
         "rollback": _rollback_workflow,
+        "heal": heal,
         "check_status": _workflow(_one_operation(f"{VALIDATION}.check_status", ordered=False, retries=0)),
         "check_drift": _workflow(_one_operation(f"{LIFECYCLE}.check_drift", on_relationships="check_drift")),
     }.items()

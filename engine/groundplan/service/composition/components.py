@@ -12,7 +12,7 @@ from pathlib import Path
 
 from groundplan.dsl.imports import Fetch
 from groundplan.model.deployment import Dependency, DependencyKind, Owner
-from groundplan.model.execution import ExecutionStatus, Outcome, Verdict
+from groundplan.model.execution import Outcome, Verdict
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data, reveal
@@ -33,10 +33,12 @@ from groundplan.service.composition.resource_config import (
     target_of,
 )
 from groundplan.service.home import Home
+from groundplan.service.standing import status, unwell
 from groundplan.state.store import Snapshot, Store, Transaction
 
 INSTALL = "install"
 UNINSTALL = "uninstall"
+HEAL = "heal"
 DONE = Outcome(verdict=Verdict.SUCCEEDED)
 
 
@@ -206,16 +208,26 @@ class Components:
     # -- how it is
 
     def check_status(self, call: ChildCall) -> Outcome:
-        """Fail unless the child is installed and its last execution went well."""
+        """Fail unless the child is installed and well, as far as was last looked (spec 6.1)."""
         child = target_of(call, read_config(call))
         with self.store.snapshot() as snapshot:
-            found = deployments.status(snapshot, child)
-        latest = found.latest
-        bad = latest is not None and latest.status in (ExecutionStatus.FAILED, ExecutionStatus.CANCELLED)
-        if found.installation != "active" or bad:
-            last = "" if latest is None else f", last execution {latest.id} {latest.status}"
-            raise NonRecoverableError(f"Deployment {child!r} is not well: {found.installation}{last}.")
+            reasons = unwell(status(snapshot, child))
+        if reasons:
+            raise NonRecoverableError(f"Deployment {child!r} is not well: {'; '.join(reasons)}.")
         return DONE
+
+    def heal(self, call: ChildCall) -> Outcome:
+        """Heal the child, and wait for its end."""
+        config = read_config(call)
+        child = target_of(call, config)
+        with self.store.transaction() as transaction:
+            if not is_own(transaction, child, owner_of(call)):
+                raise NonRecoverableError(
+                    f"Deployment {child!r} is not this component's own, so it is not healed from here. "
+                    f"Heal it itself: groundplan executions start heal -d {child}"
+                )
+            new = executions.NewExecution(deployment=child, workflow=HEAL, parent=call.task)
+            return await_workflow(transaction, self.library, call, new, self.clock())
 
     def refresh(self, call: ChildCall) -> Outcome:
         """Read the child's capabilities again."""

@@ -10,8 +10,8 @@ from groundplan.state.store import Transaction
 def ending(transaction: Transaction, library: Library, task: ParentTask, child: Execution) -> Outcome:
     """Return the outcome of a task whose execution has ended.
 
-    A child that was installed gives its capabilities to the component's runtime properties. A failure comes up with the
-    child's execution id and error, and is not tried again by itself.
+    A child that was installed or healed gives its capabilities to the component's runtime properties. A failure comes
+    up with the child's execution id and error, and is not tried again by itself.
     """
     if child.status is not ExecutionStatus.TERMINATED:
         words = "was cancelled" if child.status is ExecutionStatus.CANCELLED else f"failed: {child.error}"
@@ -21,7 +21,7 @@ def ending(transaction: Transaction, library: Library, task: ParentTask, child: 
     if record is None or parent is None or record.task.relationship is not None:
         return Outcome(verdict=Verdict.SUCCEEDED)
     instance = transaction.instance(parent.deployment, record.task.instance)
-    if instance is None or child.workflow != "install":
+    if instance is None or child.workflow not in ("install", "heal"):
         return Outcome(verdict=Verdict.SUCCEEDED)
     try:
         found = evaluate_capabilities(transaction, library, child.deployment)

@@ -35,6 +35,7 @@ class Composition:
             "cloudify_types.component.execute_start": components.execute,
             "cloudify_types.component.delete": components.delete,
             "cloudify_types.component.check_status": components.check_status,
+            "cloudify_types.component.heal": components.heal,
             "cloudify_types.component.check_drift": components.check_drift,
             "cloudify_types.component.refresh": components.refresh,
             "cloudify_types.blueprint.upload": components.upload,
