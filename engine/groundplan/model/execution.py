@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
 from groundplan.model.values import Data
 
@@ -174,8 +176,7 @@ class EventType(StrEnum):
     """Somebody had sensitive values shown."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that happened, secrets masked.
 
     Attributes:
@@ -195,6 +196,10 @@ class Event:
     instance: InstanceId | None = None
     target: InstanceId | None = None
     operation: str = ""
+
+    def retold(self, message: str) -> "Event":
+        """Return the event in other words."""
+        return msgspec.structs.replace(self, message=message)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -234,6 +234,11 @@ def conceal(data: Data, shown: str = "******") -> Data:
     return _transform(data, lambda _: shown)
 
 
+def copy_data(data: Data) -> Data:
+    """Return data in lists and dictionaries of its own, `Sensitive` kept."""
+    return _transform(data, lambda found: found)
+
+
 def _transform(data: Data, sensitive: Callable[[Sensitive], Data]) -> Data:
     if isinstance(data, Sensitive):
         return sensitive(data)

@@ -19,6 +19,7 @@ __all__ = [
     "UnknownSecret",
     "evaluate",
     "evaluate_data",
+    "evaluate_lasting",
     "evaluate_outputs",
 ]
 
@@ -33,6 +34,19 @@ def evaluate(value: Value, scope: Scope, lookup: Lookup) -> Data:
     """
     try:
         return Evaluation(lookup, FUNCTIONS).value(value, scope)
+    except RecursionError:
+        raise EvaluationFault("The value is nested too deeply.", scope.path) from None
+
+
+def evaluate_lasting(value: Value, scope: Scope, lookup: Lookup) -> tuple[Data, bool]:
+    """Return what `evaluate` does, and whether it stays the same at the same nodes while the inputs do.
+
+    Raises:
+        EvaluationFault: as `evaluate`.
+    """
+    evaluation = Evaluation(lookup, FUNCTIONS)
+    try:
+        return evaluation.value(value, scope), evaluation.is_lasting
     except RecursionError:
         raise EvaluationFault("The value is nested too deeply.", scope.path) from None
 

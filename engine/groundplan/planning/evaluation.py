@@ -29,6 +29,22 @@ LIMIT: Final = 50
 """How deep functions may be nested, in arguments and in results together (spec 3.2)."""
 
 
+_LASTING: Final = frozenset(
+    {
+        "concat",
+        "get_input",
+        "get_property",
+        "merge",
+        "string_find",
+        "string_lower",
+        "string_replace",
+        "string_split",
+        "string_upper",
+    }
+)
+"""Functions that give the same at the same node as long as blueprint and inputs are the same."""
+
+
 class LookupFault(Exception):
     """A `Lookup` does not hold what was asked for.
 
@@ -177,10 +193,15 @@ UNRESOLVED: Final = Unresolved()
 
 
 class Evaluation:
-    """One evaluation: holds what is being followed at the moment, to notice when it comes back."""
+    """One evaluation: holds what is being followed at the moment, to notice when it comes back.
+
+    Attributes:
+        is_lasting: nothing but the blueprint and the deployment's inputs went into the result so far.
+    """
 
     def __init__(self, lookup: Lookup, functions: Mapping[str, Function]) -> None:
         self.lookup = lookup
+        self.is_lasting = True
         self._functions = functions
         self._following: dict[str, None] = {}
         self._depth = 0
@@ -211,6 +232,8 @@ class Evaluation:
 
     def apply(self, here: "Here", argument: Data) -> Data:
         """Give a function its argument."""
+        if here.function not in _LASTING:
+            self.is_lasting = False
         try:
             return self._functions[here.function](here, argument)
         except UnknownSecret as unknown:

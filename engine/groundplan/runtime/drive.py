@@ -429,7 +429,7 @@ class Drive:
     def tell(self, event: Event) -> None:
         """Take an event, or a line that an operation logged."""
         if self.execution.is_dry_run:
-            event = replace(event, message=f"{event.message} (dry run)")
+            event = event.retold(f"{event.message} (dry run)")
         self._batch.events.append(event)
 
     def take_batch(self) -> Batch:

@@ -12,7 +12,7 @@ from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import Task
 from groundplan.model.ids import DeploymentId, InstanceId, NodeId
 from groundplan.model.secret import SecretValue
-from groundplan.model.values import LEAVES, Data, Value, from_data
+from groundplan.model.values import LEAVES, Data, Value, copy_data, from_data
 from groundplan.planning.evaluate import (
     EvaluationFault,
     LookupFault,
@@ -20,6 +20,7 @@ from groundplan.planning.evaluate import (
     UnknownSecret,
     evaluate,
     evaluate_data,
+    evaluate_lasting,
     evaluate_outputs,
 )
 from groundplan.planning.handing_on import hand_on
@@ -64,7 +65,11 @@ class Evaluator:
         if not written and not task.arguments:
             return {}
         lookup, scope = self.lookup(world), self.scope(world, task)
-        found = {name: evaluate(value, scope, lookup) for name, value in written.items() if name not in task.arguments}
+        found = {
+            name: _evaluated(world, value, scope, lookup)
+            for name, value in written.items()
+            if name not in task.arguments
+        }
         return found | {name: evaluate(from_data(item), scope, lookup) for name, item in task.arguments.items()}
 
     def properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
@@ -74,7 +79,7 @@ class Evaluator:
         return {
             name: value
             if type(value) in LEAVES
-            else evaluate(value, Scope.of_instance(instance, f"{path}.{name}"), lookup)
+            else _evaluated(world, value, Scope.of_instance(instance, f"{path}.{name}"), lookup)
             for name, value in template.properties.items()
         }
 
@@ -108,6 +113,19 @@ class Evaluator:
         source, target = world.instance(task.relationship.source), world.instance(task.relationship.target)
         path = f"node_templates.{source.node}.relationships[{task.relationship.index}].{task.operation}.inputs"
         return Scope.of_relationship(source, target, path)
+
+
+def _evaluated(world: World, value: Value, scope: Scope, lookup: "WorldLookup") -> Data:
+    """Evaluate a value of the blueprint, once for all instances and attempts where that is allowed."""
+    one, other = scope.own or scope.source, scope.target
+    key = ("" if one is None else one.node, "" if other is None else other.node, id(value))
+    known = world.lasting
+    if key in known:
+        return copy_data(known[key])
+    found, is_lasting = evaluate_lasting(value, scope, lookup)
+    if is_lasting:
+        known[key] = copy_data(found)
+    return found
 
 
 class WorldLookup:

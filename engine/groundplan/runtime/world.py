@@ -13,17 +13,23 @@ from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.graph import Side, Task
 from groundplan.model.ids import InstanceId
 from groundplan.model.reshape import Reshape
+from groundplan.model.values import Data
 from groundplan.state.store import InstanceChange
 
 _NOTHING: Final = Operation()
 
 
 class World:
-    """One deployment as its executions see it."""
+    """One deployment as its executions see it.
+
+    Attributes:
+        lasting: what `evaluation` found and need not evaluate again before the deployment is another.
+    """
 
     def __init__(self, deployment: Deployment, blueprint: Blueprint, instances: Iterable[NodeInstance]) -> None:
         self.deployment = deployment
         self.blueprint = blueprint
+        self.lasting: dict[tuple[str, str, int], Data] = {}
         self._instances = {instance.id: instance for instance in instances}
         self._by_node: dict[str, list[InstanceId]] = {}
         self._sources: dict[InstanceId, list[InstanceId]] = {}
@@ -101,6 +107,7 @@ class World:
         for noted, notes in reshape.noted.items():
             instances[noted] = instances[noted].changed(system_properties=notes)
         self._instances = instances
+        self.lasting = {}
         self._index()
         self.blueprint = blueprint
         scaling, content = reshape.scaling, reshape.content

@@ -105,10 +105,10 @@ def test_a_dependency_is_found_from_both_ends(filled: SqlStore) -> None:
 def test_events_come_back_oldest_first_in_pages(filled: SqlStore) -> None:
     with filled.transaction() as transaction:
         for number in range(3):
-            transaction.append_event(replace(EVENT, message=str(number)))
+            transaction.append_event(EVENT.retold(str(number)))
     with filled.snapshot() as snapshot:
         ((first, event), _) = snapshot.events(execution=EXECUTION.id, limit=2)
-        assert event == replace(EVENT, message="0")
+        assert event == EVENT.retold("0")
         rest = snapshot.events(deployment=DEPLOYMENT.id, after=first)
         assert [event.message for _, event in rest] == ["1", "2"]
 

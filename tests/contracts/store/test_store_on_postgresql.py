@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Lease
@@ -132,7 +133,7 @@ def leases(store: SqlStore) -> list[Lease]:
 
 def batch(lease: Lease, *, with_event: bool = True) -> Batch:
     """A heartbeat's worth of record, or with an event."""
-    events = [replace(EVENT, execution=lease.execution)] if with_event else []
+    events = [structs.replace(EVENT, execution=lease.execution)] if with_event else []
     return Batch(lease=lease, deployment=DeploymentId(DEPLOYMENT.id), events=events)
 
 

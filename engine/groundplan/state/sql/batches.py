@@ -6,7 +6,7 @@ What a batch means for the tables is said here, so that the databases cannot dri
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -60,18 +60,8 @@ class InstanceRow(NamedTuple):
     system: str | None
 
 
-class EventRow(NamedTuple):
-    """An event, in the order of the table's columns after its id."""
-
-    execution: str | None
-    deployment: str
-    at: float
-    type: str
-    level: str
-    instance: str | None
-    target: str | None
-    operation: str
-    message: str
+EventRow: TypeAlias = tuple[str | None, str, float, str, str, str | None, str | None, str, str]
+"""An event, in the order of the table's columns after its id."""
 
 
 class GraphRow(NamedTuple):
@@ -141,7 +131,7 @@ def event_rows(events: Iterable[Event]) -> list[EventRow]:
         if event.at is not moment:
             moment, at = event.at, event.at.timestamp()
         found.append(
-            EventRow(
+            (
                 event.execution,
                 event.deployment,
                 at,

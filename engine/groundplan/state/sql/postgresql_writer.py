@@ -139,7 +139,8 @@ class PostgresqlWriter:
 
 
 def _event(row: EventRow) -> tuple[Any, ...]:
-    return (row.execution or "", *row[1:5], row.instance or "", row.target or "", *row[7:])
+    execution, deployment, at, kind, level, instance, target, operation, message = row
+    return (execution or "", deployment, at, kind, level, instance or "", target or "", operation, message)
 
 
 def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:

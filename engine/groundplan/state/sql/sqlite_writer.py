@@ -5,7 +5,6 @@ What the rows mean is `batches`'.
 """
 
 from collections.abc import Iterable
-from itertools import groupby
 from typing import Final
 
 from sqlalchemy import Connection
@@ -49,7 +48,12 @@ class SqliteWriter:
         if columns.starts:
             run(_BEGIN_ATTEMPT, [(execution, *it) for it in columns.starts])
             run(_BEGIN_TASK, [(it.number, execution, it.task) for it in columns.starts])
-        for names, changed in groupby(sorted(columns.instances, key=_names), key=_names):
+        alike: dict[tuple[bool, ...], list[InstanceRow]] = {}
+        for row in columns.instances:
+            alike.setdefault((row.state is not None, row.properties is not None, row.system is not None), []).append(
+                row
+            )
+        for names, changed in alike.items():
             self._change(connection, deployment, names, changed)
         if columns.events:
             run(_EVENT, list(columns.events))
@@ -68,7 +72,3 @@ class SqliteWriter:
             " ".join((_CHANGE, ", ".join(("version = version + 1", *new)), _OF_INSTANCE)),
             [(*(value for value in row[1:] if value is not None), deployment, row.instance) for row in changed],
         )
-
-
-def _names(row: InstanceRow) -> tuple[bool, ...]:
-    return tuple(value is not None for value in row[1:])
