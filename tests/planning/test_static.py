@@ -34,6 +34,12 @@ def test_a_missing_key_is_named_with_the_way_to_it_and_what_is_there() -> None:
     ]
 
 
+def test_a_path_that_leads_nowhere_in_an_input_is_told() -> None:
+    (fault,) = tried({"get_input": ["net", "cird"]}, inputs={"net": {"cidr": "10.0.0.0/8"}})
+    assert "'cird'" in fault
+    assert "did you mean 'cidr'?" in fault
+
+
 def test_what_depends_on_run_time_is_left_alone() -> None:
     run_time = {"get_attribute": ["vm", "ip"]}
     assert tried(run_time) == []

@@ -19,6 +19,8 @@ def suggest(unknown: str, known: Collection[str]) -> str:
         return next((name for name in _slips(unknown) if name in known and name != unknown), "")
     names = {name.lower(): name for name in known if name != unknown}
     near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
+    if not near and len(unknown) > 2:  # in a short word, one slip is much of it
+        near = [slip for slip in _slips(unknown.lower()) if slip in names][:1]
     return names[near[0]] if near else ""
 
 

@@ -150,7 +150,14 @@ class _Compilation:
             reading=reading,
         )
         nodes = templates.read(section("node_templates"))
-        topology = Topology(nodes, section("node_templates"), templates.relationships, templates.targets_at, reading)
+        topology = Topology(
+            nodes=nodes,
+            fields=section("node_templates"),
+            types=templates.relationships,
+            targets_at=templates.targets_at,
+            settings_at=templates.settings_at,
+            reading=reading,
+        )
         topology.check()
         grouped = self._groups(structures, conformance, topology)
         blueprint = Blueprint(
@@ -181,13 +188,13 @@ class _Compilation:
             section("policy_triggers"), "policy_triggers", structures.keys(), reading
         )
         found = groups.GroupsReader(
-            templates=section("node_templates").keys(),
+            templates=section("node_templates"),
             policy_types=kinds,
             policy_triggers=triggers,
             conformance=conformance,
             reading=reading,
         ).read(section("groups"))
-        scalings = policies.read(section("policies"), found.keys(), reading)
+        scalings = policies.read(section("policies"), found.keys(), section("node_templates").keys(), reading)
         return {
             "groups": {
                 name: {"members": list(group.members), "policies": group.policies} for name, group in found.items()

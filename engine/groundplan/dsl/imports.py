@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from groundplan.diagnostics.diagnostic import Fault
+from groundplan.diagnostics.diagnostic import Fault, Place
 from groundplan.diagnostics.report import Report
 from groundplan.dsl import faults, namespaces
 from groundplan.dsl.fetch import Fetch, FetchError, NoFetch, Text
@@ -75,6 +75,7 @@ class Importer:
         self._report: Report = reading.report
         self._seen: set[tuple[str, str]] = set()
         self._waiting: deque[_Request] = deque()
+        self._namespaces_at: dict[str, int] = {}
         self.result = Imported()
 
     def follow(self, main: SourceFile, document: Document) -> Imported:
@@ -174,7 +175,13 @@ class Importer:
                 return "", None
             return "", text
         if DELIMITER in namespace or not namespace:
-            self._report.tell(faults.NAMESPACE_FORM, at, f"found {namespace!r}", path=path)
+            self._report.tell(
+                faults.NAMESPACE_FORM,
+                at,
+                f"expected one name before --, found {namespace!r}",
+                path=path,
+                fix=f"write {namespace.rpartition(DELIMITER)[2] or 'NAME'}--{target}.",
+            )
             return "", None
         return namespace, target
 
@@ -182,8 +189,14 @@ class Importer:
         """Note an imported blueprint under its namespace; False, with a fault, when that is another's."""
         namespace, identifier = request.namespace, request.wanted.text.removeprefix("blueprint:")
         used = self.result.namespaces_mapping.setdefault(namespace, identifier)
+        first_at = self._namespaces_at.setdefault(namespace, request.wanted.at)
         if used != identifier:
-            self._tell(faults.NAMESPACE_SHARED, request, f"{namespace} is the blueprint {used} already")
+            self._tell(
+                faults.NAMESPACE_SHARED,
+                request,
+                f"{namespace} is the blueprint {used} already",
+                places=declared(first_at, "imported here"),
+            )
             return False
         if found.origin.folder is not None:
             self.result.folders[namespace] = found.origin.folder
@@ -206,7 +219,12 @@ class Importer:
         sections = element(Field(root, found.document.at, found.document.at), BLUEPRINT, "", reading) or {}
         is_standard = found.is_standard or _is_standard(sections)
         if is_standard and request.own_namespace:
-            self._tell(faults.NAMESPACE_STANDARD, request, f"{found.document.name} declares the standard types")
+            self._tell(
+                faults.NAMESPACE_STANDARD,
+                request,
+                f"{found.document.name} declares the standard types",
+                fix=f"write {request.wanted.text}.",
+            )
         namespace = "" if is_standard else request.namespace
         if request.properties is not None:
             sections = with_values(sections, request.properties, request.wanted.path, self._reading)
@@ -238,8 +256,8 @@ class Importer:
             return False
         return True
 
-    def _tell(self, fault: Fault, request: _Request, label: str) -> None:
-        self._report.tell(fault, request.wanted.at, label, path=request.wanted.path)
+    def _tell(self, fault: Fault, request: _Request, label: str, places: tuple[Place, ...] = (), fix: str = "") -> None:
+        self._report.tell(fault, request.wanted.at, label, path=request.wanted.path, places=places, fix=fix)
 
 
 def _is_standard(sections: Mapping[str, Field]) -> bool:

@@ -105,7 +105,12 @@ class Locator:
         text = self._fetch.plugin(name.strip(), specifiers)
         if text is None:
             shown = f"{name} {specifiers}".strip()
-            return self._nothing(faults.PLUGIN_UNAVAILABLE, wanted, f"no installed plugin is, or stands for, {shown}")
+            return self._nothing(
+                faults.PLUGIN_UNAVAILABLE,
+                wanted,
+                f"no installed plugin is, or stands for, {shown}",
+                fix="install a plugin of that name beside Groundplan, or correct the name.",
+            )
         document = read_shared(text.name, text.text, self._reading.report)
         return None if document is None else Found(key=text.name, document=document, origin=Origin(), is_plugin=True)
 
@@ -151,7 +156,12 @@ class Locator:
                 if content is not None:
                     return self._read_file(folder, path, content)
         except Outside:
-            return self._nothing(faults.IMPORT_OUTSIDE, wanted, "leads out of the blueprint's folder")
+            return self._nothing(
+                faults.IMPORT_OUTSIDE,
+                wanted,
+                "leads out of the blueprint's folder",
+                fix="move the file into the blueprint's folder.",
+            )
         return self._bundled(text, wanted)
 
     def _read_file(self, folder: Folder, path: str, content: bytes) -> Found | None:
@@ -180,6 +190,6 @@ class Locator:
             suggestion=near or suggest(path, [STANDARD_TYPES]),
         )
 
-    def _nothing(self, fault: Fault, wanted: Wanted, label: str) -> Found | None:
-        self._reading.report.tell(fault, wanted.at, label, path=wanted.path)
+    def _nothing(self, fault: Fault, wanted: Wanted, label: str, fix: str = "") -> Found | None:
+        self._reading.report.tell(fault, wanted.at, label, path=wanted.path, fix=fix)
         return None

@@ -205,7 +205,13 @@ class Implementations:
             return Implementation(name, rest, self._plugins[name].executor)
         if candidates:
             names = ", ".join(name for name, _ in candidates)
-            self._reading.report.tell(faults.IMPLEMENTATION_AMBIGUOUS, at, f"begins with {names}", path=path)
+            self._reading.report.tell(
+                faults.IMPLEMENTATION_AMBIGUOUS,
+                at,
+                f"begins with the names of several plugins: {names}",
+                path=path,
+                fix="rename one of the plugins.",
+            )
             return None
         if self._scripts is not None and _names_a_script(text):
             self._reading.report.tell(

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.reader import as_map, describe
-from groundplan.dsl.shape import Reading
-from groundplan.model.values import Call, Field, Map, Seq, Value
+from groundplan.dsl.shape import Reading, declared
+from groundplan.model.values import Call, Field, Map, Seq
 
 _ACCEPTED: Mapping[str, tuple[type, ...]] = {
     "string": (str, int),
@@ -28,11 +28,11 @@ def with_values(sections: dict[str, Field], given: Field, path: str, reading: Re
     entries = dict(plugins.entries)
     for name, field in plugins.entries.items():
         plugin = as_map(field.value)
-        declared = as_map(plugin.get("properties")) if plugin is not None else None
-        if plugin is not None and declared is not None:
-            known.update(declared.entries)
-            filled = Map(_filled(declared.entries, values.entries, path, reading), declared.at)
-            inner = {**plugin.entries, "properties": Field(filled, declared.at, declared.at)}
+        properties = as_map(plugin.get("properties")) if plugin is not None else None
+        if plugin is not None and properties is not None:
+            known.update(properties.entries)
+            filled = Map(_filled(properties.entries, values.entries, path, reading), properties.at)
+            inner = {**plugin.entries, "properties": Field(filled, properties.at, properties.at)}
             entries[name] = Field(Map(inner, plugin.at), field.at, field.key_at)
     for name, field in values.entries.items():
         if name not in known:
@@ -46,20 +46,21 @@ def with_values(sections: dict[str, Field], given: Field, path: str, reading: Re
     return {**sections, "plugins": Field(Map(entries, plugins.at), section.at, section.key_at)}
 
 
-def _filled(declared: dict[str, Field], values: dict[str, Field], path: str, reading: Reading) -> dict[str, Field]:
-    filled = dict(declared)
-    for name in declared.keys() & values.keys():
-        schema = as_map(declared[name].value)
+def _filled(properties: dict[str, Field], values: dict[str, Field], path: str, reading: Reading) -> dict[str, Field]:
+    filled = dict(properties)
+    for name in properties.keys() & values.keys():
+        schema = as_map(properties[name].value)
         if schema is None:
             continue
-        _check(values[name], schema.get("type"), f"{path}.{name}", reading)
+        _check(values[name], schema, f"{path}.{name}", reading)
         filled[name] = Field(
-            Map({**schema.entries, "value": values[name]}, schema.at), declared[name].at, declared[name].key_at
+            Map({**schema.entries, "value": values[name]}, schema.at), properties[name].at, properties[name].key_at
         )
     return filled
 
 
-def _check(given: Field, type_name: Value, path: str, reading: Reading) -> None:
+def _check(given: Field, schema: Map, path: str, reading: Reading) -> None:
+    type_name = schema.get("type")
     accepted = _ACCEPTED.get(type_name) if isinstance(type_name, str) else None
     value = given.value
     if accepted is None or isinstance(value, Call):
@@ -67,5 +68,9 @@ def _check(given: Field, type_name: Value, path: str, reading: Reading) -> None:
     is_right = isinstance(value, accepted) and (bool in accepted or not isinstance(value, bool))
     if not is_right:
         reading.report.tell(
-            faults.PLUGIN_PROPERTY, given.at, f"expected {type_name}, found {describe(value)}", path=path
+            faults.PLUGIN_PROPERTY,
+            given.at,
+            f"expected {type_name}, found {describe(value)}",
+            path=path,
+            places=declared(schema.entries["type"].at, f"declared {type_name} here"),
         )

@@ -90,7 +90,10 @@ def read(text: bytes | str, name: str, report: Report, *, base: int | None = Non
         mark = error.problem_mark or error.context_mark
         words = ", ".join(part for part in (error.problem, error.context) if part)
         fault = faults.YAML_LIMIT if _PARSER_LIMIT in words else faults.YAML_SYNTAX
-        report.tell(fault, start + (mark.index if mark else 0), words)
+        began = error.context_mark
+        is_apart = began is not None and mark is not None and began.line != mark.line
+        places = (Place(at=start + began.index, label="it began here"),) if began is not None and is_apart else ()
+        report.tell(fault, start + (mark.index if mark else 0), words, places=places)
     return None
 
 

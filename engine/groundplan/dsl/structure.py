@@ -162,7 +162,7 @@ BLUEPRINT: Final = Closed(
         "policy_types": Named(Closed(v.POLICY_TYPE, {"properties": _properties(v.PROPERTY)})),
         "policy_triggers": Named(Closed(v.POLICY_TRIGGER, {"parameters": _properties(v.PROPERTY)})),
         "outputs": Named(Closed(v.OUTPUT)),
-        "capabilities": Named(Closed(v.OUTPUT)),
+        "capabilities": Named(Closed(v.CAPABILITY)),
         "labels": Named(Closed(v.LABEL)),
         "blueprint_labels": Named(Closed(v.LABEL, {"values": _TEXTS})),
         "deployment_settings": Closed(v.SETTINGS, {"default_groups": _TEXTS, "default_schedules": Named(_SCHEDULE)}),

@@ -9,7 +9,7 @@ from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.operations import LIFECYCLE
 from groundplan.dsl.sections.types import Type
-from groundplan.dsl.shape import Reading
+from groundplan.dsl.shape import Reading, declared
 from groundplan.model.blueprint import NodeTemplate, Operations, Relationship
 from groundplan.model.ids import NodeId
 from groundplan.model.values import Call, Field
@@ -37,12 +37,14 @@ class Topology:
         fields: Mapping[str, Field],
         types: Mapping[str, Type],
         targets_at: Mapping[str, tuple[int, ...]],
+        settings_at: Mapping[tuple[str, int, str], int],
         reading: Reading,
     ) -> None:
         self._nodes = nodes
         self._fields = fields
         self._types = types
         self._targets_at = targets_at
+        self._settings_at = settings_at
         self._reading = reading
         self.containers: dict[NodeId, NodeId] = {}
         self._hosted: dict[NodeId, bool] = {}
@@ -83,15 +85,15 @@ class Topology:
     def _check_relationship(self, node: NodeTemplate, relationship: Relationship, index: int, is_again: bool) -> None:
         path = f"node_templates.{node.name}.relationships.{index}"
         at = self._targets_at[node.name][index]
-        self._check_kind(relationship, at, path)
+        self._check_kind(relationship, at, self._settings_at.get((node.name, index, "connection_type"), at), path)
         if relationship.is_a(CONTAINED_IN):
             self._contain(node, relationship, at, path)
         if relationship.is_a(ON_OPERATION):
-            self._check_operation(relationship, at, path)
+            self._check_operation(relationship, self._settings_at.get((node.name, index, "operation"), at), path)
         if is_again:
             self._reading.report.tell(faults.TARGET_TWICE, at, f"{relationship.target} is a target already", path=path)
 
-    def _check_kind(self, relationship: Relationship, at: int, path: str) -> None:
+    def _check_kind(self, relationship: Relationship, at: int, connection_at: int, path: str) -> None:
         if FAMILIES.isdisjoint(relationship.type_hierarchy):
             self._reading.report.tell(
                 faults.RELATIONSHIP_FAMILY, at, f"{relationship.type} derives from none of them", path=path
@@ -100,15 +102,21 @@ class Topology:
         if connection is not None and not isinstance(connection, Call) and connection not in CONNECTION_TYPES:
             self._reading.report.tell(
                 faults.CONNECTION_TYPE,
-                at,
+                connection_at,
                 f"expected all_to_all or all_to_one, found {connection}",
                 path=f"{path}.properties.connection_type",
             )
 
     def _contain(self, node: NodeTemplate, relationship: Relationship, at: int, path: str) -> None:
         if node.name in self.containers:
+            first = next(n for n, each in enumerate(node.relationships) if each.is_a(CONTAINED_IN))
             self._reading.report.tell(
-                faults.CONTAINED_TWICE, at, f"{node.name} is in {self.containers[node.name]} already", path=path
+                faults.CONTAINED_TWICE,
+                at,
+                f"{node.name} is in {self.containers[node.name]} already",
+                path=path,
+                places=declared(self._targets_at[node.name][first], "by this one"),
+                fix="leave one of them out, or let it depend on the other.",
             )
             return
         self.containers[node.name] = relationship.target
@@ -117,7 +125,13 @@ class Topology:
         named = relationship.properties.get("operation")
         if named is None:
             if "operation" not in self._types[relationship.type].required:
-                self._reading.report.tell(faults.LIFECYCLE_MISSING, at, "the property operation is not set", path=path)
+                self._reading.report.tell(
+                    faults.LIFECYCLE_MISSING,
+                    at,
+                    "the property operation is not set",
+                    path=path,
+                    fix="say which operation of the target to wait for, for example properties: {operation: create}.",
+                )
             return
         target = self._nodes.get(relationship.target)
         if target is None or not isinstance(named, str):

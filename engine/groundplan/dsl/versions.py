@@ -230,6 +230,7 @@ POLICY: Final = _element("a policy", type=Key(required=True), targets=Key(Kind.L
 POLICY_TYPE: Final = _element("a policy type", properties=_MAP, source=Key(required=True))
 POLICY_TRIGGER: Final = _element("a policy trigger", parameters=_MAP, source=Key(required=True))
 OUTPUT: Final = _element("an output", value=Key(Kind.ANY, required=True), description=_TEXT)
+CAPABILITY: Final = _element("a capability", value=Key(Kind.ANY, required=True), description=_TEXT)
 LABEL: Final = _element("a label", values=Key(Kind.LIST, required=True))
 SETTINGS: Final = _element(
     "deployment settings",

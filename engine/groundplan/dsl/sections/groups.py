@@ -62,7 +62,7 @@ def read_types(
 class GroupsReader:
     """Reads groups against the templates and policy types of one blueprint."""
 
-    templates: AbstractSet[str]
+    templates: Mapping[str, Field]
     policy_types: Schemas
     policy_triggers: Schemas
     conformance: Conformance
@@ -70,12 +70,16 @@ class GroupsReader:
 
     def read(self, fields: dict[str, Field]) -> dict[str, Group]:
         """Return the groups, unknown members left out."""
-        known = self.templates | fields.keys()
+        known = self.templates.keys() | fields.keys()
         groups = {}
         for name, field in fields.items():
             if name in self.templates:
                 self.reading.report.tell(
-                    faults.GROUP_NAME, field.key_at, f"a node template is called {name}", path=f"groups.{name}"
+                    faults.GROUP_NAME,
+                    field.key_at,
+                    f"a node template is called {name}",
+                    path=f"groups.{name}",
+                    places=declared(self.templates[name].key_at, "the node template"),
                 )
                 continue
             group = self._group(name, field, known)

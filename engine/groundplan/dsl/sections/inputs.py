@@ -9,7 +9,7 @@ from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import constraints, faults
 from groundplan.dsl.conformance import Conformance
 from groundplan.dsl.sections import schemas
-from groundplan.dsl.shape import Reading, element, entries_of, flag_of, text_of, value_of
+from groundplan.dsl.shape import Reading, declared, element, entries_of, flag_of, text_of, value_of
 from groundplan.dsl.versions import DISPLAY, INPUT, PARAMETER, Element
 from groundplan.model.types import OBJECT_TYPES, PRIMITIVES, Schema
 from groundplan.model.values import Call, Field, Value
@@ -126,6 +126,8 @@ def _default(
             default.value.at,
             f"the input has constraints, and {default.value.name} gives its value later",
             path=where,
+            places=declared(entries["constraints"].key_at, "the constraints") if "constraints" in entries else (),
+            fix="leave out the constraints, or write the value.",
         )
         return default.value
     completed = conformance.value(default, schema, where)
@@ -136,6 +138,7 @@ def _default(
             default.at,
             f"against {constraints.shown(violated)}",
             path=where,
+            places=declared(violated.at, "this constraint"),
             detail=message or "",
         )
     return completed

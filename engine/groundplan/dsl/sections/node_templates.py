@@ -20,6 +20,7 @@ from groundplan.model.ids import NodeId
 from groundplan.model.values import Call, Field, Map, Value
 
 EXTERNAL: Final = "use_external_resource"
+_SETTINGS: Final = frozenset({"connection_type", "operation"})
 _HOST: Final = "cloudify.nodes.Compute"
 _AGENT_PROPERTIES: Final = ("agent_config", "install_agent", "cloudify_agent")
 _WITHOUT_AGENT: Final = (None, "none")
@@ -36,6 +37,8 @@ class TemplatesReader:
     reading: Reading
     targets_at: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Positions of the targets of a template's relationships, for later checks."""
+    settings_at: dict[tuple[str, int, str], int] = field(default_factory=dict)
+    """Positions of the properties that relationships of the standard types have a meaning for, where written."""
 
     def read(self, fields: dict[str, Field]) -> dict[NodeId, NodeTemplate]:
         """Return the templates; one whose type is not known is left out, its name stays known to others.
@@ -208,6 +211,10 @@ class TemplatesReader:
         owner = self._relationship_type(entries.get("type"), path)
         if target is None or owner is None:
             return None
+        if "properties" in entries:
+            given = entries_of(entries["properties"], f"{path}.properties", self.reading)
+            for key in _SETTINGS & given.keys():
+                self.settings_at[name, len(places), key] = given[key].at
         places.append(entries["target"].at)
         source, to = "source_interfaces", "target_interfaces"
         return Relationship(

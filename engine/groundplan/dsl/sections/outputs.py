@@ -2,16 +2,17 @@
 
 from groundplan.dsl import faults
 from groundplan.dsl.shape import Reading, element, text_of
-from groundplan.dsl.versions import OUTPUT
+from groundplan.dsl.versions import CAPABILITY, OUTPUT
 from groundplan.model.blueprint import Output
 from groundplan.model.values import Field
 
 
 def read(fields: dict[str, Field], section: str, reading: Reading) -> dict[str, Output]:
     """Return the outputs or capabilities that have a value."""
+    expected = CAPABILITY if section == "capabilities" else OUTPUT
     outputs = {}
     for name, field in fields.items():
-        entries = element(field, OUTPUT, f"{section}.{name}", reading)
+        entries = element(field, expected, f"{section}.{name}", reading)
         written = entries.get("value") if entries is not None else None
         if entries is None or written is None:
             continue

@@ -1,5 +1,6 @@
 """The section `plugins` (spec 1.13). Which operations belong to a plugin is found in `operations`."""
 
+from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.shape import Reading, element, entries_of, flag_of, text_of, value_of
 from groundplan.dsl.versions import PLUGIN, PLUGIN_PROPERTY
@@ -43,8 +44,13 @@ def executor(field: Field | None, path: str, reading: Reading) -> str | None:
     if field is None or field.value is None:
         return None
     if field.value not in EXECUTORS:
+        near = [each for each in EXECUTORS if isinstance(field.value, str) and each.startswith(field.value)]
         reading.report.tell(
-            faults.EXECUTOR, field.at, f"expected {' or '.join(EXECUTORS)}, found {field.value}", path=path
+            faults.EXECUTOR,
+            field.at,
+            f"expected {' or '.join(EXECUTORS)}, found {field.value}",
+            path=path,
+            suggestion=near[0] if near else suggest(str(field.value), EXECUTORS),
         )
         return None
     return str(field.value)

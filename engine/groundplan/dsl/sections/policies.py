@@ -30,7 +30,9 @@ class Policy:
     instances: Scalable
 
 
-def read(fields: dict[str, Field], groups: AbstractSet[str], reading: Reading) -> dict[str, Policy]:
+def read(
+    fields: dict[str, Field], groups: AbstractSet[str], templates: AbstractSet[str], reading: Reading
+) -> dict[str, Policy]:
     """Return the scaling policies, unknown targets left out."""
     policies = {}
     for name, field in fields.items():
@@ -40,7 +42,7 @@ def read(fields: dict[str, Field], groups: AbstractSet[str], reading: Reading) -
             continue
         _check_policy_type(entries.get("type"), path, reading)
         policies[name] = Policy(
-            targets=_targets(entries.get("targets"), f"{path}.targets", groups, reading),
+            targets=_targets(entries.get("targets"), f"{path}.targets", groups, templates, reading),
             instances=scaling.of_properties(entries.get("properties"), f"{path}.properties", reading),
         )
     return policies
@@ -53,7 +55,9 @@ def _check_policy_type(written: Field | None, path: str, reading: Reading) -> No
         )
 
 
-def _targets(written: Field | None, path: str, groups: AbstractSet[str], reading: Reading) -> tuple[str, ...]:
+def _targets(
+    written: Field | None, path: str, groups: AbstractSet[str], templates: AbstractSet[str], reading: Reading
+) -> tuple[str, ...]:
     if written is not None and not items_of(written, path, reading):
         reading.report.tell(faults.POLICY_TARGETS, written.key_at, "no targets", path=path)
     targets = []
@@ -66,6 +70,7 @@ def _targets(written: Field | None, path: str, groups: AbstractSet[str], reading
                 at,
                 f"there is no group {target}",
                 path=path,
+                fix=f"put the node template {target} into a group." if target in templates else "",
                 suggestion=suggest(target, groups),
             )
     return tuple(targets)

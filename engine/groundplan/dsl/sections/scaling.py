@@ -6,7 +6,7 @@ from typing import Final
 
 from groundplan.dsl import faults
 from groundplan.dsl.reader import describe
-from groundplan.dsl.shape import Reading, element
+from groundplan.dsl.shape import Reading, declared, element
 from groundplan.dsl.versions import CAPABILITIES, INSTANCES, SCALABLE, SCALABLE_PROPERTIES
 from groundplan.model.blueprint import UNBOUNDED, Scalable
 from groundplan.model.values import Call, Field, Value
@@ -18,7 +18,14 @@ def of_template(entries: dict[str, Field], path: str, reading: Reading) -> Scala
     """Return the numbers of a node template."""
     instances, capabilities = entries.get("instances"), entries.get("capabilities")
     if instances is not None and capabilities is not None:
-        reading.report.tell(faults.INSTANCES_TWICE, capabilities.key_at, "instances stands there too", path=path)
+        reading.report.tell(
+            faults.INSTANCES_TWICE,
+            capabilities.key_at,
+            "instances stands there too",
+            path=path,
+            places=declared(instances.key_at, "the other number"),
+            fix="leave instances out.",
+        )
         return ONE
     if instances is not None:
         return _deploy(instances, f"{path}.instances", reading)
@@ -37,7 +44,8 @@ def _deploy(instances: Field, path: str, reading: Reading) -> Scalable:
     if deploy is None or deploy.value is None:
         return ONE
     if type(deploy.value) is not int or deploy.value < 0:
-        reading.report.tell(faults.INSTANCES_NUMBER, deploy.at, f"found {_shown(deploy.value)}", path=f"{path}.deploy")
+        found = f"expected a whole number of 0 or more, found {_shown(deploy.value)}"
+        reading.report.tell(faults.INSTANCES_NUMBER, deploy.at, found, path=f"{path}.deploy")
         return ONE
     return Scalable(default_instances=deploy.value)
 
@@ -56,7 +64,14 @@ def of_properties(properties: Field | None, path: str, reading: Reading) -> Scal
     if wrong:
         key, words = wrong
         found = entries.get(key, properties)
-        reading.report.tell(faults.SCALABLE_RANGE, found.at, words, path=f"{path}.{key}")
+        other = next((each for each in entries if each != key and each in words), None)
+        reading.report.tell(
+            faults.SCALABLE_RANGE,
+            found.at,
+            words,
+            path=f"{path}.{key}",
+            places=declared(entries[other].at, f"{other} here") if other is not None else (),
+        )
         return ONE
     return Scalable(default_instances=default, min_instances=least, max_instances=most)
 
@@ -71,7 +86,8 @@ def _number(field: Field | None, otherwise: int, path: str, reading: Reading) ->
         return UNBOUNDED
     if type(value) is int:
         return value
-    reading.report.tell(faults.SCALABLE_VALUE, field.at, f"found {_shown(value)}", path=path)
+    expected = "a whole number or UNBOUNDED" if path.endswith("max_instances") else "a whole number or a function"
+    reading.report.tell(faults.SCALABLE_VALUE, field.at, f"expected {expected}, found {_shown(value)}", path=path)
     return None
 
 

@@ -35,17 +35,29 @@ def _schedule(field: Field, path: str, reading: Reading) -> None:
     for key in ("since", "until"):
         if key in entries and not is_time(str(entries[key].value)):
             reading.report.tell(
-                faults.SCHEDULE_TIME, entries[key].at, f"found {entries[key].value!r}", path=f"{path}.{key}"
+                faults.SCHEDULE_TIME,
+                entries[key].at,
+                f"expected a time, found {entries[key].value!r}",
+                path=f"{path}.{key}",
+                fix='write "2030-01-31 22:00", "22:00", or a time after creation such as +4 hours.',
             )
     recurrence = entries.get("recurrence")
     if recurrence is not None and not _RECURRENCE.match(str(recurrence.value)):
         reading.report.tell(
-            faults.SCHEDULE_RECURRENCE, recurrence.at, f"found {recurrence.value!r}", path=f"{path}.recurrence"
+            faults.SCHEDULE_RECURRENCE,
+            recurrence.at,
+            f"expected a number and a unit, found {recurrence.value!r}",
+            path=f"{path}.recurrence",
+            fix="write for example 1 day, or 2 weeks.",
         )
     for item in items_of(entries.get("weekdays"), f"{path}.weekdays", reading):
         if not isinstance(item.value, str) or not _WEEKDAY.match(item.value):
             reading.report.tell(
-                faults.SCHEDULE_RECURRENCE, item.at, "expected a weekday, mo to su", path=f"{path}.weekdays"
+                faults.SCHEDULE_RECURRENCE,
+                item.at,
+                f"expected a weekday, found {to_data(item.value)!r}",
+                path=f"{path}.weekdays",
+                fix="write mo to su; 1mo is the first Monday of a month, l-fr its last Friday.",
             )
     if "execution_arguments" in entries:
         element(entries["execution_arguments"], EXECUTION_ARGUMENTS, f"{path}.execution_arguments", reading)
