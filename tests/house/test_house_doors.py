@@ -28,6 +28,7 @@ DOORS = {
     "regex": ["groundplan.model.patterns"],
     "rich": ["groundplan.cli.views"],
     "sqlalchemy": ["groundplan.state.sql", "groundplan.state.migrations"],
+    "temporalio": ["groundplan.runtime.temporal"],
     "yaml": ["groundplan.dsl.reader", "groundplan_kubernetes.client", "groundplan_sandbox.kubernetes.requests"],
     # The plugins: a client each.
     "boto3": ["groundplan_aws.client"],

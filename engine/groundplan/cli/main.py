@@ -23,6 +23,7 @@ _BUILT_IN: Final = {
     "nodes": "groundplan.cli.commands.nodes:nodes",
     "secrets": "groundplan.cli.commands.secrets:secrets",
     "uninstall": "groundplan.cli.commands.shortcuts:uninstall",
+    "worker": "groundplan.cli.commands.worker:worker",
 }
 _EXTENSIONS: Final = "groundplan.commands"
 DONE, FAILED, CALLER, OURS = 0, 1, 2, 70

@@ -45,7 +45,7 @@ def drive(engine: Engine, execution: Execution, *, task_retries: int | None, as_
             return len(snapshot.instances(deployment))
 
     with progress(execution, size_of, quiet=as_json) as view:
-        driver = make_driver(engine, policy, view)
+        driver = make_driver(engine, policy, view, view.say)
         with _interruptible(driver, view):
             ended = driver.run(execution.id)
     if as_json:

@@ -3,6 +3,7 @@
 `local` drives on this machine, `temporal` on a Temporal service; `service.driving` chooses.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 from groundplan.model.execution import Execution
@@ -35,3 +36,20 @@ class Driver(Protocol):
 
     def abandon(self) -> None:
         """Give up the attempts in flight as well; the record keeps them as begun."""
+
+
+class Serving(Protocol):
+    """Serves what others start, until it is asked to stop."""
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve; `ready` is called once work is taken.
+
+        Raises:
+            UsageError: what it is to serve cannot be reached.
+        """
+
+    def request_stop(self) -> None:
+        """Take nothing more and end when what runs has finished. Safe to call from a signal handler."""
+
+    def abandon(self) -> None:
+        """Give up what runs as well; others make the next attempts."""

@@ -71,12 +71,14 @@ class Keeping:
         *,
         held: int | None = None,
         flying: Mapping[int, int] | None = None,
+        retries: int | None = None,
     ) -> Drive:
         """Take an execution, planning its first stage or going on from its record.
 
         Args:
             held: the fencing number of a lease that may be taken over although its driver lives.
             flying: attempts that still run somewhere, by task; see `Drive.restore`.
+            retries: of this execution's operations, where it is not as the policy says.
 
         Raises:
             Conflict: another driver holds it, or it has ended.
@@ -107,10 +109,11 @@ class Keeping:
             execution=execution,
             lease=transaction.acquire(id, driver_name(), now),
             world=world,
-            policy=self._policy,
+            policy=self._policy if retries is None else replace(self._policy, retries=retries),
         )
         if execution.stage:
-            drive.restore(transaction.tasks(id), transaction.stages(id), now, flying)
+            cut_off = transaction.cut_off(id) if flying is not None else ()
+            drive.restore(transaction.tasks(id), transaction.stages(id), now, flying, cut_off)
         else:
             self.plan(transaction, drive)
         return drive

@@ -67,6 +67,11 @@ class Engine:
         """Files of uploaded blueprints."""
         return BlueprintFiles(self.home, lambda: self.store)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment that the engine was opened with."""
+        return self._environment
+
     @cached_property
     def library(self) -> Library:
         """Stored plans as blueprints."""

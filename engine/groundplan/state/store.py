@@ -303,6 +303,20 @@ class Transaction(Snapshot, Protocol):
             StaleLease: the batch's lease is no longer the newest.
         """
 
+    def leave_outcome(self, execution: ExecutionId, task: int, number: int, outcome: Outcome) -> None:
+        """Keep the outcome of an attempt until the driver takes it; the first one of an attempt stays."""
+
+    def take_outcomes(
+        self, execution: ExecutionId, attempts: Collection[tuple[int, int]]
+    ) -> Mapping[tuple[int, int], Outcome]:
+        """Return what was left by these attempts (task, number), and keep it no longer."""
+
+    def drop_outcomes(self, execution: ExecutionId) -> None:
+        """Forget what was left and never taken."""
+
+    def cut_off(self, execution: ExecutionId) -> Collection[int]:
+        """Return the tasks of which an attempt before the present one, and since the last resume, never ended."""
+
     def append_event(self, event: Event) -> None: ...
     def put_instance(self, deployment: DeploymentId, id: InstanceId, change: InstanceChange) -> None: ...
     def put_secret(self, name: str, value: SecretValue, now: datetime) -> None: ...

@@ -211,6 +211,11 @@ def task(row: Row[Any], seal: Seal) -> TaskRecord:
     )
 
 
+def left_outcome_owner(execution: str, task: int, number: int) -> str:
+    """Return whom the outcome that an attempt left is sealed for."""
+    return f"outcomes/{execution}/{task}/{number}"
+
+
 def result_owner(execution: ExecutionId, number: int) -> str:
     """Return the name that what a task returned is sealed for."""
     return f"tasks/{execution}/{number}"

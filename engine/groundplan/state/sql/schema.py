@@ -190,6 +190,15 @@ attempts: Final = Table(
     Index("attempts_of_task", "execution_id", "task", "number"),
 )
 
+left_outcomes: Final = Table(
+    "left_outcomes",
+    metadata,
+    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
+    Column("task", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("sealed_outcome", LargeBinary, nullable=False),
+)
+
 events: Final = Table(
     "events",
     metadata,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, select, tuple_, upd
 from groundplan.state.seal import Proof, Seal
 from groundplan.state.sql import schema
 from groundplan.state.sql.codec import from_json, to_json
-from groundplan.state.sql.rows import instance_owner, result_owner, schedule_owner
+from groundplan.state.sql.rows import instance_owner, left_outcome_owner, result_owner, schedule_owner
 
 Row: TypeAlias = Mapping[str, Any]
 PAGE: Final = 1000
@@ -23,6 +23,9 @@ _OWNERS: Final[Mapping[Table, Mapping[str, Callable[[Row], str]]]] = {
     schema.executions: {"sealed_parameters": lambda row: f"executions/{row['id']}/parameters"},
     schema.schedules: {"sealed_parameters": lambda row: schedule_owner(row["deployment_id"], row["id"])},
     schema.tasks: {"sealed_result": lambda row: result_owner(row["execution_id"], row["number"])},
+    schema.left_outcomes: {
+        "sealed_outcome": lambda row: left_outcome_owner(row["execution_id"], row["task"], row["number"])
+    },
     schema.secrets: {"sealed_value": lambda row: f"secrets/{row['name']}"},
     schema.remembered: {"sealed_value": lambda row: f"remembered/{row['deployment_id']}/{row['key']}"},
 }

@@ -21,7 +21,7 @@ from groundplan.state.sql.sealed import some_proof
 from groundplan.state.sql.writes import KEY_CHECK, KEY_ROW, SqlTransaction
 from groundplan.state.store import StoreFault
 
-REVISION: Final = "0005"
+REVISION: Final = "0006"
 """The newest migration, which this program's tables are the form of."""
 
 _KEY_NUMBER: Final = "SELECT number FROM keys"

@@ -1,6 +1,6 @@
 """Writes of one transaction (`store.Transaction`): those of users and services.
 
-What drivers record is written by `journal`.
+What drivers record is written by `journal`, what attempts elsewhere leave for them by `outcomes`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +24,7 @@ from groundplan.state.sql import rows, schema
 from groundplan.state.sql.batches import graph_rows
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds
 from groundplan.state.sql.journal import Journal
+from groundplan.state.sql.outcomes import LeftOutcomes
 from groundplan.state.sql.reads import remembered_owner
 from groundplan.state.sql.sealed import reseal
 from groundplan.state.store import FilePart, InstanceChange, StoredBlueprint
@@ -34,7 +35,7 @@ KEY_CHECK: Final = "keys/check"
 """Whom the value is sealed for by which a key is checked."""
 
 
-class SqlTransaction(Journal):
+class SqlTransaction(Journal, LeftOutcomes):
     """Implements `store.Transaction`."""
 
     def put_blueprint(self, blueprint: StoredBlueprint, plan: Mapping[str, Any]) -> None:

@@ -1,0 +1,245 @@
+"""Serves executions on one machine: dials out to Temporal and the store, and listens nowhere.
+
+Several Temporal workers in one process: one for workflows and exchanges with whoever keeps an execution (only where the
+queue `default` is served), one for exchanges with this keeper, and one for the attempts of each queue.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCError
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+from groundplan.model.execution import ExecutionStatus
+from groundplan.model.ids import ExecutionId
+from groundplan.runtime.attempt import Attempts
+from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
+from groundplan.runtime.library import Library
+from groundplan.runtime.temporal.activities import Activities
+from groundplan.runtime.temporal.address import Address
+from groundplan.runtime.temporal.connection import connect
+from groundplan.runtime.temporal.hands import Hands
+from groundplan.runtime.temporal.keeper import Keeper
+from groundplan.runtime.temporal.messages import CONTROL_QUEUE, DEFAULT_QUEUE, LOOK, task_queue
+from groundplan.runtime.temporal.workflow import ExecutionWorkflow
+from groundplan.runtime.workers import Workers
+from groundplan.state.store import Store, StoreFault
+
+DEPLOYMENT_NAME = "groundplan"
+_THROTTLE = timedelta(seconds=1)
+"""Between two heartbeats that really reach the service."""
+_GRACE = timedelta(seconds=30)
+"""What runs when a worker is asked to stop may go on for so long; what is not done then is another attempt's."""
+_LOOK_SECONDS = 0.5
+_OBEY_SECONDS = 0.2
+_CLERKS = 16
+_EXCHANGES = 8
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """What a worker serves.
+
+    Attributes:
+        queues: of attempts; workflows as well when `default` is among them.
+        slots: operations at once, for each queue.
+        build: names the version of this worker, for Temporal's worker versioning; empty for none.
+    """
+
+    queues: Sequence[str]
+    slots: int
+    build: str = ""
+
+
+class QueueWorker:
+    """Implements `runtime.driver.Serving` on Temporal."""
+
+    def __init__(
+        self,
+        *,
+        address: Address,
+        store: Store,
+        library: Library,
+        attempts: Attempts,
+        keeping: Keeping,
+        queues: Sequence[str],
+        slots: int,
+        build: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._address = address
+        self._service = Service(queues=queues, slots=slots, build=build)
+        self._queue = keeper_queue()
+        self._keeper = Keeper(store=store, library=library, keeping=keeping, queue=self._queue, clock=clock)
+        self._hands = Hands(store=store, library=library, attempts=attempts, worlds=self._keeper.world, clock=clock)
+        self._stop_asked = False
+        self._abandon_asked = False
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Serve until asked to stop; `ready` is called once everything is polled.
+
+        Raises:
+            UsageError: the Temporal service cannot be used.
+        """
+        asyncio.run(self._run(ready))
+
+    def request_stop(self) -> None:
+        """Take nothing more and end when what runs has finished. Safe to call from a signal handler."""
+        self._stop_asked = True
+
+    def abandon(self) -> None:
+        """Give up what runs as well; others make the next attempts."""
+        self._abandon_asked = True
+
+    async def _run(self, ready: Callable[[], None]) -> None:
+        stop = asyncio.Event()
+        client = await connect(self._address)
+        serving = asyncio.create_task(
+            serve(
+                client,
+                service=self._service,
+                queue=self._queue,
+                keeper=self._keeper,
+                hands=self._hands,
+                stop=stop,
+                ready=ready,
+            )
+        )
+        while not serving.done():
+            if self._stop_asked:
+                stop.set()
+            if self._abandon_asked:
+                serving.cancel()
+            await asyncio.wait({serving}, timeout=_OBEY_SECONDS)
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+def keeper_queue() -> str:
+    """Return a task queue that is this process's alone."""
+    return f"{CONTROL_QUEUE}-keeper-{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+async def serve(
+    client: Client,
+    *,
+    service: Service,
+    queue: str,
+    keeper: Keeper,
+    hands: Hands,
+    stop: asyncio.Event,
+    ready: Callable[[], None],
+) -> None:
+    """Serve until `stop` is set; then what runs may finish, and executions move to other workers.
+
+    Args:
+        queue: that of the keeper, from `keeper_queue`.
+        ready: called once everything is polled.
+    """
+    clerks = ThreadPoolExecutor(_CLERKS, thread_name_prefix="groundplan-clerk")
+    workers = Workers(service.slots * len(service.queues))
+    activities = Activities(keeper=keeper, hands=hands, clerks=clerks, workers=workers)
+    try:
+        async with AsyncExitStack() as stack:
+            beating = asyncio.create_task(_beat(client, keeper))
+            stack.callback(beating.cancel)
+            for worker in _workers(client, service, queue, activities):
+                await stack.enter_async_context(worker)
+            ready()
+            await stop.wait()
+    finally:
+        workers.close()
+        await asyncio.to_thread(keeper.release_all)
+        clerks.shutdown(wait=False, cancel_futures=True)
+
+
+def _workers(client: Client, service: Service, queue: str, activities: Activities) -> list[Worker]:
+    version = _version(service.build)
+    workers = [
+        Worker(
+            client,
+            task_queue=task_queue(name),
+            activities=[activities.attempt],
+            max_concurrent_activities=service.slots,
+            max_heartbeat_throttle_interval=_THROTTLE,
+            default_heartbeat_throttle_interval=_THROTTLE,
+            graceful_shutdown_timeout=_GRACE,
+            deployment_config=version,
+        )
+        for name in service.queues
+    ]
+    if DEFAULT_QUEUE not in service.queues:
+        return workers
+    own = Worker(
+        client,
+        task_queue=queue,
+        activities=[activities.exchange],
+        max_concurrent_activities=_EXCHANGES,
+        max_heartbeat_throttle_interval=_THROTTLE,
+        default_heartbeat_throttle_interval=_THROTTLE,
+        deployment_config=version,
+    )
+    control = Worker(
+        client,
+        task_queue=CONTROL_QUEUE,
+        workflows=[ExecutionWorkflow],
+        activities=[activities.exchange],
+        max_concurrent_activities=_EXCHANGES,
+        max_heartbeat_throttle_interval=_THROTTLE,
+        default_heartbeat_throttle_interval=_THROTTLE,
+        # An exchange outside of the keeper's own queue is a take-over; which worker does it is left to chance.
+        disable_eager_activity_execution=True,
+        deployment_config=version,
+    )
+    return [own, *workers, control]
+
+
+def _version(build: str) -> WorkerDeploymentConfig | None:
+    if not build:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT_NAME, build_id=build),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
+
+
+async def _beat(client: Client, keeper: Keeper) -> None:
+    """Renew the keeper's leases, and wake the executions that somebody asked to end."""
+    looks = 0
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        looks += 1
+        try:
+            if looks * _LOOK_SECONDS >= HEARTBEAT_SECONDS:
+                looks = 0
+                await asyncio.to_thread(keeper.beat)
+            asked = await asyncio.to_thread(keeper.stopping)
+        except StoreFault as fault:
+            _logger.warning("Leases are not renewed: %s", fault.message)
+            continue
+        for execution, status in asked.items():
+            await _pass_on(client, execution, status)
+
+
+async def _pass_on(client: Client, execution: ExecutionId, status: ExecutionStatus) -> None:
+    handle = client.get_workflow_handle(execution)
+    try:
+        # Killed, its activities are to hear of it, which only a cancelled workflow tells them.
+        if status is ExecutionStatus.KILL_CANCELLING:
+            await handle.cancel()
+        else:
+            await handle.signal(LOOK)
+    except RPCError as error:
+        _logger.warning("Execution %s cannot be told that it is to end: %s", execution, error.message)
