@@ -125,6 +125,7 @@ class Attempts:
                 return self._call(assignment, operation, plugin, context, inputs)
             finally:
                 changes.update(context.changes(trusted=task.kind is TaskKind.CHILD))
+                context.close()
 
     def _machine(self, world: World) -> Machine:
         surroundings = self._surroundings

@@ -321,6 +321,12 @@ class AttemptContext:
         """Return the runtime properties of every instance that the operation changed (see `LiveInstance.stored`)."""
         return {key: live.stored(trusted=trusted) for key, live in self._live.items() if live.changed}
 
+    def close(self) -> None:
+        """Let go of what was made for the attempt: it refers back to the context, and would wait to be collected."""
+        self._live.clear()
+        self._views.clear()
+        self.__dict__.pop("neighbours", None)
+
     def _view(self, id: InstanceId) -> NodeView:
         if id not in self._views:
             template = self._world.template(id)

@@ -259,16 +259,8 @@ class Drive:
         self.world.apply(instance, change)
         if self.execution.is_dry_run:
             return
-        earlier = self._batch.instances.get(instance, InstanceChange())
-        self._batch.instances[instance] = InstanceChange(
-            state=change.state or earlier.state,
-            runtime_properties=(
-                earlier.runtime_properties if change.runtime_properties is None else change.runtime_properties
-            ),
-            system_properties=(
-                earlier.system_properties if change.system_properties is None else change.system_properties
-            ),
-        )
+        earlier = self._batch.instances.get(instance)
+        self._batch.instances[instance] = change if earlier is None else change.after(earlier)
 
     def _note(self, task: Task, outcome: Outcome, now: datetime) -> None:
         instance = self.world.instance(noted_instance(task))

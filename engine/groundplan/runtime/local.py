@@ -5,6 +5,7 @@ and hands attempts to the threads only after the commit. Child executions are dr
 finishes the task that waits for it in the transaction of its end. What comes next is decided by `planning.advance`.
 """
 
+import gc
 import sys
 import threading
 import time
@@ -38,12 +39,14 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.window import Window
-from groundplan.runtime.workers import Workers
+from groundplan.runtime.workers import Flag, Workers
 from groundplan.state.store import Batch, Store, StoreFault, Transaction
 
 _LOOK_SECONDS: Final = 0.5
 """Between two looks whether somebody asked an execution to end; a look is one small read."""
 _SWITCH_SECONDS: Final = 0.0005
+_UNCOLLECTED: Final = 10_000
+"""Objects made before the youngest are looked through for cycles: attempts leave none, and there are many in a turn."""
 _MOST_REPORTS: Final = 10_000
 """Taken in one turn: operations that log without end must not keep the loop from committing."""
 
@@ -132,11 +135,14 @@ class LocalDriver:
             StoreFault: the store failed; what was committed stands, and the execution can be resumed.
         """
         # An operation that computes without pause would have the loop wait 5 ms for each row that it writes.
-        before = sys.getswitchinterval()
+        before, collecting = sys.getswitchinterval(), gc.get_threshold()
         sys.setswitchinterval(_SWITCH_SECONDS)
+        gc.set_threshold(_UNCOLLECTED, *collecting[1:])
         try:
             with self._store.transaction() as transaction:
                 drive = self._adopt(transaction, execution)
+            # What was read and planned stays as long as the execution: no use in walking through it again and again.
+            gc.freeze()
             self._step([])
             # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
             # observes any more.
@@ -148,6 +154,8 @@ class LocalDriver:
             return drive.execution
         finally:
             sys.setswitchinterval(before)
+            gc.set_threshold(*collecting)
+            gc.unfreeze()
             self._let_go()
             self._workers.close()
 
@@ -451,7 +459,7 @@ class LocalDriver:
             task=task,
             number=start.number,
             timeout=start.timeout,
-            given_up=threading.Event(),
+            given_up=Flag(),
         )
         self._flights[execution, task.number] = flight
         assignment = Assignment(

@@ -6,8 +6,40 @@ Plain threads and simple queues: futures and event loops cost several times as m
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Final
 
 Job = Callable[[], None]
+
+
+class Flag(threading.Event):
+    """An event that makes what waiting takes when somebody waits: nearly every attempt ends without."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waited: threading.Event | None = None
+
+    def is_set(self) -> bool:
+        """Whether it was set."""
+        return self._is_set
+
+    def set(self) -> None:
+        """Set it, and wake those who wait."""
+        with _WAITING:
+            self._is_set = True
+            waited = self._waited
+        if waited is not None:
+            waited.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set; see `threading.Event.wait`."""
+        with _WAITING:
+            if self._is_set:
+                return True
+            waited = self._waited = self._waited or threading.Event()
+        return waited.wait(timeout)
+
+
+_WAITING: Final = threading.Lock()
 
 
 class Workers:

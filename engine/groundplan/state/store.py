@@ -152,6 +152,14 @@ class InstanceChange(NamedTuple):
     runtime_properties: Mapping[str, Data] | None = None
     system_properties: Mapping[str, Data] | None = None
 
+    def after(self, earlier: "InstanceChange") -> "InstanceChange":
+        """Return both changes as one."""
+        return InstanceChange(
+            earlier.state if self.state is None else self.state,
+            earlier.runtime_properties if self.runtime_properties is None else self.runtime_properties,
+            earlier.system_properties if self.system_properties is None else self.system_properties,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ExecutionEnd:
