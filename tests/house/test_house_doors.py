@@ -13,6 +13,7 @@ DOORS = {
     "alembic": ["groundplan.state.migrations"],
     "click": ["groundplan.cli", "groundplan.lsp.command", "groundplan_sandbox.commands"],
     "cryptography": [
+        "groundplan.state.archive",
         "groundplan.state.seal",
         "groundplan_sandbox.credentials",
         "groundplan_sandbox.kubernetes.certificates",
@@ -21,7 +22,7 @@ DOORS = {
     "lsprotocol": ["groundplan.lsp.server"],
     "matplotlib": ["groundplan.service.pictures.drawing"],
     "jinja2": ["groundplan.runtime.foreign.resources"],
-    "msgspec": ["groundplan.model", "groundplan.state.sql.codec", "groundplan_sandbox"],
+    "msgspec": ["groundplan.model", "groundplan.state.archive", "groundplan.state.sql.codec", "groundplan_sandbox"],
     "packaging": ["groundplan.service.plugins"],
     "platformdirs": ["groundplan.service.home", "groundplan_sandbox.home"],
     "pygls": ["groundplan.lsp.server"],

@@ -3,9 +3,13 @@
 import shutil
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
+
+from groundplan.state.migrations import upgrade
 
 from ..proof.postgres import PASSWORD, PostgresServer, postgres_server
 from ..proof.user import User, user_in
@@ -84,6 +88,52 @@ def test_another_machine_runs_what_was_uploaded_here(server: PostgresServer, tmp
         shutil.copy(here.home / "key", there.home / "key")
         there.install("hello")
         assert here.capabilities("hello") == {"greeting": "hello"}
+
+
+def test_a_home_moves_to_postgresql_and_goes_on_there(server: PostgresServer, tmp_path: Path) -> None:
+    passphrase = {"GROUNDPLAN_EXPORT_PASSPHRASE": "a passphrase of some length"}
+    here = user_in(tmp_path / "here", **passphrase)
+    here.ok("secrets", "create", "address", "-s", "192.0.2.44")
+    here.write("hello/hello.sh", "ctx instance runtime-properties greeting hello")
+    here.upload("hello", HELLO)
+    here.ok("deployments", "create", "hello", "-b", "hello")
+    here.install("hello")
+    here.ok("db", "export", here.folder / "moved")
+    with server.database() as name:
+        there = user_in(tmp_path / "there", GROUNDPLAN_DATABASE_URL=server.url(name), **passphrase)
+        wrong = replace(there, variables={**there.variables, "GROUNDPLAN_EXPORT_PASSPHRASE": "another"})
+        assert "does not open" in wrong.refused(2, "db", "import", here.folder / "moved")
+        there.ok("db", "import", here.folder / "moved")
+        assert "not empty" in there.refused(2, "db", "import", here.folder / "moved")
+        assert there.json("db", "check")["faults"] == []
+        assert there.events("hello") == here.events("hello")
+        assert there.capabilities("hello") == {"greeting": "hello"}
+        assert "192.0.2.44" in there.ok("secrets", "get", "address", "--reveal")
+        there.ok("secrets", "rekey")
+        there.ok("uninstall", "hello")
+        assert there.json("deployments", "list") == []
+
+
+def test_a_store_of_an_older_version_waits_for_its_upgrade(server: PostgresServer, tmp_path: Path) -> None:
+    with server.database() as name:
+        user = user_in(tmp_path, GROUNDPLAN_DATABASE_URL=server.url(name))
+        with server.connect(name) as connection:
+            older(connection)
+        assert "groundplan db upgrade" in user.refused(2, "db", "check")
+        user.ok("db", "upgrade")
+        assert "sound" in user.ok("db", "check")
+        with server.connect(name) as connection:
+            connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        assert "newer" in user.refused(1, "db", "check")
+
+
+def older(connection: object) -> None:
+    """Make the tables of the first revision."""
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connection, isolation_level="AUTOCOMMIT")
+    with engine.connect() as wrapped:
+        wrapped.exec_driver_sql("BEGIN")
+        upgrade(wrapped, "0001")
+        wrapped.commit()
 
 
 def test_a_server_that_went_away_is_told_without_the_password(server: PostgresServer, tmp_path: Path) -> None:

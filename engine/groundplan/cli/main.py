@@ -14,6 +14,7 @@ from groundplan import __version__
 
 _BUILT_IN: Final = {
     "blueprints": "groundplan.cli.commands.blueprints:blueprints",
+    "db": "groundplan.cli.commands.db:db",
     "deployments": "groundplan.cli.commands.deployments:deployments",
     "events": "groundplan.cli.commands.events:events",
     "executions": "groundplan.cli.commands.executions:executions",

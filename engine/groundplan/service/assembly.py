@@ -42,6 +42,15 @@ class Engine:
             UsageError: the home or its key cannot be used.
             StoreFault: the store cannot be opened.
         """
+        return self._open()
+
+    def upgrade(self) -> str:
+        """Bring the store up to date, where opening it would not (see `store`), and return its revision."""
+        store = self._open(upgrades=True)
+        store.close()
+        return store.revision
+
+    def _open(self, *, upgrades: bool = False) -> Store:
         from groundplan.state.sql.dialect import Dialect
         from groundplan.state.sql.postgresql import parse_url
         from groundplan.state.sql.sqlite import Sqlite
@@ -50,7 +59,7 @@ class Engine:
         url = self._environment.get(DATABASE_VARIABLE)
         dialect: Dialect = parse_url(url, DATABASE_VARIABLE) if url else Sqlite(self.home.database)
         prepare(self.home)
-        return SqlStore(dialect, self.keys, _upgrade)
+        return SqlStore(dialect, self.keys, _upgrade, upgrades=upgrades)
 
     @cached_property
     def keys(self) -> HomeKeys:

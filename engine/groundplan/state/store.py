@@ -188,6 +188,39 @@ class Batch:
         return not (self.started or self.ended or self.instances or self.events or self.end)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Examination:
+    """What a store holds, and what is wrong with it.
+
+    Attributes:
+        place: where it is, for people.
+        revision: of its tables.
+        rows: how many were read.
+        sealed: how many of their values are sealed.
+        faults: a sentence each.
+    """
+
+    place: str
+    revision: str
+    rows: int
+    sealed: int
+    faults: tuple[str, ...] = ()
+
+
+class Loader(Protocol):
+    """Fills an empty store."""
+
+    def is_empty(self) -> bool:
+        """Whether the store has nothing that somebody would miss."""
+
+    def load(self, records: Iterator[Sequence[Any]]) -> int:
+        """Write what `Snapshot.dump` yielded, and return how many rows that were.
+
+        Raises:
+            UsageError: the records are of another form.
+        """
+
+
 class Snapshot(Protocol):
     """Reads of one moment."""
 
@@ -249,6 +282,12 @@ class Snapshot(Protocol):
         """Return each plugin's name -> (fingerprint of its plugin.yaml, manifest)."""
 
     def remembered(self, deployment: DeploymentId) -> Mapping[str, str]: ...
+    def dump(self, *, without_secrets: bool) -> Iterator[list[Any]]:
+        """Yield everything as records of plain JSON, sealed values in clear; read them while the snapshot is open.
+
+        Args:
+            without_secrets: leave out secrets, and put a word in the place of sensitive values.
+        """
 
 
 class Transaction(Snapshot, Protocol):
@@ -343,6 +382,10 @@ class Transaction(Snapshot, Protocol):
 class Store(Protocol):
     """A store of one home."""
 
+    @property
+    def revision(self) -> str:
+        """Which form its tables have."""
+
     def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open reads of one moment; keep it short.
 
@@ -366,5 +409,11 @@ class Store(Protocol):
         Raises:
             StoreFault: the store cannot be written.
         """
+
+    def loading(self) -> AbstractContextManager[Loader]:
+        """Open a transaction that fills the store from elsewhere; it commits at the end of the block."""
+
+    def examine(self) -> Examination:
+        """Read the whole store and say what is wrong with it."""
 
     def close(self) -> None: ...

@@ -16,6 +16,7 @@ from groundplan.model.execution import Event, EventType, Execution, ExecutionSta
 from groundplan.model.graph import RelationshipRef, Side, Task, TaskGraph, TaskKind
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
 from groundplan.model.plugin import PluginManifest, StandIn
+from groundplan.model.schedule import Rule, Schedule, ScheduleId
 from groundplan.model.values import Sensitive
 from groundplan.state.store import StoredBlueprint
 
@@ -101,6 +102,15 @@ EVENT = Event(
     instance=INSTANCE.id,
     target=HOST.id,
     operation="create",
+)
+SCHEDULE = Schedule(
+    id=ScheduleId("nightly"),
+    deployment=DEPLOYMENT.id,
+    workflow="check_drift",
+    rule=Rule(since=NOW, recurrence="1 days"),
+    created_at=NOW,
+    parameters={"key": Sensitive(PASSWORD)},
+    next_at=LATER,
 )
 MANIFEST = PluginManifest(
     name="aws",

@@ -22,8 +22,11 @@ _BY_LOCALE: Final = text(
 )
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, to: str = "head") -> None:
     """Run the migrations that the store lacks, in the transaction of the caller's, who commits.
+
+    Args:
+        to: the revision to stop at.
 
     Raises:
         StoreFault: the store was written by a newer program.
@@ -33,7 +36,7 @@ def upgrade(connection: Connection) -> None:
     scripts = ScriptDirectory.from_config(config)
 
     def steps(revision: str, _: object) -> list[RevisionStep]:
-        return list(scripts._upgrade_revs("head", revision))
+        return list(scripts._upgrade_revs(to, revision))
 
     with EnvironmentContext(config, scripts) as context:
         context.configure(connection=connection, fn=steps)

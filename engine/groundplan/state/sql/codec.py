@@ -13,7 +13,7 @@ from groundplan.model.values import LEAVES, Data, Sensitive
 from groundplan.state.seal import Seal
 from groundplan.state.store import StoreFault
 
-_SENSITIVE: Final = "$sensitive"
+SENSITIVE: Final = "$sensitive"
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -80,14 +80,14 @@ def _mark(data: Data) -> Data:
     if isinstance(data, list | tuple):
         return [_mark(item) for item in data]
     if isinstance(data, Sensitive):
-        return {_SENSITIVE: _mark(data.value)}
+        return {SENSITIVE: _mark(data.value)}
     return data
 
 
 def _unmark(data: Data) -> Data:
     if isinstance(data, dict):
-        if len(data) == 1 and _SENSITIVE in data:
-            return Sensitive(_unmark(data[_SENSITIVE]))
+        if len(data) == 1 and SENSITIVE in data:
+            return Sensitive(_unmark(data[SENSITIVE]))
         return {(key[1:] if key[:1] == "$" else key): _unmark(item) for key, item in data.items()}
     if isinstance(data, list):
         return [_unmark(item) for item in data]

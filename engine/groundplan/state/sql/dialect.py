@@ -3,6 +3,7 @@
 `sqlite` and `postgresql` implement it, and know nothing of each other; what is alike is `store`'s.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from sqlalchemy import Engine
@@ -45,6 +46,17 @@ class Dialect(Protocol):
     @property
     def writer(self) -> Writer:
         """Writes drivers' batches."""
+
+    @property
+    def continue_counting(self) -> str:
+        """Has a table (`{table}`) number its next row after those that came with numbers.
+
+        Empty where that is so anyway.
+        """
+
+    @property
+    def examine(self) -> Sequence[str]:
+        """Queries by which the database looks at itself; each row that is not `ok` is a fault."""
 
     def connect(self) -> Engine:
         """Return an engine whose connections begin transactions only when they are told to.

@@ -17,6 +17,7 @@ from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import from_json, open_data, to_moment, to_seconds
+from groundplan.state.sql.transfer import dump
 from groundplan.state.store import FilePart, StageRecord, StoredBlueprint, StoredSecret, TaskRecord
 
 _PAGE: Final = 1000
@@ -212,6 +213,9 @@ class SqlSnapshot:
     def manifests(self) -> Mapping[str, tuple[str, PluginManifest]]:
         found = self._connection.execute(select(schema.manifests).order_by(schema.manifests.c.name))
         return {row.name: (row.fingerprint, rows.manifest(from_json(row.document))) for row in found}
+
+    def dump(self, *, without_secrets: bool) -> Iterator[list[Any]]:
+        return dump(self._connection, self._seal, without_secrets=without_secrets)
 
     def remembered(self, deployment: DeploymentId) -> Mapping[str, str]:
         table = schema.remembered

@@ -15,7 +15,9 @@ from groundplan.state.sql.codec import from_json, to_json
 from groundplan.state.sql.rows import instance_owner, left_outcome_owner, result_owner, schedule_owner
 
 Row: TypeAlias = Mapping[str, Any]
-PAGE: Final = 1000
+_PAGE: Final = 1000
+_HEAVY_PAGE: Final = 4
+_HEAVY: Final = frozenset({schema.plans, schema.blueprint_files})
 
 _OWNERS: Final[Mapping[Table, Mapping[str, Callable[[Row], str]]]] = {
     schema.deployments: {"sealed_inputs": lambda row: f"deployments/{row['id']}/inputs"},
@@ -70,12 +72,17 @@ def some_proof(connection: Connection) -> Proof | None:
 def pages(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
     """Yield the rows of a table by primary key, in pages, so that neither side holds them all."""
     keys = list(table.primary_key.columns)
-    query = select(table).order_by(*keys).limit(PAGE)
+    query = select(table).order_by(*keys).limit(page_size(table))
     found = _rows(connection, query)
     while found:
         yield found
         last = tuple_(*(found[-1][key.name] for key in keys))
         found = _rows(connection, query.where(tuple_(*keys) > last))
+
+
+def page_size(table: Table) -> int:
+    """Return how many rows of a table are held at once."""
+    return _HEAVY_PAGE if table in _HEAVY else _PAGE
 
 
 def _rows(connection: Connection, query: Select[Any]) -> Sequence[Row]:

@@ -16,10 +16,12 @@ from groundplan.state.keys import Keys
 from groundplan.state.seal import Proof, Seal, opens
 from groundplan.state.sql import schema
 from groundplan.state.sql.dialect import Dialect
+from groundplan.state.sql.examine import examine
 from groundplan.state.sql.reads import SqlSnapshot
 from groundplan.state.sql.sealed import some_proof
+from groundplan.state.sql.transfer import Loader, counted
 from groundplan.state.sql.writes import KEY_CHECK, KEY_ROW, SqlTransaction
-from groundplan.state.store import StoreFault
+from groundplan.state.store import Examination, StoreFault
 
 REVISION: Final = "0006"
 """The newest migration, which this program's tables are the form of."""
@@ -55,6 +57,11 @@ class SqlStore:
             self.close()
             raise
 
+    @property
+    def revision(self) -> str:
+        """Which form the tables have."""
+        return REVISION
+
     @contextmanager
     def snapshot(self) -> Iterator[SqlSnapshot]:
         """Open reads of one moment."""
@@ -79,6 +86,20 @@ class SqlStore:
         with self._words(), self._begun(self._dialect.begin_recording) as connection:
             yield SqlTransaction(connection, self._seal, self._dialect.writer, order_events=self._dialect.order_events)
             connection.commit()
+
+    @contextmanager
+    def loading(self) -> Iterator[Loader]:
+        """Open a transaction that fills the store from elsewhere."""
+        with self._words(), self._begun(self._dialect.begin_writing) as connection:
+            yield Loader(connection, self._seal)
+            for table in counted() if self._dialect.continue_counting else ():
+                connection.exec_driver_sql(self._dialect.continue_counting.format(table=table))
+            connection.commit()
+
+    def examine(self) -> Examination:
+        """Read the whole store and say what is wrong with it."""
+        with self._words(), self._begun(self._dialect.begin_reading) as connection:
+            return examine(connection, self._seal, self._dialect, REVISION)
 
     def close(self) -> None:
         """Close every connection."""
