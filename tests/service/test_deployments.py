@@ -6,7 +6,7 @@ import pytest
 
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.deployment import Dependency, DependencyKind, InstanceState
-from groundplan.model.execution import Execution, ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
+from groundplan.model.execution import Change, Execution, ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.liveness import LEASE_SECONDS, driver_name
@@ -177,7 +177,7 @@ def test_the_beginning_of_an_id_is_enough_everywhere(shop: Engine) -> None:
     execution = start(shop)
     short = ExecutionId(execution.id[:6])
     assert executions.get(shop.store, short) == execution
-    assert executions.cancel(shop.store, short, now()).status is ExecutionStatus.CANCELLED
+    assert executions.end(shop.store, short, Change.CANCEL, now()).status is ExecutionStatus.CANCELLED
     assert executions.prepare_resume(shop.store, short, now()).status is ExecutionStatus.STARTED
 
 
@@ -214,7 +214,7 @@ def test_a_step_that_waits_for_a_cancelled_child_is_done_again(shop: Engine) -> 
     wait_for(shop, execution, child)
     executions.prepare_resume(shop.store, execution.id, now())
     assert first_task(shop, execution).state is TaskState.WAITING
-    executions.cancel(shop.store, execution.id, now())
+    executions.end(shop.store, execution.id, Change.CANCEL, now())
     executions.prepare_resume(shop.store, execution.id, now())
     assert first_task(shop, execution).state is TaskState.PENDING
 
@@ -230,7 +230,7 @@ def test_what_has_succeeded_is_not_resumed(shop: Engine) -> None:
 def test_a_driven_execution_is_asked_to_end_and_another_ends_at_once(shop: Engine) -> None:
     execution = start(shop)
     hold(shop, execution)
-    assert executions.cancel(shop.store, execution.id, now()).status is ExecutionStatus.CANCELLING
+    assert executions.end(shop.store, execution.id, Change.CANCEL, now()).status is ExecutionStatus.CANCELLING
 
 
 def test_a_cancel_goes_down_to_the_children(shop: Engine) -> None:
@@ -242,15 +242,15 @@ def test_a_cancel_goes_down_to_the_children(shop: Engine) -> None:
         parent=ParentTask(execution=parent.id, task=0),
     )
     child = executions.start(shop.store, shop.library, new, now())
-    executions.cancel(shop.store, parent.id, now())
+    executions.end(shop.store, parent.id, Change.CANCEL, now())
     assert executions.get(shop.store, child.id).status is ExecutionStatus.CANCELLED
 
 
 def test_what_has_ended_is_not_cancelled(shop: Engine) -> None:
     execution = start(shop)
-    executions.cancel(shop.store, execution.id, now())
+    executions.end(shop.store, execution.id, Change.CANCEL, now())
     with pytest.raises(UsageError, match="has ended already"):
-        executions.cancel(shop.store, execution.id, now())
+        executions.end(shop.store, execution.id, Change.CANCEL, now())
 
 
 def cut_off(engine: Engine) -> Execution:

@@ -14,14 +14,17 @@ import click
 from groundplan.cli.options import print_json
 from groundplan.cli.views import records
 from groundplan.cli.views.progress import Progress, progress
+from groundplan.diagnostics.trouble import Conflict
 from groundplan.diagnostics.visible import visible
 from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId
 from groundplan.runtime.driver import Driver
 from groundplan.runtime.policy import Policy
-from groundplan.service.assembly import Engine
+from groundplan.service.assembly import Engine, now
 from groundplan.service.deployments import remains
 from groundplan.service.driving import make_driver
+from groundplan.service.executions import next_queued
+from groundplan.service.worker import living
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,28 +39,82 @@ def retries_option(function: F) -> F:
     )(function)
 
 
-def drive(engine: Engine, execution: Execution, *, task_retries: int | None, as_json: bool) -> None:
-    """Drive an execution to its end and leave with the exit code that it means."""
-    policy = Policy() if task_retries is None else replace(Policy(), retries=task_retries)
+def policy_of(task_retries: int | None, *, operations: int | None = None) -> Policy:
+    """Return the policy that `--task-retries` asks for, with so many operations at once."""
+    policy = Policy() if operations is None else Policy(workers=operations)
+    return policy if task_retries is None else replace(policy, retries=task_retries)
 
-    def size_of(deployment: DeploymentId) -> int:
-        with engine.store.snapshot() as snapshot:
-            return len(snapshot.instances(deployment))
 
-    with progress(execution, size_of, quiet=as_json) as view:
-        driver = make_driver(engine, policy, view, view.say)
-        with _interruptible(driver, view):
-            ended = driver.run(execution.id)
+def drive(
+    engine: Engine, execution: Execution, *, task_retries: int | None, as_json: bool, timeout: float | None = None
+) -> None:
+    """Drive an execution to its end, then what was queued meanwhile, and leave with the code that its end means.
+
+    Args:
+        timeout: seconds after which it is given back unended, for a worker or a resume to go on with.
+    """
+    ended = _drive(engine, execution, policy_of(task_retries), quiet=as_json, timeout=timeout)
     if as_json:
         print_json(records.execution(ended))
     else:
-        _close(ended)
+        _close(engine, ended)
         _tell_remains(engine, ended)
+    _drive_queued(engine, policy_of(task_retries))
     if ended.status is not ExecutionStatus.TERMINATED:
         raise click.exceptions.Exit(1)
 
 
-def _close(ended: Execution) -> None:
+def _drive_queued(engine: Engine, policy: Policy) -> None:
+    """Go on with what others queued while this process drove, unless a worker does."""
+    while True:
+        with engine.store.snapshot() as snapshot:
+            waiting = snapshot.executions(statuses=[ExecutionStatus.QUEUED])
+            if not waiting or living(snapshot, now()):
+                return
+        execution = next_queued(engine.store, engine.library, now(), engine.limit)
+        if execution is None:
+            return
+        click.echo(f"Goes on with what was queued: {execution.workflow} of {execution.deployment}", err=True)
+        try:
+            ended = _drive(engine, execution, policy, quiet=True)
+        except Conflict:
+            continue  # somebody else was quicker
+        _close(engine, ended)
+
+
+def _drive(
+    engine: Engine, execution: Execution, policy: Policy, *, quiet: bool, timeout: float | None = None
+) -> Execution:
+    def size_of(deployment: DeploymentId) -> int:
+        with engine.store.snapshot() as snapshot:
+            return len(snapshot.instances(deployment))
+
+    with progress(execution, size_of, quiet=quiet) as view:
+        driver = make_driver(engine, policy, view, view.say)
+        with _interruptible(driver, view), _limited(driver, timeout):
+            return driver.run(execution.id)
+
+
+@contextmanager
+def _limited(driver: Driver, timeout: float | None) -> Iterator[None]:
+    """Have a driver give back what it drives when its time is up."""
+    if timeout is None:
+        yield
+        return
+    timer = threading.Timer(timeout, driver.request_drain)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _close(engine: Engine, ended: Execution) -> None:
+    if not ended.status.is_final:
+        click.echo(f"Timed out: {ended.workflow} of {ended.deployment} has not ended (execution {ended.id})", err=True)
+        tell_who_goes_on(engine, "A worker goes on with it", f"groundplan executions resume {ended.id}")
+        return
     took = ""
     if ended.started_at is not None and ended.ended_at is not None:
         took = f" in {(ended.ended_at - ended.created_at).total_seconds():.1f} s"
@@ -83,6 +140,16 @@ def _tell_remains(engine: Engine, ended: Execution) -> None:
         click.echo(
             "Nothing is left: every node instance is deleted, and so is every deployment that its components made."
         )
+
+
+def tell_who_goes_on(engine: Engine, what: str, otherwise: str) -> None:
+    """Say in one line on standard error whether a worker sees to something, and what to do where none lives."""
+    with engine.store.snapshot() as snapshot:
+        lives = bool(living(snapshot, now()))
+    if lives:
+        click.echo(f"{what}.", err=True)
+    else:
+        click.echo(f"No worker serves this store: start one with `groundplan worker`, or {otherwise}", err=True)
 
 
 @contextmanager

@@ -1,17 +1,22 @@
-"""Serves queues of attempts in the foreground for `groundplan worker`: what it says, and how it is stopped."""
+"""Serves a store, or queues of attempts, for `groundplan worker`: what it says, and how it is stopped."""
 
 import logging
 import signal
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from queue import SimpleQueue
 from types import FrameType
 
 import click
 
-from groundplan.runtime.driver import Serving
+from groundplan.diagnostics.visible import visible
+from groundplan.runtime.liveness import shown_driver
 from groundplan.runtime.policy import Policy
-from groundplan.service.assembly import Engine
-from groundplan.service.driving import make_queue_worker
+from groundplan.service.assembly import Engine, now
+from groundplan.service.driving import Unwatched, make_local_driver, make_queue_worker
+from groundplan.service.worker import Say, StoreSource
 
 
 def serve_queues(engine: Engine, policy: Policy, queues: Sequence[str], build: str) -> None:
@@ -26,13 +31,60 @@ def serve_queues(engine: Engine, policy: Policy, queues: Sequence[str], build: s
     """
     logging.basicConfig(format="%(asctime)s  %(levelname)s  %(message)s", level=logging.WARNING)
     worker = make_queue_worker(engine, policy, queues, build)
-    with _stoppable(worker):
+    with _stoppable(worker.request_stop, worker.abandon):
         worker.run(lambda: click.echo(f"Serves {', '.join(queues)}: at most {policy.workers} operations at once each"))
     click.echo("Stopped")
 
 
+def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
+    """Serve the store until SIGTERM or Ctrl-C.
+
+    Args:
+        room: how many executions are driven at once.
+    """
+    with _spoken() as say:
+        source = StoreSource(
+            store=engine.store, library=engine.library, clock=now, most=engine.limit, room=room, say=say
+        )
+        driver = make_local_driver(engine, policy, Unwatched())
+        say(f"serves as {shown_driver(source.worker.name)}")
+
+        def drain() -> None:
+            say("drains: operations in flight finish first; once more gives them up")
+            driver.request_drain()
+
+        try:
+            with _stoppable(drain, driver.abandon):
+                driver.serve(source)
+        finally:
+            source.leave()
+        say("stopped")
+
+
 @contextmanager
-def _stoppable(worker: Serving) -> Iterator[None]:
+def _spoken() -> Iterator[Say]:
+    """Print lines from a thread of its own: a signal's handler must not print itself."""
+    words: SimpleQueue[str | None] = SimpleQueue()
+
+    def speak() -> None:
+        while (text := words.get()) is not None:
+            click.echo(f"{_stamp(now())}  {visible(text)}")
+
+    speaker = threading.Thread(target=speak, name="groundplan-speaker", daemon=True)
+    speaker.start()
+    try:
+        yield words.put
+    finally:
+        words.put(None)
+        speaker.join()
+
+
+def _stamp(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+@contextmanager
+def _stoppable(drain: Callable[[], None], abandon: Callable[[], None]) -> Iterator[None]:
     """Stop at the first SIGTERM or Ctrl-C when operations have finished, give them up at the second."""
     asked = 0
 
@@ -40,9 +92,9 @@ def _stoppable(worker: Serving) -> Iterator[None]:
         nonlocal asked
         asked += 1
         if asked == 1:
-            worker.request_stop()
+            drain()
         else:
-            worker.abandon()
+            abandon()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

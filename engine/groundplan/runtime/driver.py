@@ -34,6 +34,9 @@ class Driver(Protocol):
     def request_cancel(self) -> None:
         """Start no further task; those in flight finish. Safe to call from a signal handler."""
 
+    def request_drain(self) -> None:
+        """Start no further task and give the executions back, unended, when those in flight have finished."""
+
     def abandon(self) -> None:
         """Give up the attempts in flight as well; the record keeps them as begun."""
 

@@ -91,7 +91,7 @@ class Keeping:
         lease = transaction.lease(id)
         if lease is not None and lease.fence != held and is_alive(lease, now):
             raise Conflict(
-                f"Execution {id} is being driven on {shown_driver(lease)}.",
+                f"Execution {id} is being driven on {shown_driver(lease.driver)}.",
                 fix=f"Watch it with: groundplan events list {id} --tail",
             )
         begun = after(Change.BEGIN, execution.status)

@@ -20,17 +20,27 @@ def driver_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{_beginning(os.getpid()) or 0}"
 
 
-def shown_driver(lease: Lease) -> str:
-    """Return host and process id, for people."""
-    host, pid, _ = lease.driver.rsplit(":", 2)
+def shown_driver(driver: str) -> str:
+    """Return host and process id of a driver's name, for people."""
+    host, pid, _ = driver.rsplit(":", 2)
     return f"{host}, process {pid}"
 
 
 def is_alive(lease: Lease, now: datetime) -> bool:
     """Whether the driver of a lease still drives."""
-    host, pid, began = lease.driver.rsplit(":", 2)
-    if now - lease.heartbeat > timedelta(seconds=LEASE_SECONDS):
+    return lives(lease.driver, lease.heartbeat, now)
+
+
+def lives(driver: str, heartbeat: datetime, now: datetime) -> bool:
+    """Whether a process lives that had this name (see `driver_name`) and wrote its last heartbeat then.
+
+    Without a name only the heartbeat counts: somebody is about to be the driver.
+    """
+    if now - heartbeat > timedelta(seconds=LEASE_SECONDS):
         return False
+    if not driver:
+        return True
+    host, pid, began = driver.rsplit(":", 2)
     if host != socket.gethostname():
         return True
     try:

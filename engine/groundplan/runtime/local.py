@@ -9,14 +9,15 @@ import gc
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
+from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import (
     Event,
@@ -28,6 +29,7 @@ from groundplan.model.execution import (
 )
 from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
+from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Stages
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment, Attempts
@@ -38,10 +40,13 @@ from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.policy import Policy, timed_out
+from groundplan.runtime.serving import Source
 from groundplan.runtime.window import Window
 from groundplan.runtime.workers import Flag, Workers
-from groundplan.state.store import Batch, Store, StoreFault, Transaction
+from groundplan.state.store import Batch, StaleLease, Store, StoreFault, Transaction
 
+SEEK_SECONDS: Final = 1.0
+"""Between two looks of a serving driver for more to do."""
 _LOOK_SECONDS: Final = 0.5
 """Between two looks whether somebody asked an execution to end; a look is one small read."""
 _SWITCH_SECONDS: Final = 0.0005
@@ -124,6 +129,10 @@ class LocalDriver:
         self._woken = False
         self._cancel_asked = False
         self._abandon_asked = False
+        self._drain_asked = False
+        self._source: Source | None = None
+        self._last_seek = 0.0
+        self._lost: Collection[ExecutionId] = ()
 
     def run(self, execution: ExecutionId) -> Execution:
         """Drive an execution to its end, with every child execution that it waits for.
@@ -134,11 +143,7 @@ class LocalDriver:
             StaleLease: another driver took it over meanwhile.
             StoreFault: the store failed; what was committed stands, and the execution can be resumed.
         """
-        # An operation that computes without pause would have the loop wait 5 ms for each row that it writes.
-        before, collecting = sys.getswitchinterval(), gc.get_threshold()
-        sys.setswitchinterval(_SWITCH_SECONDS)
-        gc.set_threshold(_UNCOLLECTED, *collecting[1:])
-        try:
+        with self._at_work():
             with self._store.transaction() as transaction:
                 drive = self._adopt(transaction, execution)
             # What was read and planned stays as long as the execution: no use in walking through it again and again.
@@ -146,18 +151,47 @@ class LocalDriver:
             self._step([])
             # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
             # observes any more.
-            while self._drives or self._unobserved or self._dropped:
-                reports = self._collect()
-                self._look()
-                if reports or self._is_due():
-                    self._step(reports)
+            while (self._drives or self._unobserved or self._dropped) and not self._is_drained:
+                self._turn()
+                if execution in self._lost:
+                    raise StaleLease(f"Another driver took over execution {execution}.")
             return drive.execution
+
+    def serve(self, source: Source) -> None:
+        """Drive whatever a source gives until `request_drain` or `abandon`; leases are given back at the end.
+
+        Raises:
+            StoreFault: the store failed; what was committed stands.
+        """
+        self._source = source
+        with self._at_work():
+            while not (self._is_drained or self._abandon_asked):
+                self._take_more(source)
+                self._turn()
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        # An operation that computes without pause would have the loop wait 5 ms for each row that it writes.
+        before, collecting = sys.getswitchinterval(), gc.get_threshold()
+        sys.setswitchinterval(_SWITCH_SECONDS)
+        gc.set_threshold(_UNCOLLECTED, *collecting[1:])
+        try:
+            yield
         finally:
             sys.setswitchinterval(before)
             gc.set_threshold(*collecting)
             gc.unfreeze()
             self._let_go()
             self._workers.close()
+
+    def request_drain(self) -> None:
+        """Start nothing and take nothing; when what is in flight has ended, give every execution back unended."""
+        self._drain_asked = True
+        self._reports.put(None)
+
+    @property
+    def _is_drained(self) -> bool:
+        return self._drain_asked and not (self._flights or self._unobserved or self._dropped)
 
     def request_cancel(self) -> None:
         """Start no further task; those in flight finish. Safe to call from a signal handler."""
@@ -170,6 +204,29 @@ class LocalDriver:
         self._reports.put(None)
 
     # -- one turn of the loop
+
+    def _turn(self) -> None:
+        reports = self._collect()
+        self._look()
+        if reports or self._is_due():
+            self._step(reports)
+
+    def _take_more(self, source: Source) -> None:
+        clock = time.monotonic()
+        if self._drain_asked or clock - self._last_seek < SEEK_SECONDS:
+            return
+        self._last_seek = clock
+        for execution in source.seek(self._drives):
+            try:
+                with self._store.transaction() as transaction:
+                    drive = self._adopt(transaction, execution)
+            except (Conflict, NotFound):  # another worker was quicker, or somebody deleted it
+                self._drives.pop(execution, None)
+            except PlanningError as error:
+                source.refuse(execution, error.message)
+            else:
+                self._woken = True
+                source.took(drive.execution)
 
     def _step(self, reports: Iterable[_Report]) -> None:
         self._woken = False
@@ -185,6 +242,8 @@ class LocalDriver:
         batches: list[Batch] = []
         begun = time.monotonic()
         with self._store.transaction() as transaction:
+            if self._source is not None or len(self._drives) > 1:
+                self._part_with_lost(transaction)
             self._beat(transaction)
             while self._dropped:
                 transaction.append_event(self._dropped.pop())
@@ -197,6 +256,8 @@ class LocalDriver:
             self._watch.committed(batch)
         for drive in ended:
             del self._drives[drive.execution.id]
+            if self._source is not None:
+                self._source.ended(drive.execution)
         for drive, start in starts:
             self._dispatch(drive, start)
 
@@ -247,13 +308,22 @@ class LocalDriver:
                 self._window.attempted(report.took)
                 drive.settle(report.task, report.outcome, now)
 
+    def _part_with_lost(self, transaction: Transaction) -> None:
+        """Let go of executions that another driver took over, so that the others' records are not refused with them."""
+        self._lost = transaction.lost([drive.lease for drive in self._drives.values()])
+        for execution in self._lost:
+            drive = self._drives.pop(execution)
+            self._cut_off(drive, ExecutionStatus.KILL_CANCELLING)
+            if self._source is not None:
+                self._source.lost(drive.execution)
+
     def _obey(self) -> None:
         if self._cancel_asked:
             for drive in self._drives.values():
                 drive.cancel()
             if not self._drives:
                 self._unobserved.clear()
-        if self._abandon_asked:
+        if self._abandon_asked and self._source is None:
             for drive in self._drives.values():
                 self._cut_off(drive, ExecutionStatus.KILL_CANCELLING)
 
@@ -416,6 +486,8 @@ class LocalDriver:
         if clock - self._last_beat < HEARTBEAT_SECONDS:
             return
         self._last_beat = clock
+        if self._source is not None:
+            self._source.beat(transaction, len(self._drives), draining=self._drain_asked)
         for drive in list(self._drives.values()):
             transaction.heartbeat(drive.lease, self._clock())
         for child, parent in list(self._elsewhere.items()):
@@ -440,6 +512,8 @@ class LocalDriver:
     # -- attempts
 
     def _starts(self) -> Iterable[tuple[Drive, Start]]:
+        if self._drain_asked:
+            return
         free = self._window.size - len(self._flights)
         now = self._clock()
         drives = list(self._drives.values())

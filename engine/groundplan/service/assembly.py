@@ -81,6 +81,17 @@ class Engine:
         """The environment that the engine was opened with."""
         return self._environment
 
+    @property
+    def limit(self) -> int:
+        """How many executions may run at once in the store.
+
+        Raises:
+            UsageError: the environment says no number.
+        """
+        from groundplan.service.queue import limit
+
+        return limit(self._environment)
+
     @cached_property
     def library(self) -> Library:
         """Stored plans as blueprints."""

@@ -21,6 +21,14 @@ from groundplan.service.assembly import Engine, now
 from groundplan.service.composition.steps import Composition
 from groundplan.service.distribution import ADDRESS_VARIABLE, read_address
 from groundplan.service.identifiers import instance_id
+from groundplan.state.store import Batch
+
+
+class Unwatched:
+    """A watch that nobody looks at."""
+
+    def committed(self, batch: Batch) -> None:
+        """Take a batch."""
 
 
 def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str], None]) -> Driver:
@@ -47,7 +55,7 @@ def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str
 
 
 def make_local_driver(engine: Engine, policy: Policy, watch: Watch) -> LocalDriver:
-    """Return a driver that makes attempts in this process."""
+    """Return a driver that makes attempts in this process, and can serve a store."""
     children = _children(engine)
     return LocalDriver(
         store=engine.store,

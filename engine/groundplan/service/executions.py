@@ -1,6 +1,6 @@
 """Executions: started, driven to their end, resumed, cancelled and read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -15,6 +15,7 @@ from groundplan.model.execution import (
     EventType,
     Execution,
     ExecutionStatus,
+    Lease,
     ParentTask,
     TaskState,
     after,
@@ -28,6 +29,7 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
 from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
+from groundplan.service.queue import BEGUN, DEFAULT_LIMIT, VARIABLE, is_lost, read_lines
 from groundplan.state.store import Snapshot, Store, TaskRecord, Transaction
 
 _TAKING_AWAY: Final = frozenset({"stop", "uninstall", "heal", "update"})
@@ -42,6 +44,10 @@ class NewExecution:
     Attributes:
         parent: the task of a composition that starts it, or None when a person does.
         force: start although the workflow is unavailable, others need the deployment, or something runs in it.
+        queue: where something runs in the deployment, or too much in the store, wait for one's turn.
+        wait_after_fail: see `Execution`.
+        scheduled_for: see `Execution`.
+        limit: how many executions may run at once in the store; see `queue.limit`.
     """
 
     deployment: DeploymentId
@@ -51,15 +57,20 @@ class NewExecution:
     force: bool = False
     is_dry_run: bool = False
     parent: ParentTask | None = None
+    queue: bool = False
+    wait_after_fail: float | None = None
+    scheduled_for: datetime | None = None
+    limit: int = DEFAULT_LIMIT
 
 
 def start(store: Store, library: Library, new: NewExecution, now: datetime) -> Execution:
-    """Record an execution that a driver can take; it does not run yet.
+    """Record an execution that a driver can take; it does not run yet. One that must wait for its turn is `QUEUED`.
 
     Raises:
         NotFound: there is no such deployment or workflow.
         UsageError: the parameters are wrong, or the workflow is not available as things stand.
-        Conflict: something runs in the deployment, or others need what the workflow would take away.
+        Conflict: something runs in the deployment, or too much in the store, or others need what the workflow would
+            take away.
     """
     with store.transaction() as transaction:
         return start_in(transaction, library, new, now)
@@ -69,27 +80,98 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     """Record an execution in a transaction of the caller's; see `start`."""
     deployment = existing(transaction, new.deployment)
     blueprint = library.blueprint(transaction, deployment.digest)
-    if not new.force:
+    waits = new.queue and _must_wait(transaction, new, now)
+    if not new.force and not waits:
         _refuse_while_running(transaction, new.deployment, now)
-        if new.workflow in _TAKING_AWAY:
-            asker = _asker(transaction, deployment, new)
-            refuse_if_needed(transaction, new.deployment, f"put through {new.workflow!r}", on_behalf_of=asker)
+        _refuse_above_limit(transaction, new, now)
+        _refuse_needed(transaction, deployment, new.workflow, new.parent)
     execution = Execution(
         id=identifiers.execution_id(),
         deployment=new.deployment,
         workflow=new.workflow,
-        status=ExecutionStatus.PENDING,
+        status=ExecutionStatus.QUEUED if waits else ExecutionStatus.PENDING,
         created_at=now,
-        started_at=now,
+        started_at=None if waits else now,
         parameters=_parameters(blueprint, new),
         parent=new.parent,
         is_dry_run=new.is_dry_run,
+        wait_after_fail=new.wait_after_fail,
+        scheduled_for=new.scheduled_for,
     )
     workflow_stages(blueprint, execution)
-    if not new.force and new.parent is None:
+    if not new.force and not waits and new.parent is None:
         _refuse_unavailable(blueprint, new.workflow, transaction.instances(new.deployment))
     transaction.add_execution(execution)
     return execution
+
+
+def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
+    """Return why a queued execution cannot begin as things stand now, or nothing; what else runs is not asked."""
+    deployment = existing(snapshot, execution.deployment)
+    blueprint = library.blueprint(snapshot, deployment.digest)
+    try:
+        _refuse_needed(snapshot, deployment, execution.workflow, execution.parent)
+        _refuse_unavailable(blueprint, execution.workflow, snapshot.instances(deployment.id))
+    except UsageError as error:
+        return error.message
+    return ""
+
+
+def next_queued(store: Store, library: Library, now: datetime, limit: int) -> Execution | None:
+    """Return the queued execution whose turn it is, if any; one that cannot begin any more fails."""
+    while True:
+        with store.transaction() as transaction:
+            found = read_lines(transaction, now, limit).next
+            if not found:
+                return None
+            why = refusal(transaction, library, found[0])
+            if not why:
+                return found[0]
+            fail_in(transaction, found[0].id, why, now)
+
+
+def fail_in(transaction: Transaction, id: ExecutionId, why: str, now: datetime) -> None:
+    """Record that an execution cannot be driven at all."""
+    execution = transaction.execution(id)
+    failed = None if execution is None else after(Change.FAIL, execution.status)
+    if execution is None or failed is None:
+        return
+    transaction.set_execution(id, status=failed, error=why, at=now)
+    transaction.append_event(
+        Event(
+            at=now,
+            type=EventType.WORKFLOW_FAILED,
+            message=f"{execution.workflow!r} workflow execution failed: {why}",
+            execution=id,
+            deployment=execution.deployment,
+        )
+    )
+
+
+def _must_wait(snapshot: Snapshot, new: NewExecution, now: datetime) -> bool:
+    lines = read_lines(snapshot, now, new.limit)
+    return (
+        lines.running >= new.limit
+        or any(item.deployment == new.deployment for item in lines.waiting)
+        or any(not item.status.is_final for item in snapshot.executions(deployment=new.deployment))
+    )
+
+
+def _refuse_above_limit(snapshot: Snapshot, new: NewExecution, now: datetime) -> None:
+    if new.parent is not None:
+        return
+    running = read_lines(snapshot, now, new.limit).running
+    if running >= new.limit:
+        raise Conflict(
+            f"{running} executions run already, and no more may at once.",
+            fix=f"Wait for one's turn with --queue, or set {VARIABLE} to more.",
+        )
+
+
+def _refuse_needed(snapshot: Snapshot, deployment: Deployment, workflow: str, parent: ParentTask | None) -> None:
+    if workflow in _TAKING_AWAY:
+        asker = _asker(snapshot, deployment, parent)
+        refuse_if_needed(snapshot, deployment.id, f"put through {workflow!r}", on_behalf_of=asker)
 
 
 def prepare_resume(
@@ -113,7 +195,7 @@ def prepare_resume(
         lease = transaction.lease(execution.id)
         if lease is not None and is_alive(lease, now) and not force:
             raise Conflict(
-                f"Execution {execution.id} is being driven on {shown_driver(lease)}.",
+                f"Execution {execution.id} is being driven on {shown_driver(lease.driver)}.",
                 fix=f"If that process does not do it any more: groundplan executions resume {execution.id} --force",
             )
         resumed = after(Change.RESUME, execution.status)
@@ -238,8 +320,27 @@ def get(store: Store, id: ExecutionId) -> Execution:
         return get_in(snapshot, id)
 
 
-def listing(store: Store, deployment: DeploymentId | None = None) -> Sequence[Execution]:
-    """Return executions, oldest first.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    """An execution with who drives it.
+
+    Attributes:
+        driver: name of the living driver, or empty.
+        is_lost: it has begun and no living driver has it.
+    """
+
+    execution: Execution
+    driver: str
+    is_lost: bool
+
+
+def listing(
+    store: Store,
+    now: datetime,
+    deployment: DeploymentId | None = None,
+    statuses: Collection[ExecutionStatus] = (),
+) -> Sequence[Listed]:
+    """Return executions, oldest first, as things really stand: a record alone cannot tell that its driver died.
 
     Raises:
         NotFound: a deployment was named that does not exist.
@@ -247,17 +348,34 @@ def listing(store: Store, deployment: DeploymentId | None = None) -> Sequence[Ex
     with store.snapshot() as snapshot:
         if deployment is not None:
             existing(snapshot, deployment)
-        return snapshot.executions(deployment=deployment)
+        found = snapshot.executions(deployment=deployment, statuses=statuses)
+        leases = snapshot.leases()
+    return [_listed(item, leases, now) for item in found]
+
+
+def _listed(execution: Execution, leases: Mapping[ExecutionId, Lease], now: datetime) -> Listed:
+    lost, lease = is_lost(execution, leases, now), leases.get(execution.id)
+    return Listed(execution=execution, driver="" if lost or lease is None else lease.driver, is_lost=lost)
+
+
+def get_listed(store: Store, id: ExecutionId, now: datetime) -> Listed:
+    """Return an execution with who drives it; see `get_in`."""
+    with store.snapshot() as snapshot:
+        return _listed(get_in(snapshot, id), snapshot.leases(), now)
 
 
 def _refuse_while_running(
     snapshot: Snapshot, deployment: DeploymentId, now: datetime, but: ExecutionId | None = None
 ) -> None:
     for other in snapshot.executions(deployment=deployment):
-        if not other.status.is_final and other.id != but:
+        if other.status in BEGUN and other.id != but:
             lease = snapshot.lease(other.id)
             driven = lease is not None and is_alive(lease, now)
-            where = f", driven on {shown_driver(lease)}" if lease is not None and driven else ", and no driver has it"
+            where = (
+                f", driven on {shown_driver(lease.driver)}"
+                if lease is not None and driven
+                else ", and no driver has it"
+            )
             act = f"events list {other.id} --tail" if driven else f"executions resume {other.id}"
             raise Conflict(
                 f"Deployment {deployment!r} has an execution that has not ended: {other.id} ({other.workflow}{where}).",
@@ -265,11 +383,11 @@ def _refuse_while_running(
             )
 
 
-def _asker(snapshot: Snapshot, deployment: Deployment, new: NewExecution) -> DeploymentId | None:
+def _asker(snapshot: Snapshot, deployment: Deployment, task: ParentTask | None) -> DeploymentId | None:
     """Return the deployment whose component asks for this, when it owns the deployment."""
-    if new.parent is None or deployment.owner is None:
+    if task is None or deployment.owner is None:
         return None
-    parent = snapshot.execution(new.parent.execution)
+    parent = snapshot.execution(task.execution)
     return parent.deployment if parent is not None else None
 
 

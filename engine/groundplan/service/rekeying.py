@@ -33,7 +33,7 @@ def rekey(store: Store, keys: HomeKeys, new: bytes | None, now: datetime) -> int
             lease = transaction.lease(execution.id)
             if lease is not None and is_alive(lease, now):
                 raise Conflict(
-                    f"Execution {execution.id} is being driven on {shown_driver(lease)}: the key cannot change.",
+                    f"Execution {execution.id} is being driven on {shown_driver(lease.driver)}: the key cannot change.",
                     fix=f"Wait for it: groundplan events list {execution.id} --tail",
                 )
         count = transaction.rekey(key)

@@ -250,7 +250,10 @@ class Snapshot(Protocol):
 
     def lease(self, execution: ExecutionId) -> Lease | None: ...
     def leases(self) -> Mapping[ExecutionId, Lease]:
-        """Return the leases of all executions that have not ended."""
+        """Return the leases of all executions that have not ended.
+
+        One without a driver's name stands for somebody who has just recorded the execution in order to drive it.
+        """
 
     def stopping(self, driver: str) -> Mapping[ExecutionId, ExecutionStatus]:
         """Return which executions of a driver somebody asked to end, and how; cheap, for it is asked often."""
@@ -338,6 +341,9 @@ class Transaction(Snapshot, Protocol):
         Raises:
             StaleLease: another driver took it.
         """
+
+    def lost(self, leases: Sequence[Lease]) -> Sequence[ExecutionId]:
+        """Return the executions of leases that are not the newest any more; the others stay so in this transaction."""
 
     def release(self, lease: Lease) -> None: ...
     def revoke(self, lease: Lease) -> None:

@@ -1,14 +1,19 @@
 """`groundplan executions`: run workflows and look after them."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
 import click
 
 from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
-from groundplan.cli.running import drive, retries_option
+from groundplan.cli.running import drive, retries_option, tell_who_goes_on
 from groundplan.cli.views import records
-from groundplan.model.execution import Change
+from groundplan.diagnostics.trouble import UsageError
+from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.service import executions as use_case
-from groundplan.service.assembly import now
+from groundplan.service.assembly import Engine, now
 from groundplan.service.given import read_given
 
 
@@ -24,6 +29,11 @@ def executions() -> None:
 @click.option("--allow-custom-parameters", is_flag=True, help="Accept parameters that the workflow does not declare.")
 @click.option("-f", "--force", is_flag=True, help="Although it is unavailable, or others need the deployment.")
 @click.option("--dry-run", is_flag=True, help="Walk through all tasks; call nothing, change nothing.")
+@click.option("--queue", is_flag=True, help="Wait for one's turn where something runs in the deployment.")
+@click.option("--timeout", type=click.FloatRange(min=0), help="Seconds to stay with it; then a worker goes on with it.")
+@click.option(
+    "--wait-after-fail", type=click.FloatRange(min=0), help="Seconds that running operations get after a failure."
+)
 @retries_option
 @as_json
 def start(
@@ -33,10 +43,15 @@ def start(
     allow_custom_parameters: bool,
     force: bool,
     dry_run: bool,
+    queue: bool,
+    timeout: float | None,
+    wait_after_fail: float | None,
     task_retries: int | None,
     as_json: bool,
 ) -> None:
     """Run WORKFLOW here, with live progress, until it ends. Ctrl-C cancels it; it can be resumed."""
+    if queue and (dry_run or force):
+        raise UsageError("--queue goes neither with --dry-run nor with --force.")
     new = use_case.NewExecution(
         deployment=DeploymentId(deployment_id),
         workflow=workflow,
@@ -44,10 +59,28 @@ def start(
         allow_custom_parameters=allow_custom_parameters,
         force=force,
         is_dry_run=dry_run,
+        queue=queue,
+        wait_after_fail=wait_after_fail,
     )
     with engine(quiet=as_json) as opened:
-        execution = use_case.start(opened.store, opened.library, new, now())
-        drive(opened, execution, task_retries=task_retries, as_json=as_json)
+        wanted = replace(new, limit=opened.limit)
+        execution = use_case.start(opened.store, opened.library, wanted, now())
+        if execution.status is ExecutionStatus.QUEUED:
+            _tell_queued(opened, execution, as_json=as_json)
+            return
+        drive(opened, execution, task_retries=task_retries, as_json=as_json, timeout=timeout)
+
+
+def _tell_queued(opened: Engine, execution: Execution, *, as_json: bool) -> None:
+    if as_json:
+        print_json(records.execution(execution))
+    else:
+        click.echo(f"Queued: {execution.workflow} of {execution.deployment} (execution {execution.id})")
+    tell_who_goes_on(
+        opened,
+        "A worker runs it in its turn",
+        "it runs in its turn when the process that drives another execution has ended that one",
+    )
 
 
 @executions.command()
@@ -67,29 +100,50 @@ def resume(execution_id: str, reset_operations: bool, force: bool, task_retries:
         drive(opened, execution, task_retries=task_retries, as_json=as_json)
 
 
+_SORTS: Final = ("created_at", "started_at", "ended_at", "workflow_id", "deployment_id", "status", "id")
+
+
 @executions.command(name="list")
 @click.option("-d", "--deployment-id", help="Only those of one deployment.")
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice([*ExecutionStatus]), help="Only such. Repeatable."
+)
+@click.option("--sort-by", type=click.Choice(_SORTS), default="created_at", show_default=True)
+@click.option("--descending", is_flag=True, help="The other way round.")
+@click.option("-o", "--pagination-offset", type=click.IntRange(min=0), default=0, help="How many to leave out first.")
+@click.option("-s", "--pagination-size", type=click.IntRange(min=1), default=1000, show_default=True)
 @as_json
-def list_(deployment_id: str | None, as_json: bool) -> None:
-    """List executions, oldest first."""
+def list_(
+    deployment_id: str | None,
+    statuses: tuple[ExecutionStatus, ...],
+    sort_by: str,
+    descending: bool,
+    pagination_offset: int,
+    pagination_size: int,
+    as_json: bool,
+) -> None:
+    """List executions, oldest first. One whose process was killed shows as "driver lost"."""
+    chosen = None if deployment_id is None else DeploymentId(deployment_id)
     with engine(quiet=as_json) as opened:
-        chosen = None if deployment_id is None else DeploymentId(deployment_id)
-        found = use_case.listing(opened.store, chosen)
-    if as_json:
-        print_json([records.execution(item) for item in found])
-        return
-    rows = [
-        (
-            item.id,
-            item.workflow,
-            records.shown_status(item.status),
-            item.deployment,
-            records.moment(item.created_at),
-            records.moment(item.ended_at),
-        )
-        for item in found
-    ]
-    print_table(["id", "workflow", "status", "deployment", "created", "ended"], rows, empty="No executions yet.")
+        listed = use_case.listing(opened.store, now(), chosen, [ExecutionStatus(item) for item in statuses])
+        found = [records.listed(item) for item in listed]
+        found.sort(key=lambda item: item[sort_by] or "", reverse=descending)
+        shown = found[pagination_offset : pagination_offset + pagination_size]
+        if as_json:
+            print_json(shown)
+        else:
+            _show(shown, len(found))
+        if any(item["driver_lost"] or item["status"] == ExecutionStatus.QUEUED for item in shown):
+            tell_who_goes_on(opened, "A worker sees to what waits", "go on by hand: groundplan executions resume ID")
+
+
+def _show(shown: Sequence[Mapping[str, Any]], total: int) -> None:
+    columns = ["id", "workflow_id", "status_display", "is_dry_run", "deployment_id", "created_at", "started_at"]
+    rows = [[item[name] for name in (*columns, "scheduled_for")] for item in shown]
+    headings = ["id", "workflow", "status", "dry run", "deployment", "created", "started", "scheduled for"]
+    print_table(headings, rows, empty="No executions yet." if not total else "None of them here.")
+    if len(shown) != total:
+        click.echo(f"Showing {len(shown)} of {total} executions")
 
 
 @executions.command()
@@ -98,8 +152,8 @@ def list_(deployment_id: str | None, as_json: bool) -> None:
 def get(execution_id: str, as_json: bool) -> None:
     """Show an execution; the beginning of its id is enough."""
     with engine(quiet=as_json) as opened:
-        found = use_case.get(opened.store, ExecutionId(execution_id))
-    record = records.execution(found)
+        found = use_case.get_listed(opened.store, ExecutionId(execution_id), now())
+    record = records.listed(found)
     if as_json:
         print_json(record)
         return

@@ -6,8 +6,10 @@ from typing import Any
 
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, Execution, ExecutionStatus
+from groundplan.model.schedule import Worker
 from groundplan.model.values import Data, conceal, reveal
 from groundplan.planning.health import is_available, is_drifted
+from groundplan.service.executions import Listed
 from groundplan.service.standing import Below, DeploymentStatus
 from groundplan.state.store import StoredBlueprint, StoredSecret
 
@@ -79,10 +81,34 @@ def execution(item: Execution) -> dict[str, Any]:
         "created_at": moment(item.created_at),
         "started_at": moment(item.started_at),
         "ended_at": moment(item.ended_at),
+        "scheduled_for": moment(item.scheduled_for),
         "error": item.error,
         "is_dry_run": item.is_dry_run,
         "parent_execution": None if item.parent is None else item.parent.execution,
         "parameters": conceal(dict(item.parameters)),
+    }
+
+
+def listed(item: Listed) -> dict[str, Any]:
+    """Return the record of an execution with who drives it."""
+    status = shown_status(item.execution.status)
+    return {
+        **execution(item.execution),
+        "status_display": f"{status}, driver lost" if item.is_lost else status,
+        "driver": item.driver or None,
+        "driver_lost": item.is_lost,
+    }
+
+
+def worker(item: Worker) -> dict[str, Any]:
+    """Return the record of a worker."""
+    return {
+        "name": item.name,
+        "state": str(item.state),
+        "executions": item.executions,
+        "limit": item.limit,
+        "started_at": moment(item.started_at),
+        "heartbeat": moment(item.heartbeat),
     }
 
 

@@ -62,6 +62,7 @@ class TemporalDriver:
         self._timing = timing or Timing()
         self._cancel_asked = False
         self._abandon_asked = False
+        self._drain_asked = False
 
     def run(self, execution: ExecutionId) -> Execution:
         """Start the execution's workflow, or find it running, and follow it to its end.
@@ -78,6 +79,10 @@ class TemporalDriver:
         """Start no further task; those in flight finish. Safe to call from a signal handler."""
         self._cancel_asked = True
 
+    def request_drain(self) -> None:
+        """Follow no longer; the workers go on."""
+        self._drain_asked = True
+
     def abandon(self) -> None:
         """Give up the attempts in flight as well; the record keeps them as begun."""
         self._abandon_asked = True
@@ -93,7 +98,7 @@ class TemporalDriver:
             found = following.look()
             if found is None:
                 raise NotFound(f"There is no execution {id_}.")
-            if found.status.is_final:
+            if found.status.is_final or self._drain_asked:
                 return found
             await self._obey(handle, id_)
             if since >= _DESCRIBE_EVERY:

@@ -14,6 +14,7 @@ from groundplan.sdk.errors import OperationRetry
 from groundplan.service import executions
 from groundplan.service.composition.endings import ending
 from groundplan.service.composition.resource_config import POLL_SECONDS
+from groundplan.service.queue import BEGUN
 from groundplan.state.store import Transaction
 
 
@@ -32,7 +33,7 @@ def await_workflow(
     own = [item for item in known if item.parent == call.task]
     if own and own[-1].status is ExecutionStatus.TERMINATED:
         return ending(transaction, library, call.task, own[-1])
-    running = [item for item in known if not item.status.is_final]
+    running = [item for item in known if item.status in BEGUN]
     if running and running[-1].parent != call.task:
         raise OperationRetry(
             f"Execution {running[-1].id} runs in {new.deployment}; waiting for it.", retry_after=POLL_SECONDS

@@ -49,6 +49,14 @@ class Journal(SqlSnapshot):
         ).scalar_one()
         return ExecutionStatus(status)
 
+    def lost(self, leases: Sequence[Lease]) -> Sequence[ExecutionId]:
+        # The rows stay locked where the database locks rows: a record of this transaction cannot be refused.
+        query = select(_EXECUTIONS.c.id, _EXECUTIONS.c.fence).where(
+            _EXECUTIONS.c.id.in_([it.execution for it in leases])
+        )
+        fences = {row.id: row.fence for row in self._connection.execute(query.with_for_update())}
+        return [lease.execution for lease in leases if fences.get(lease.execution) != lease.fence]
+
     def release(self, lease: Lease) -> None:
         self._connection.execute(
             update(_EXECUTIONS)

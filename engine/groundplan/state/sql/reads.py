@@ -113,11 +113,14 @@ class SqlSnapshot:
     def leases(self) -> Mapping[ExecutionId, Lease]:
         table = schema.executions
         query = select(table.c.id, table.c.driver, table.c.fence, table.c.heartbeat).where(
-            table.c.status.in_(_UNFINISHED), table.c.driver.is_not(None)
+            table.c.status.in_(_UNFINISHED), table.c.heartbeat.is_not(None)
         )
         return {
             ExecutionId(row.id): Lease(
-                execution=ExecutionId(row.id), driver=row.driver, fence=row.fence, heartbeat=to_moment(row.heartbeat)
+                execution=ExecutionId(row.id),
+                driver=row.driver or "",
+                fence=row.fence,
+                heartbeat=to_moment(row.heartbeat),
             )
             for row in self._connection.execute(query)
         }

@@ -121,6 +121,7 @@ class SqlTransaction(Journal, LeftOutcomes):
                 wait_after_fail=execution.wait_after_fail,
                 scheduled_for=to_seconds(execution.scheduled_for),
                 fence=0,
+                heartbeat=to_seconds(execution.created_at) if execution.status is ExecutionStatus.PENDING else None,
             )
         )
 
@@ -135,6 +136,9 @@ class SqlTransaction(Journal, LeftOutcomes):
         values: dict[str, Any] = {"status": status, "error": error, "ended_at": None}
         if status.is_final:
             values["ended_at"] = to_seconds(at)
+        if status is ExecutionStatus.STARTED:
+            values["started_at"] = func.coalesce(schema.executions.c.started_at, to_seconds(at))
+            values["heartbeat"] = to_seconds(at)
         self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
 
     def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
