@@ -166,6 +166,7 @@ PARTS: tuple[Part, ...] = (
     SystemPackage(name="openssh", package="openssh-server", program=Path("/usr/sbin/sshd")),
     GoProgram(name="minio", package="github.com/minio/minio", version="v0.0.0-20260212201848-7aac2a2c5b7c", go="1.24"),
     GoProgram(name="temporal", package="github.com/temporalio/cli/cmd/temporal", version="v1.5.1", go="1.25"),
+    GoProgram(name="helm", package="helm.sh/helm/v3/cmd/helm", version="v3.22.0", go="1.25"),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.runtime.temporal.address import Address
-from groundplan.runtime.temporal.messages import DEFAULT_QUEUE, QUEUE_NAME
+from groundplan.runtime.temporal.messages import DEFAULT_QUEUE, QUEUE_NAME, Timing
 
 ADDRESS_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_ADDRESS"
 NAMESPACE_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_NAMESPACE"
@@ -19,8 +19,11 @@ CERTIFICATE_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_TLS_CERT"
 KEY_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_TLS_KEY"
 SERVER_NAME_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_TLS_SERVER_NAME"
 API_KEY_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_API_KEY_FILE"
+SILENCE_VARIABLE: Final = "GROUNDPLAN_TEMPORAL_SILENCE"
 BUILD_VARIABLE: Final = "GROUNDPLAN_WORKER_BUILD"
 _FILES: Final = (CA_VARIABLE, CERTIFICATE_VARIABLE, KEY_VARIABLE, API_KEY_VARIABLE)
+_SHORTEST: Final = 2.0
+"""Workers beat once a second."""
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
@@ -50,6 +53,24 @@ def read_address(environment: Mapping[str, str]) -> Address | None:
         server_name=environment.get(SERVER_NAME_VARIABLE, "").strip(),
         api_key=files[API_KEY_VARIABLE],
     )
+
+
+def read_timing(environment: Mapping[str, str]) -> Timing:
+    """Return how long a worker may be silent until it is taken for dead, and what follows from that.
+
+    Raises:
+        UsageError: the environment says no number of seconds, or less than 2.
+    """
+    text = environment.get(SILENCE_VARIABLE, "").strip()
+    if not text:
+        return Timing()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not _SHORTEST <= seconds < float("inf"):
+        raise UsageError(f"{SILENCE_VARIABLE} is {text!r}.", fix=f"Write seconds, at least {_SHORTEST:g}.")
+    return Timing(silence=seconds, keeper_patience=seconds)
 
 
 def read_queues(texts: Sequence[str]) -> Sequence[str]:

@@ -19,7 +19,7 @@ from groundplan.runtime.registry import Registry
 from groundplan.service import executions
 from groundplan.service.assembly import Engine, now
 from groundplan.service.composition.steps import Composition
-from groundplan.service.distribution import ADDRESS_VARIABLE, read_address
+from groundplan.service.distribution import ADDRESS_VARIABLE, read_address, read_timing
 from groundplan.service.identifiers import instance_id
 from groundplan.state.store import Batch
 
@@ -50,6 +50,7 @@ def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str
         say=say,
         ask_to_end=lambda id_, how: executions.end(engine.store, id_, how, now()),
         retries=policy.retries,
+        timing=read_timing(engine.environment),
     )
     return driver
 
