@@ -14,6 +14,7 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.values import Data, from_data
 from groundplan.planning.faults import PlanningError
+from groundplan.planning.workflows.parameters import names
 from groundplan.planning.workflows.table import WORKFLOWS, workflow_stages
 
 from .builders import blueprint, facts_of, instances_of, lifecycle, node, relationship, walk
@@ -159,6 +160,23 @@ def test_a_full_rollback_then_uninstalls_everything() -> None:
 def test_a_flag_is_true_or_false() -> None:
     with pytest.raises(PlanningError, match="true or false is expected"):
         planned("uninstall", chain_of_three(), ignore_failure="no")
+
+
+@pytest.mark.parametrize("given", [["a", "b"], '["a", "b"]', "a, b"])
+def test_names_are_a_list_or_text_that_reads_as_one(given: Data) -> None:
+    assert names({"include": given}, "include") == ("a", "b")
+
+
+@pytest.mark.parametrize("given", [1, [1], '["a"', {"a": 1}])
+def test_what_is_no_list_of_names_is_told(given: Data) -> None:
+    with pytest.raises(PlanningError, match="a list of names"):
+        names({"include": given}, "include")
+
+
+@pytest.mark.parametrize("given", ["many", True, 1.5, [1]])
+def test_a_delta_is_a_whole_number(given: Data) -> None:
+    with pytest.raises(PlanningError, match="a whole number is expected"):
+        planned("scale", chain_of_three(), delta=given)
 
 
 def test_what_is_not_supported_is_refused_rather_than_ignored() -> None:

@@ -87,6 +87,10 @@ class NodeInstance(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             version=self.version + 1,
         )
 
+    def with_relationships(self, relationships: tuple[RelationshipInstance, ...]) -> "NodeInstance":
+        """Return the instance with other relationships, in the same version: a description, not a change."""
+        return msgspec.structs.replace(self, relationships=relationships)
+
     def relinked(self, as_in: "NodeInstance") -> "NodeInstance":
         """Return the instance in its next version, with the place and the links of another description of it."""
         return msgspec.structs.replace(

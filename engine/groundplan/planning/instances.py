@@ -1,10 +1,11 @@
 """From node templates to node instances: how many, contained in what, related to whom (spec 5.1).
 
-Ids come from the caller, who owns randomness. Changing the counts of what exists is another module's work.
+Ids come from the caller, who owns randomness. Which instances are to go, and in which steps, `modification` decides.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import count as count_from
 from typing import Final, NamedTuple
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Relationship, Scalable
@@ -59,16 +60,92 @@ def make_instances(
             `containment-cycle`.
     """
     layout = _Layout(blueprint)
-    placed = _place(layout, counts, name)
+    return _make(layout, _place(layout, counts, name, {}))
+
+
+def add_instances(
+    blueprint: Blueprint, there: Sequence[NodeInstance], counts: Mapping[str, int], name: Callable[[str], str]
+) -> tuple[NodeInstance, ...]:
+    """Return all instances that a deployment has when nodes are added to its blueprint.
+
+    Those that are there keep their ids and places; each comes back with the relationships of its template to all that
+    is there now. Added nodes get their count in each instance of what they are inside of.
+
+    Args:
+        blueprint: with the added nodes, and every node that has an instance.
+        there: the instances that exist.
+        counts: as in `make_instances`, for the added nodes.
+        name: as in `make_instances`.
+
+    Raises:
+        PlanningError: as `make_instances`.
+    """
+    layout = _Layout(blueprint)
+    return _make(layout, _place(layout, counts, name, _placed_already(layout, there)), there)
+
+
+def scale_instances(
+    blueprint: Blueprint,
+    there: Sequence[NodeInstance],
+    counts: Mapping[str, int],
+    name: Callable[[str], str],
+    *,
+    doomed: Collection[str] = (),
+    spared: Collection[str] = (),
+) -> tuple[NodeInstance, ...]:
+    """Return all instances that a deployment has when it has other counts; those that are missing are to go.
+
+    What stays keeps its id, its index and the targets of its relationships. What goes takes what is inside of it along.
+
+    Args:
+        there: the instances that exist.
+        counts: as in `make_instances`, of every node and scaling group.
+        doomed: ids of instances, or of instances of scaling groups, that go first.
+        spared: ids of those that go last. The youngest go before older ones.
+
+    Raises:
+        PlanningError: as `make_instances`.
+    """
+    layout = _Layout(blueprint)
+    before = _placed_already(layout, there)
+    taken = {item.id for items in before.values() for item in items}
+    placed: dict[str, list[_Placed]] = {}
+    for entity in layout.order:
+        count = _count(layout, counts, entity)
+        parents = layout.parents[entity]
+        known = _by_place(before.get(entity, ()), parents)
+        placed[entity] = items = []
+        for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
+            here = known.get(tuple([surroundings[parent] for parent in parents]), ())
+            items += _kept(here, count, doomed, spared)
+            items += _new(entity, surroundings, max(0, count - len(here)), name, taken)
+    return _make(layout, placed, there)
+
+
+def _kept(here: Sequence[_Placed], count: int, doomed: Collection[str], spared: Collection[str]) -> list[_Placed]:
+    def rank(number: int) -> int:
+        own = here[number].id
+        return 2 if own in doomed else 0 if own in spared else 1
+
+    stay = set(sorted(range(len(here)), key=rank)[:count])
+    return [item for number, item in enumerate(here) if number in stay]
+
+
+def _make(
+    layout: "_Layout", placed: Mapping[str, Sequence[_Placed]], before: Sequence[NodeInstance] = ()
+) -> tuple[NodeInstance, ...]:
     hosts = _hosts(layout, placed)
-    expand = _Expansion(layout, placed)
+    expand = _Expansion(layout, placed, before)
+    indexes = {item.id: item.index for item in before}
     instances: list[NodeInstance] = []
     for entity in layout.order:
         template = layout.templates.get(entity)
         if template is None:
             continue
         groups = tuple(layout.groups_of(entity)) if layout.group else ()
-        for index, item in enumerate(placed[entity], 1):
+        items = placed[entity]
+        numbers = _numbers(items, indexes) if indexes else range(1, len(items) + 1)
+        for index, item in zip(numbers, items, strict=True):
             instances.append(
                 NodeInstance(
                     id=item.id,
@@ -80,6 +157,39 @@ def make_instances(
                 )
             )
     return tuple(instances)
+
+
+def _numbers(items: Sequence[_Placed], known: Mapping[InstanceId, int]) -> list[int]:
+    """Return the indexes of a node's instances: what had one keeps it, what is new gets the lowest that are free."""
+    used = {known[item.id] for item in items if item.id in known}
+    free = (number for number in count_from(1) if number not in used)
+    return [known[item.id] if item.id in known else next(free) for item in items]
+
+
+def _placed_already(layout: "_Layout", there: Sequence[NodeInstance]) -> dict[str, list[_Placed]]:
+    """Return where instances stand that exist, by node and group."""
+    by_id = {instance.id: instance for instance in there}
+    within: dict[InstanceId, dict[str, InstanceId]] = {}
+
+    def place(instance: NodeInstance) -> dict[str, InstanceId]:
+        if instance.id not in within:
+            declared = layout.templates[instance.node].relationships
+            containing = (it for it in instance.relationships if CONTAINED_IN in declared[it.index].type_hierarchy)
+            outer = next((item.target for item in containing), None)
+            around = place(by_id[outer]) if outer in by_id else {}
+            groups = {group.name: InstanceId(group.id) for group in instance.scaling_groups}
+            within[instance.id] = {**around, **groups, instance.node: instance.id}
+        return within[instance.id]
+
+    placed: dict[str, dict[InstanceId, _Placed]] = {instance.node: {} for instance in there}
+    for instance in there:
+        surroundings = place(instance)
+        placed[instance.node][instance.id] = _Placed(instance.id, surroundings)
+        for group in instance.scaling_groups:
+            id_, outside = InstanceId(group.id), {*layout.around(group.name), group.name}
+            inside = {name: each for name, each in surroundings.items() if name in outside}
+            placed.setdefault(group.name, {}).setdefault(id_, _Placed(id_, inside))
+    return {name: list(items.values()) for name, items in placed.items()}
 
 
 def _memberships(groups: Iterable[str], item: _Placed) -> tuple[GroupMembership, ...]:
@@ -114,6 +224,17 @@ class _Layout:
         while name in self.group:
             name = self.group[name]
             yield name
+
+    def around(self, name: str) -> dict[str, None]:
+        """Return everything that a node or group is inside of."""
+        found: dict[str, None] = {}
+        waiting = [name]
+        while waiting:
+            for parent in self.parents[waiting.pop()]:
+                if parent not in found:
+                    found[parent] = None
+                    waiting.append(parent)
+        return found
 
     def scalable(self, name: str) -> Scalable:
         """Return how many instances a node or group is declared to have."""
@@ -151,27 +272,46 @@ def _tops(inside: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return dict.fromkeys((each for each in inside.values() if each not in inside), ())
 
 
-def _place(layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str]) -> dict[str, list[_Placed]]:
-    taken: set[InstanceId] = set()
+def _place(
+    layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str], there: Mapping[str, list[_Placed]]
+) -> dict[str, list[_Placed]]:
+    taken = {item.id for items in there.values() for item in items}
     placed: dict[str, list[_Placed]] = {}
     for entity in layout.order:
-        count = counts[entity] if entity in counts else layout.scalable(entity).default_instances
-        if type(count) is not int or count < 0:
-            raise PlanningError(
-                "instance-count",
-                f"{entity!r} cannot have {count!r} instances: a whole number of 0 or more is needed.",
-                path=entity,
-            )
+        if entity in there:
+            placed[entity] = there[entity]
+            continue
+        count = _count(layout, counts, entity)
         parents = layout.parents[entity]
         placed[entity] = items = []
         for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
-            for _ in range(count):
-                identity = InstanceId(name(entity))
-                while identity in taken:
-                    identity = InstanceId(name(entity))
-                taken.add(identity)
-                items.append(_Placed(identity, {**surroundings, entity: identity} if parents else {entity: identity}))
+            items += _new(entity, surroundings, count, name, taken)
     return placed
+
+
+def _new(
+    entity: str, surroundings: Mapping[str, InstanceId], count: int, name: Callable[[str], str], taken: set[InstanceId]
+) -> list[_Placed]:
+    """Return new instances of a node or group in one place; their ids are added to those that are taken."""
+    items: list[_Placed] = []
+    for _ in range(count):
+        identity = InstanceId(name(entity))
+        while identity in taken:
+            identity = InstanceId(name(entity))
+        taken.add(identity)
+        items.append(_Placed(identity, {**surroundings, entity: identity} if surroundings else {entity: identity}))
+    return items
+
+
+def _count(layout: _Layout, counts: Mapping[str, int], entity: str) -> int:
+    count = counts[entity] if entity in counts else layout.scalable(entity).default_instances
+    if type(count) is not int or count < 0:
+        raise PlanningError(
+            "instance-count",
+            f"{entity!r} cannot have {count!r} instances: a whole number of 0 or more is needed.",
+            path=entity,
+        )
+    return count
 
 
 def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, InstanceId]]:
@@ -222,9 +362,12 @@ def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str
 class _Expansion:
     """Makes relationship instances of relationships; looks up each relationship's targets once."""
 
-    def __init__(self, layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> None:
+    def __init__(
+        self, layout: _Layout, placed: Mapping[str, Sequence[_Placed]], before: Sequence[NodeInstance] = ()
+    ) -> None:
         self._layout = layout
         self._placed = placed
+        self._before = {(each.node, link.index): link.target for each in before for link in each.relationships}
         self._reaching_all: set[tuple[str, int]] = set()
         self._targets: dict[tuple[str, int], tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]] = {}
 
@@ -275,23 +418,14 @@ class _Expansion:
                     path=_path(source, index),
                     fix=f"use connection_type: {ALL_TO_ALL}.",
                 )
-            targets = [min(targets, key=lambda found: found.id)] if targets else []
+            known = self._before.get((source, index))
+            targets = sorted(targets, key=lambda found: (found.id != known, found.id))[:1]
         return shared, _by_place(targets, shared)
 
     def _shared_groups(self, source: str, target: str) -> list[str]:
         groups = self._layout.blueprint.scaling_groups
-        of_target = self._surrounding(target)
-        return [name for name in self._surrounding(source) if name in of_target and name in groups]
-
-    def _surrounding(self, name: str) -> dict[str, None]:
-        found: dict[str, None] = {}
-        waiting = [name]
-        while waiting:
-            for parent in self._layout.parents[waiting.pop()]:
-                if parent not in found:
-                    found[parent] = None
-                    waiting.append(parent)
-        return found
+        of_target = self._layout.around(target)
+        return [name for name in self._layout.around(source) if name in of_target and name in groups]
 
 
 def _path(source: NodeId, index: int) -> str:

@@ -22,7 +22,7 @@ from groundplan.model.deployment import (
     Owner,
     Scaling,
 )
-from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.model.ids import BlueprintId, DeploymentId, InstanceId
 from groundplan.model.values import Data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
 from groundplan.planning.instances import make_instances
@@ -133,6 +133,23 @@ def existing(snapshot: Snapshot, id: DeploymentId) -> Deployment:
         raise NotFound(
             f"There is no deployment {id!r}.",
             fix=f"Did you mean {near!r}?" if near else "See those that there are: groundplan deployments list",
+        )
+    return found
+
+
+def instance(snapshot: Snapshot, deployment: DeploymentId, id: InstanceId) -> NodeInstance:
+    """Return a node instance.
+
+    Raises:
+        NotFound: there is no such deployment, or it has no such instance.
+    """
+    existing(snapshot, deployment)
+    found = snapshot.instance(deployment, id)
+    if found is None:
+        near = suggest(id, [item.id for item in snapshot.instances(deployment)])
+        raise NotFound(
+            f"Deployment {deployment!r} has no node instance {id!r}.",
+            fix=f"Did you mean {near!r}?" if near else f"See those: groundplan node-instances list -d {deployment}",
         )
     return found
 

@@ -1,5 +1,6 @@
 """Reads parameters of the built-in workflows: what has the wrong type is told with its name."""
 
+import json
 from collections.abc import Mapping
 
 from groundplan.model.values import Data, reveal
@@ -44,7 +45,9 @@ def text(parameters: Mapping[str, Data], name: str) -> str:
 
 
 def names(parameters: Mapping[str, Data], name: str) -> tuple[str, ...]:
-    """Return a parameter that is a list of texts; none when it is absent or null.
+    """Return a parameter that is a list of texts, or one text: a list in JSON, or names with commas between them.
+
+    None when it is absent or null. Command lines hand over text where a workflow declares no type.
 
     Raises:
         PlanningError: `parameter-type`.
@@ -52,9 +55,18 @@ def names(parameters: Mapping[str, Data], name: str) -> tuple[str, ...]:
     value = reveal(parameters.get(name))
     if value is None:
         return ()
+    if isinstance(value, str):
+        value = _listed(value)
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise _wrong(name, value, "a list of names")
+
+
+def _listed(value: str) -> Data:
+    try:
+        return json.loads(value) if value.startswith("[") else [part.strip() for part in value.split(",")]
+    except ValueError:
+        return value
 
 
 def _wrong(name: str, value: Data, expected: str) -> PlanningError:

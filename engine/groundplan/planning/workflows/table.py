@@ -17,6 +17,7 @@ from groundplan.planning.workflows.heal import heal
 from groundplan.planning.workflows.install import install
 from groundplan.planning.workflows.parameters import flag
 from groundplan.planning.workflows.rollback import rollback
+from groundplan.planning.workflows.scale import scale
 from groundplan.planning.workflows.uninstall import uninstall
 
 Plan = Callable[[Facts, Mapping[str, Data]], TaskGraph]
@@ -146,6 +147,7 @@ WORKFLOWS: Final[Mapping[str, Workflow]] = {
         "pull": _workflow(_one_operation(f"{LIFECYCLE}.pull", arguments="operation_parms")),
         "rollback": _rollback_workflow,
         "heal": heal,
+        "scale": scale,
         "check_status": _workflow(_one_operation(f"{VALIDATION}.check_status", ordered=False, retries=0)),
         "check_drift": _workflow(_one_operation(f"{LIFECYCLE}.check_drift", on_relationships="check_drift")),
     }.items()
