@@ -85,3 +85,13 @@ def test_null_leaves_the_number_of_instances_as_it_is_usually() -> None:
     scalable = "{scalable: {properties: {max_instances: null}}}"
     read = blueprint(f"node_types: {{t: {{}}}}\nnode_templates: {{a: {{type: t, capabilities: {scalable}}}}}")
     assert read.nodes["a"].instances.max_instances == -1
+
+
+def test_a_data_type_without_a_name_is_not_the_type_of_what_has_none() -> None:
+    text = """
+        data_types:
+          "": {properties: {inner: {}}}
+          box: {properties: {"": {type: ""}}}
+        inputs: {a: {type: box, default: {"": {inner: 1}}}, b: {default: 2}}
+        """
+    assert faults(text) == []

@@ -16,12 +16,17 @@ def suggest(unknown: str, known: Collection[str]) -> str:
     if len(unknown) > 100:
         return ""
     if len(known) > _FEW:
-        return next((name for name in _slips(unknown) if name in known and name != unknown), "")
+        return slip(unknown, known)
     names = {name.lower(): name for name in known if name != unknown}
     near = get_close_matches(unknown.lower(), names, n=1, cutoff=0.7)
-    if not near and len(unknown) > 2:  # in a short word, one slip is much of it
-        near = [slip for slip in _slips(unknown.lower()) if slip in names][:1]
-    return names[near[0]] if near else ""
+    if near:
+        return names[near[0]]
+    return names.get(slip(unknown.lower(), names), "") if len(unknown) > 2 else ""
+
+
+def slip(unknown: str, known: Collection[str]) -> str:
+    """Return the known name that is one swapped, missing, wrong or superfluous letter away, or an empty string."""
+    return next((name for name in _slips(unknown) if name in known and name != unknown), "")
 
 
 def _slips(word: str) -> Iterator[str]:

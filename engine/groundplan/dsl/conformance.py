@@ -69,7 +69,7 @@ class Conformance:
 
     def is_whole(self, value: Value, schema: Schema) -> bool:
         """Whether a completed value has every field that its data type requires."""
-        data_type = self._data_types.get(schema.type or "")
+        data_type = self._data_type(schema)
         if data_type is None or not isinstance(value, Map):
             return True
         return all(
@@ -77,9 +77,12 @@ class Conformance:
             for name, inner in data_type.properties.items()
         )
 
+    def _data_type(self, schema: Schema) -> DataType | None:
+        return None if schema.type is None else self._data_types.get(schema.type)
+
     def implied(self, schema: Schema) -> Map | None:
         """Return the value that the defaults of a data type make on their own, or None when one is missing."""
-        data_type = self._data_types.get(schema.type or "")
+        data_type = self._data_type(schema)
         if data_type is None:
             return None
         if data_type.name not in self._implied:
@@ -106,7 +109,8 @@ class Conformance:
         return Field(merged(default, given.value), given.at, given.key_at)
 
     def _structure(self, given: Field, schema: Schema, path: str, is_whole: bool) -> Value:
-        data_type = self._data_types[schema.type or ""]
+        data_type = self._data_type(schema)
+        assert data_type is not None, "only values of data types come here"
         if not isinstance(given.value, Map):
             self._wrong_type(given, data_type.name, schema, path)
             return given.value

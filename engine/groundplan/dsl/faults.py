@@ -204,6 +204,11 @@ CONNECTION_TYPE: Final = _warning(
     "Unknown connection type",
     "connection_type is all_to_all or all_to_one; instances cannot be built otherwise.",
 )
+INTERFACE_MISSPELT: Final = _warning(
+    "interface-misspelt",
+    "Perhaps a misspelt operation",
+    "Workflows run operations by name, so an interface or an operation that is nearly one of the type's does nothing.",
+)
 TARGET_TWICE: Final = _warning(
     "target-twice",
     "Two relationships to one target",

@@ -241,7 +241,9 @@ class _Here:
         """Return the properties, or the fields of the data type that a path inside them leads to."""
         for step in rest:
             schema = properties.get(step)
-            found: DataType | None = self._names.data_types.get(schema.type or "") if schema is not None else None
+            found: DataType | None = (
+                self._names.data_types.get(schema.type) if schema is not None and schema.type is not None else None
+            )
             properties = found.properties if found is not None else {}
         return properties
 

@@ -90,12 +90,15 @@ class _Measure:
     size: int = 1
 
 
+_SCALAR: Final = _Measure(depth=0)
+
+
 def _measure(
     data_type: DataType, measures: dict[str, _Measure], cut: set[tuple[str, str]], reading: Reading
 ) -> _Measure:
     depth, size = 1, 1
     for field, schema in data_type.properties.items():
-        inner = measures.get(schema.type or "", _Measure(0, 1))
+        inner = _SCALAR if schema.type is None else measures.get(schema.type, _SCALAR)
         if (data_type.name, field) in cut:
             continue
         if inner.depth >= MAX_DEPTH or size + inner.size > MAX_SIZE:
@@ -112,7 +115,8 @@ def _measure(
 
 
 def _tell_cycle(name: str, field: str, schema: Schema, trail: list[str], reading: Reading) -> None:
-    cycle = [*trail[trail.index(schema.type or "") :], schema.type or ""]
+    assert schema.type is not None, "a type leads back"
+    cycle = [*trail[trail.index(schema.type) :], schema.type]
     reading.report.tell(
         faults.DATA_TYPE_CYCLE,
         schema.at,

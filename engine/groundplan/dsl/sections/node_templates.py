@@ -10,6 +10,7 @@ from typing import Final
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.conformance import Conformance
+from groundplan.dsl.misspelt import check_names
 from groundplan.dsl.operations import Interfaces, OperationBuilder, over, read_interfaces
 from groundplan.dsl.sections import scaling
 from groundplan.dsl.sections.types import Type
@@ -180,6 +181,7 @@ class TemplatesReader:
         own = read_interfaces(written, f"{path}.{kind}", self.reading, None)
         if not own:
             return owner.resolved(kind, self.operations, section)
+        check_names(written, own, inherited, owner.name, f"{path}.{kind}", self.reading)
         inherits = not inherited.keys() <= own.keys()
         operations = dict(owner.resolved(kind, self.operations, section)) if inherits else {}
         for name, each in own.items():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from groundplan.dsl import inheritance
 from groundplan.dsl.conformance import ACCEPTED, Conformance
+from groundplan.dsl.misspelt import check_names
 from groundplan.dsl.operations import Interfaces, OperationBuilder, read_interfaces
 from groundplan.dsl.sections import schemas
 from groundplan.dsl.shape import Reading, element
@@ -122,8 +123,12 @@ class _TypesReader:
         )
 
     def _interfaces(self, kind: str, parent: Type | None, entries: dict[str, Field], path: str) -> Interfaces:
-        own = read_interfaces(entries.get(kind), f"{path}.{kind}", self._reading, self._names)
-        return {**parent.interfaces[kind], **own} if parent is not None else own
+        written = entries.get(kind)
+        own = read_interfaces(written, f"{path}.{kind}", self._reading, self._names)
+        if parent is None or written is None:
+            return own if parent is None else parent.interfaces[kind]
+        check_names(written, own, parent.interfaces[kind], parent.name, f"{path}.{kind}", self._reading)
+        return {**parent.interfaces[kind], **own}
 
 
 def _defaults(
