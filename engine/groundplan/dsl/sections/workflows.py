@@ -46,10 +46,12 @@ def _workflow(
     else:
         entries = element(field, WORKFLOW, path, reading) or {}
         mapping = text_of(entries, "mapping") or ""
-        at = entries["mapping"].at if mapping else field.key_at
+        at = entries["mapping"].at if "mapping" in entries else field.key_at
     parameters = inputs.read_parameters(entries.get("parameters"), f"{path}.parameters", names, conformance, reading)
     rules = _availability(entries.get("availability_rules"), f"{path}.availability_rules", reading)
     if not mapping:
+        if field.value == "" or "mapping" in entries:
+            reading.report.tell(faults.KEY_MISSING, at, "expected what runs it, found nothing", path=path)
         return None
     found = implementations.resolve(mapping, at, path, RUN_WORKFLOW_SCRIPT)
     if found is None:
