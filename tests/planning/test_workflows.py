@@ -185,12 +185,21 @@ def test_what_is_not_supported_is_refused_rather_than_ignored() -> None:
 
 
 def test_workflows_are_found_by_what_the_blueprint_maps_them_to() -> None:
-    names = {"install": "cloudify.plugins.workflows.install", "mine": "my.module.workflow"}
+    names = {
+        "install": "cloudify.plugins.workflows.install",
+        "later": "cloudify.plugins.workflows.later",
+        "mine": "my.module.workflow",
+        "script": "script_runner.tasks.execute_workflow",
+    }
     workflows = {name: Workflow(name=name, plugin="p", operation=operation) for name, operation in names.items()}
     plan = replace(blueprint(node("db")), workflows=workflows)
     facts = facts_of(plan)
     assert workflow_stages(plan, execution("install")).next(facts) is not None
-    for name, code in (("mine", "unsupported-workflow"), ("instal", "unknown-workflow")):
+    for name in ("mine", "script"):
+        begun = workflow_stages(plan, execution(name)).next(facts)
+        assert begun is not None
+        assert list(begun.graph.tasks) == []
+    for name, code in (("later", "unsupported-workflow"), ("instal", "unknown-workflow")):
         with pytest.raises(PlanningError) as refused:
             workflow_stages(plan, execution(name))
         assert refused.value.code == code

@@ -20,6 +20,8 @@ class TaskKind(StrEnum):
     """One step with a child deployment; the engine's own, not a plugin's (house: composition belongs to the engine)."""
     STATE = "state"
     """Only set the instance's state: nothing to run."""
+    LOCAL = "local"
+    """Run in the process of a custom workflow, or kept for it: a function of its own, or what it was shown."""
 
 
 class Side(StrEnum):
@@ -47,13 +49,15 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         number: its place in the graph, from 0, unique within the execution.
-        instance: the node instance it is for (the source's in a relationship operation).
-        operation: full name, `cloudify.interfaces.lifecycle.create`; empty for `STATE`.
+        instance: the node instance it is for (the source's in a relationship operation); empty for a `LOCAL` task
+            that is for none.
+        operation: full name, `cloudify.interfaces.lifecycle.create`; empty for `STATE`; of a `LOCAL` one its name.
         before: state that the instance gets when the task starts, or None.
         after: state that it gets when the task succeeds, or None.
         ignore_failure: the workflow goes on when it fails (spec 5.4).
         retries: attempts after the first, overriding the operation's and the engine's; None leaves them.
         arguments: operation inputs laid over those of the blueprint (`operation_kwargs`, spec 5.7).
+        request: number and name of the request of a custom workflow that asked for it; empty for a planned one.
     """
 
     number: int
@@ -66,11 +70,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     ignore_failure: bool = False
     retries: int | None = None
     arguments: Mapping[str, Data] = msgspec.field(default_factory=dict)
+    request: str = ""
 
     @property
     def name(self) -> str:
         """The operation's last part, as people read it (`create`); the state's name for a state task."""
         return self.operation.rpartition(".")[2] or str(self.after or "")
+
+    def asked_for_by(self, request: str) -> "Task":
+        """Return the task with the request that asked for it."""
+        return msgspec.structs.replace(self, request=request)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -99,10 +99,14 @@ class Drive:
         self._ready: deque[int] = deque()
         self._states: deque[int] = deque()
         self._withheld: set[int] = set()
+        self._locals: deque[int] = deque()
+        self.open_ended = False
+        """A custom workflow still runs, and may ask for further tasks."""
         self._due: list[tuple[datetime, int]] = []
         self._failures: list[tuple[Task, str]] = []
         self._in_flight: set[int] = set()
         self._refusal = ""
+        self._conclusion: Change | None = None
         self._batch = self._new_batch()
 
     # -- beginning
@@ -120,6 +124,12 @@ class Drive:
             self._failures.clear()
         self._tasks.update((task.number, task) for task in stage.graph.tasks)
         self._progress.append(stage.graph)
+        self._take_ready(())
+
+    def extend(self, graph: TaskGraph) -> None:
+        """Take further tasks of the stage under way, which are stored in the same transaction."""
+        self._tasks.update((task.number, task) for task in graph.tasks)
+        self._progress.append(graph)
         self._take_ready(())
 
     def restore(
@@ -208,6 +218,17 @@ class Drive:
                 self._failures.append((task, "" if outcome.failure is None else outcome.failure.message))
             self._take_ready(((number, TaskState.FAILED if state in _FAILURES else state),))
 
+    def keep(self, number: int, outcome: Outcome, now: datetime) -> None:
+        """Finish a task that only holds what a custom workflow was shown: no attempt, no event."""
+        self._locals.remove(number)
+        self._batch.ended.append(AttemptEnd(task=number, number=0, at=now, state=TaskState.SUCCEEDED, outcome=outcome))
+        self._keep_properties(outcome)
+        self._take_ready(((number, TaskState.SUCCEEDED),))
+
+    def judge(self, number: int, state: TaskState, outcome: Outcome, now: datetime) -> None:
+        """Record what a custom workflow makes of a failure: it went on from it (`IGNORED`), or not (`FAILED`)."""
+        self._batch.ended.append(AttemptEnd(task=number, number=0, at=now, state=state, outcome=outcome))
+
     def _state_after(self, task: Task, outcome: Outcome, now: datetime) -> tuple[TaskState, datetime | None]:
         if outcome.verdict is Verdict.SUCCEEDED:
             return TaskState.SUCCEEDED, None
@@ -270,11 +291,19 @@ class Drive:
     # -- what may start
 
     def start_next(self, now: datetime) -> Start | None:
-        """Record the start of the next attempt that may run, or return None when there is none now."""
+        """Record the start of the next attempt that may run in a thread, or return None when there is none now."""
         self._wake(now)
-        if self.cancelling or not self._ready:
+        return self._start_from(self._ready, now)
+
+    def start_local(self, now: datetime) -> Start | None:
+        """Record the start of the next attempt in the process of a custom workflow, or return None."""
+        self._wake(now)
+        return self._start_from(self._locals, now)
+
+    def _start_from(self, queue: deque[int], now: datetime) -> Start | None:
+        if self.cancelling or not queue:
             return None
-        task = self._tasks[self._ready.popleft()]
+        task = self._tasks[queue.popleft()]
         if task.number in self._withheld:
             self._withheld.discard(task.number)
         else:
@@ -330,15 +359,16 @@ class Drive:
 
     def _wake(self, now: datetime) -> None:
         while self._due and self._due[0][0] <= now:
-            self._ready.append(heapq.heappop(self._due)[1])
+            self._queue(heapq.heappop(self._due)[1])
 
     def _take_ready(self, ends: Iterable[tuple[int, TaskState]]) -> None:
         for number in self._progress.advance(ends).ready:
             self._queue(number)
 
     def _queue(self, number: int) -> None:
-        is_state = self._tasks[number].kind is TaskKind.STATE
-        (self._states if is_state else self._ready).append(number)
+        kind = self._tasks[number].kind
+        queue = {TaskKind.STATE: self._states, TaskKind.LOCAL: self._locals}.get(kind, self._ready)
+        queue.append(number)
 
     # -- the end
 
@@ -367,9 +397,19 @@ class Drive:
     @property
     def is_idle(self) -> bool:
         """Whether nothing is left that could change it, but for a further stage."""
+        if self.open_ended:
+            return False
         if self.cancelling:
             return not self._in_flight and not self.waiting
-        return not (self._in_flight or self.waiting or self._ready or self._states or self._due)
+        return not (self._in_flight or self.waiting or self._ready or self._states or self._locals or self._due)
+
+    def is_quiet_but_for(self, numbers: Collection[int]) -> bool:
+        """Whether no attempt runs, but for those of these tasks, and no child is waited for."""
+        return not self.waiting and self._in_flight.issubset(numbers)
+
+    def is_in_flight(self, number: int) -> bool:
+        """Whether an attempt of a task runs, or it waits for a child."""
+        return number in self._in_flight or number in self.waiting
 
     @property
     def task_count(self) -> int:
@@ -390,12 +430,18 @@ class Drive:
         """Take note that the next stage cannot be planned: the execution fails when what runs has ended."""
         self._refusal = why
 
+    def conclude(self, change: Change, error: str) -> None:
+        """Take the word of a custom workflow for how the execution ends, whatever came of its tasks."""
+        self.open_ended = False
+        self._conclusion = change
+        self._refusal = error
+
     def finish(self, now: datetime) -> Execution:
         """Record the end of the execution and return it as it ended."""
         standing = self._progress.standing
         if self.cancelling and standing is not Standing.SUCCEEDED:
             standing = Standing.CANCELLED
-        change = Change.FAIL if self._refusal else _ENDS.get(standing, Change.FAIL)
+        change = self._conclusion or (Change.FAIL if self._refusal else _ENDS.get(standing, Change.FAIL))
         status = after(change, self.execution.status)
         assert status is not None, f"an execution that is {self.execution.status} cannot {change}"
         error = self._error() if status is ExecutionStatus.FAILED else ""
@@ -411,6 +457,8 @@ class Drive:
         return self.execution
 
     def _error(self) -> str:
+        if self._conclusion is not None:
+            return self._refusal
         lines = [f"{task.instance} {task.name}: {message}" for task, message in self._failures]
         if self._refusal:
             return "\n".join([self._refusal, *lines])
@@ -467,7 +515,7 @@ class Drive:
             self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + ignored, now)
 
     def _tell_task(self, type_: EventType, verb: str, task: Task, rest: str, now: datetime) -> None:
-        path = self.world.operation(task).operation
+        path = task.operation if task.kind is TaskKind.LOCAL else self.world.operation(task).operation
         self.tell(
             Event(
                 at=now,
@@ -475,7 +523,7 @@ class Drive:
                 message=f"{verb} {path!r}{rest}" if path else f"{verb}{rest}",
                 execution=self.execution.id,
                 deployment=self.execution.deployment,
-                instance=task.instance,
+                instance=task.instance or None,
                 target=None if task.relationship is None else task.relationship.target,
                 operation=task.operation,
             )

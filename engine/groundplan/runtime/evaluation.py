@@ -72,6 +72,27 @@ class Evaluator:
         }
         return found | {name: evaluate(from_data(item), scope, lookup) for name, item in task.arguments.items()}
 
+    def parameters(self, world: World, parameters: Mapping[str, Data]) -> dict[str, Data]:
+        """Return the parameters of a workflow with the functions in them evaluated."""
+        lookup = self.lookup(world)
+        return {
+            name: evaluate(from_data(item), Scope.of_outputs(f"parameters.{name}"), lookup)
+            for name, item in parameters.items()
+        }
+
+    def node_properties(self, world: World, node: NodeId) -> dict[str, Data]:
+        """Return the properties of a node template, evaluated where no instance is meant.
+
+        Raises:
+            EvaluationFault: a function in them means an instance, or cannot be evaluated.
+        """
+        template, lookup = world.blueprint.nodes[node], self.lookup(world)
+        path = f"node_templates.{node}.properties"
+        return {
+            name: evaluate(value, Scope.of_node(node, f"{path}.{name}"), lookup)
+            for name, value in template.properties.items()
+        }
+
     def properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
         """Return the properties of an instance's template, evaluated where the instance stands."""
         template, lookup = world.template(instance.id), self.lookup(world)

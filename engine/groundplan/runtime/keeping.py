@@ -25,6 +25,7 @@ from groundplan.model.ids import ExecutionId
 from groundplan.model.reshape import Reshape
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Stages
+from groundplan.planning.workflows.foreign import foreign_workflow
 from groundplan.runtime.children import Children
 from groundplan.runtime.drive import Drive
 from groundplan.runtime.facts import gather_facts
@@ -49,12 +50,14 @@ class Keeping:
         new_id: Callable[[str], str],
         stages_of: Callable[[Blueprint, Execution], Stages],
         clock: Callable[[], datetime],
+        runs_programs: bool = False,
     ) -> None:
         """Get ready to take executions.
 
         Args:
             new_id: makes a random id for an instance of the node or scaling group that it is told.
             stages_of: finds the workflow of an execution.
+            runs_programs: whether the driver has dialogues with workflows that are programs (`dialogue`).
         """
         self._library = library
         self._children = children
@@ -62,6 +65,7 @@ class Keeping:
         self._new_id = new_id
         self._stages_of = stages_of
         self._clock = clock
+        self._runs_programs = runs_programs
         self._stages: dict[ExecutionId, Stages] = {}
 
     def adopt(
@@ -120,6 +124,10 @@ class Keeping:
 
     def plan(self, transaction: Transaction, drive: Drive) -> bool:
         """Plan the next stage; return whether there was one. What cannot be planned fails the execution."""
+        name = drive.execution.workflow
+        if not self._runs_programs and foreign_workflow(drive.world.blueprint, name) is not None:
+            drive.refuse(f"Workflow {name!r} is a program of its author, and this driver does not run such yet.")
+            return False
         facts = gather_facts(transaction, self._library, drive, self._new_id, self._clock())
         try:
             stage = self._stages[drive.execution.id].next(facts)

@@ -27,15 +27,18 @@ from groundplan.model.execution import (
     Outcome,
     ParentTask,
 )
-from groundplan.model.graph import Task
+from groundplan.model.graph import Task, TaskKind
 from groundplan.model.ids import ExecutionId
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Stages
+from groundplan.planning.workflows.foreign import foreign_workflow
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment, Attempts
 from groundplan.runtime.children import Children
+from groundplan.runtime.dialogue import Dialogue, Workflows
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.driver import Watch
+from groundplan.runtime.foreign.workflow_process import Heard
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
@@ -78,7 +81,7 @@ class _Flight:
 
 
 class _Report(NamedTuple):
-    """What comes back from threads: an outcome, or an event to be told.
+    """What comes back from threads: an outcome, an event to be told, or what a custom workflow's process says.
 
     Attributes:
         took: seconds that the attempt took.
@@ -90,6 +93,7 @@ class _Report(NamedTuple):
     outcome: Outcome | None = None
     event: Event | None = None
     took: float = 0.0
+    heard: Heard | None = None
 
 
 class LocalDriver:
@@ -107,11 +111,20 @@ class LocalDriver:
         new_id: Callable[[str], str],
         stages_of: Callable[[Blueprint, Execution], Stages] = workflow_stages,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        workflows: Workflows | None = None,
     ) -> None:
         self._store = store
         self._keeping = Keeping(
-            library=library, children=children, policy=policy, new_id=new_id, stages_of=stages_of, clock=clock
+            library=library,
+            children=children,
+            policy=policy,
+            new_id=new_id,
+            stages_of=stages_of,
+            clock=clock,
+            runs_programs=workflows is not None,
         )
+        self._workflows = workflows
+        self._dialogues: dict[ExecutionId, Dialogue] = {}
         self._attempts = attempts
         self._watch = watch
         self._clock = clock
@@ -191,7 +204,8 @@ class LocalDriver:
 
     @property
     def _is_drained(self) -> bool:
-        return self._drain_asked and not (self._flights or self._unobserved or self._dropped)
+        at_work = self._flights or self._unobserved or self._dropped
+        return self._drain_asked and not at_work and not any(it.is_at_work for it in self._dialogues.values())
 
     def request_cancel(self) -> None:
         """Start no further task; those in flight finish. Safe to call from a signal handler."""
@@ -222,6 +236,7 @@ class LocalDriver:
                     drive = self._adopt(transaction, execution)
             except (Conflict, NotFound):  # another worker was quicker, or somebody deleted it
                 self._drives.pop(execution, None)
+                self._dialogues.pop(execution, None)
             except PlanningError as error:
                 source.refuse(execution, error.message)
             else:
@@ -237,6 +252,8 @@ class LocalDriver:
         self._give_up_overdue(now)
         for drive in self._drives.values():
             drive.give_up_waiting(now)
+        for dialogue in self._dialogues.values():
+            dialogue.follow()
         starts: list[tuple[Drive, Start]] = []
         ended: list[Drive] = []
         batches: list[Batch] = []
@@ -247,6 +264,8 @@ class LocalDriver:
             self._beat(transaction)
             while self._dropped:
                 transaction.append_event(self._dropped.pop())
+            for dialogue in self._dialogues.values():
+                dialogue.plan(transaction)
             self._end_idle(transaction, ended, batches)
             starts.extend(self._starts())
             for drive in self._drives.values():
@@ -254,10 +273,16 @@ class LocalDriver:
         self._window.committed(time.monotonic() - begun)
         for batch in batches:
             self._watch.committed(batch)
+            if batch.lease.execution in self._dialogues:
+                self._dialogues[batch.lease.execution].committed(batch)
         for drive in ended:
             del self._drives[drive.execution.id]
+            self._dialogues.pop(drive.execution.id, None)
             if self._source is not None:
                 self._source.ended(drive.execution)
+        for dialogue in self._dialogues.values():
+            if not dialogue.is_begun:
+                dialogue.begin()
         for drive, start in starts:
             self._dispatch(drive, start)
 
@@ -289,6 +314,7 @@ class LocalDriver:
         clock = time.monotonic()
         flights = (*self._flights.values(), *self._unobserved.values())
         deadlines = [(flight.begun or clock) + flight.timeout for flight in flights]
+        deadlines += [it.next_due for it in self._dialogues.values() if it.next_due is not None]
         self._next_deadline = min(deadlines, default=clock + HEARTBEAT_SECONDS)
         return max(0.0, min(*moments, self._next_deadline - clock))
 
@@ -301,6 +327,8 @@ class LocalDriver:
             return
         if report.event is not None:
             drive.tell(report.event)
+        if report.heard is not None and report.execution in self._dialogues:
+            self._dialogues[report.execution].take(report.heard)
         if report.outcome is not None:
             flight = self._flights.get((report.execution, report.task))
             if flight is not None and flight.number == report.number:
@@ -314,6 +342,7 @@ class LocalDriver:
         for execution in self._lost:
             drive = self._drives.pop(execution)
             self._cut_off(drive, ExecutionStatus.KILL_CANCELLING)
+            self._dialogues.pop(execution, None)
             if self._source is not None:
                 self._source.lost(drive.execution)
 
@@ -349,6 +378,8 @@ class LocalDriver:
     def _cut_off(self, drive: Drive, status: ExecutionStatus) -> None:
         """End a drive at once: killed, its operations end as well; else they go on and nobody takes their outcomes."""
         kill = status is ExecutionStatus.KILL_CANCELLING
+        if drive.execution.id in self._dialogues:
+            self._dialogues[drive.execution.id].close()
         for key, flight in list(self._flights.items()):
             if flight.drive is drive:
                 del self._flights[key]
@@ -403,6 +434,8 @@ class LocalDriver:
         for flight in (*self._flights.values(), *self._unobserved.values()):
             flight.take()
             flight.given_up.set()
+        for dialogue in self._dialogues.values():
+            dialogue.close()
         # A store that cannot be written keeps the leases; they end with their heartbeat.
         with suppress(StoreFault):
             self._release()
@@ -417,10 +450,25 @@ class LocalDriver:
 
     def _adopt(self, transaction: Transaction, id: ExecutionId) -> Drive:
         drive = self._keeping.adopt(transaction, id)
+        self._open_dialogue(transaction, drive)
         self._drives[id] = drive
         for task, child in list(drive.waiting.items()):
             self._await(transaction, drive, task, child)
         return drive
+
+    def _open_dialogue(self, transaction: Transaction, drive: Drive) -> None:
+        workflow = foreign_workflow(drive.world.blueprint, drive.execution.workflow)
+        if workflow is None or self._workflows is None:
+            return
+        execution = drive.execution.id
+        self._dialogues[execution] = self._workflows.open(
+            drive,
+            workflow,
+            transaction,
+            post=lambda heard: self._reports.put(_Report(execution=execution, heard=heard)),
+            wake=lambda: self._reports.put(None),
+            clock=self._clock,
+        )
 
     def _await(self, transaction: Transaction, drive: Drive, task: int, child: ExecutionId) -> None:
         """Have the end of a child execution finish a task: drive the child here unless another driver does."""
@@ -517,6 +565,10 @@ class LocalDriver:
         free = self._window.size - len(self._flights)
         now = self._clock()
         drives = list(self._drives.values())
+        for drive in drives:
+            # In the process of a custom workflow, so they take no worker.
+            while (local := drive.start_local(now)) is not None:
+                yield drive, local
         while free > 0 and drives:
             for drive in list(drives):
                 start = drive.start_next(now) if free > 0 else None
@@ -528,6 +580,9 @@ class LocalDriver:
 
     def _dispatch(self, drive: Drive, start: Start) -> None:
         execution, task = drive.execution.id, start.task
+        if task.kind is TaskKind.LOCAL:
+            self._dialogues[execution].run(start)
+            return
         flight = _Flight(
             drive=drive,
             task=task,

@@ -10,7 +10,7 @@ from typing import Final
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
-from groundplan.model.graph import Side, Task
+from groundplan.model.graph import Side, Task, TaskKind
 from groundplan.model.ids import InstanceId
 from groundplan.model.reshape import Reshape
 from groundplan.model.values import Data
@@ -58,6 +58,10 @@ class World:
         """Return one instance as it is now."""
         return self._instances[id]
 
+    def knows(self, id: str) -> bool:
+        """Whether there is an instance of that id."""
+        return id in self._instances
+
     def instances_of(self, node: str) -> Sequence[NodeInstance]:
         """Return the instances of a node template."""
         return [self._instances[own] for own in self._by_node.get(node, ())]
@@ -77,8 +81,10 @@ class World:
         return self.template(task.relationship.source).relationships[task.relationship.index]
 
     def operation(self, task: Task) -> Operation:
-        """Return the operation that a task runs; the one that does nothing for a state task."""
+        """Return the operation that a task runs; the one that does nothing for a state or local task."""
         relationship = self.relationship(task)
+        if task.kind is TaskKind.LOCAL:
+            return _NOTHING
         if relationship is None or task.relationship is None:
             return self.template(task.instance).operations.get(task.operation, _NOTHING)
         side = task.relationship.side

@@ -10,6 +10,7 @@ from typing import Any
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Attempts
+from groundplan.runtime.dialogue import Workflows
 from groundplan.runtime.driver import Driver, Serving, Watch
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.keeping import Keeping
@@ -67,6 +68,7 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch) -> LocalDriv
         watch=watch,
         new_id=instance_id,
         clock=now,
+        workflows=Workflows(store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy),
     )
 
 

@@ -319,6 +319,9 @@ class Transaction(Snapshot, Protocol):
     def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int, forgives: bool = False) -> None:
         """Record a stage with its tasks; `stage` is its number, from 1."""
 
+    def extend_stage(self, execution: ExecutionId, graph: TaskGraph) -> None:
+        """Record further tasks of the stage that the execution is in."""
+
     def reshape(self, deployment: DeploymentId, reshape: Reshape) -> None:
         """Change what a deployment consists of."""
 

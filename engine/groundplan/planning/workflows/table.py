@@ -13,6 +13,7 @@ from groundplan.planning.lifecycle import LIFECYCLE, VALIDATION
 from groundplan.planning.selection import select
 from groundplan.planning.stages import Facts, Stage, Stages, Workflow
 from groundplan.planning.workflows.execute_operation import Order, execute_operation
+from groundplan.planning.workflows.foreign import AskedFor, foreign_workflow
 from groundplan.planning.workflows.heal import heal
 from groundplan.planning.workflows.install import install
 from groundplan.planning.workflows.parameters import flag
@@ -165,12 +166,13 @@ def workflow_stages(blueprint: Blueprint, execution: Execution) -> Stages:
     if declared is None:
         known = ", ".join(sorted(blueprint.workflows)) or "none"
         raise PlanningError("unknown-workflow", f"There is no workflow {execution.workflow!r}; there are: {known}.")
+    if foreign_workflow(blueprint, execution.workflow) is not None:
+        return AskedFor()
     workflow = WORKFLOWS.get(declared.operation)
     if workflow is None:
         raise PlanningError(
             "unsupported-workflow",
-            f"Workflow {execution.workflow!r} is mapped to {declared.operation!r}, which is not built in; "
-            "workflows of plugins and scripts are not supported yet.",
+            f"Workflow {execution.workflow!r} is mapped to {declared.operation!r}, which is not built in.",
             path=f"workflows.{execution.workflow}",
         )
     return workflow(execution.parameters)

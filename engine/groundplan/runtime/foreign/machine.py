@@ -8,6 +8,7 @@ import fcntl
 import os
 import pwd
 import shutil
+import socket
 import sys
 import tempfile
 import time
@@ -104,8 +105,11 @@ class Machine:
         stdin: str | None = None,
         timeout: float | None = None,
         on_line: LineSink | None = None,
+        passed: socket.socket | None = None,
     ) -> Completed:
         """Run a child process (see `OperationContext.run`); it and its process group end when `cancelled` says so.
+
+        `passed` becomes the child's, under the same number, and is closed here.
 
         Raises:
             NonRecoverableError: it cannot be started, or the kernel refuses the confinement.
@@ -117,8 +121,9 @@ class Machine:
             environment=self._environment(environment or {}),
             folder=str(folder or self.folder),
             confinement=self._confinement() if self._is_confined else None,
+            passed=-1 if passed is None else passed.fileno(),
         )
-        return run_process(plan, cancelled=cancelled, stdin=stdin, timeout=timeout, on_line=on_line)
+        return run_process(plan, cancelled=cancelled, stdin=stdin, timeout=timeout, on_line=on_line, passed=passed)
 
     def _environment(self, declared: Mapping[str, str]) -> dict[str, str]:
         """Return a child's environment: made here, nothing of the engine's own."""

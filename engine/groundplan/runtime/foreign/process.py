@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -42,8 +42,11 @@ def run_process(
     stdin: str | None = None,
     timeout: float | None = None,
     on_line: LineSink | None = None,
+    passed: socket.socket | None = None,
 ) -> Completed:
     """Run a child to its end and return how it went; of each stream the last 8 MiB are kept.
+
+    `passed` goes to the child, whose plan names its number, and is closed here.
 
     Of each stream at most about 100 000 lines are told to `on_line`: splitting more would cost the engine its time.
 
@@ -52,8 +55,8 @@ def run_process(
     """
     ours, theirs = socket.socketpair()
     with ours:
-        with theirs:
-            supervisor = _start(theirs)
+        with theirs, passed or nullcontext():
+            supervisor = _start(theirs, plan.passed)
         try:
             pump = _Pump(supervisor, ours, on_line)
             ours.sendall(plan.to_line())
@@ -67,7 +70,7 @@ def run_process(
         )
 
 
-def _start(lifeline: socket.socket) -> "subprocess.Popen[bytes]":
+def _start(lifeline: socket.socket, passed: int) -> "subprocess.Popen[bytes]":
     number = lifeline.fileno()
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _START, str(number)],
@@ -76,7 +79,7 @@ def _start(lifeline: socket.socket) -> "subprocess.Popen[bytes]":
         stderr=subprocess.PIPE,
         env={"PATH": os.defpath},
         cwd="/",
-        pass_fds=[number],
+        pass_fds=[number] if passed < 0 else [number, passed],
         start_new_session=True,
     )
 

@@ -29,12 +29,14 @@ class Plan:
     Attributes:
         environment: the whole environment of the child.
         confinement: None to run it unconfined.
+        passed: number of a further descriptor that the child gets; -1 for none.
     """
 
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
     folder: str
     confinement: Confinement | None
+    passed: int = -1
 
     def to_line(self) -> bytes:
         """Return the plan as the line that `from_line` reads."""
@@ -69,6 +71,8 @@ def main() -> NoReturn:
 def _start(plan: Plan, lifeline: socket.socket) -> int:
     child = os.fork()
     if child:
+        if plan.passed >= 0:
+            os.close(plan.passed)  # the engine must see the end when the child closes its own
         return child
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)

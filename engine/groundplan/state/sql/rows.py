@@ -200,6 +200,7 @@ def task(row: Row[Any], seal: Seal) -> TaskRecord:
             ignore_failure=details.get("ignore_failure", False),
             retries=details.get("retries"),
             arguments={} if sealed is None else open_data(seal, b64decode(sealed), owner),
+            request=details.get("request", ""),
         ),
         waits=tuple(from_json(row.waits)),
         state=TaskState(row.state),
@@ -240,6 +241,8 @@ def task_details(execution: ExecutionId, item: Task, seal: Seal) -> dict[str, An
             details[key] = getattr(item, key)
     if item.ignore_failure:
         details["ignore_failure"] = True
+    if item.request:
+        details["request"] = item.request
     if item.arguments:
         sealed = seal_data(seal, dict(item.arguments), _arguments_owner(execution, item.number))
         details["sealed_arguments"] = b64encode(sealed).decode()

@@ -193,6 +193,9 @@ class SqlTransaction(Journal, LeftOutcomes):
         )
         self._writer.append(self._connection, execution, graph_rows(self._seal, execution, graph))
 
+    def extend_stage(self, execution: ExecutionId, graph: TaskGraph) -> None:
+        self._writer.append(self._connection, execution, graph_rows(self._seal, execution, graph))
+
     def reshape(self, deployment: DeploymentId, reshape: Reshape) -> None:
         instances = schema.node_instances
         for removed in sorted(reshape.removed):

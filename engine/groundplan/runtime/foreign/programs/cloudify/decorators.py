@@ -1,18 +1,21 @@
-"""Marks of functions in scripts; a marked function gets `ctx` and the operation's inputs as keywords (spec 7.2)."""
+"""Marks of functions (spec 7.2): operations get `ctx` and their inputs as keywords, workflows `ctx` and parameters.
+
+A function that is marked may also be called by other code with keywords of its own; those then win.
+"""
 
 import functools
 from typing import Any, Callable, Optional
 
 from . import ctx
-from .state import ctx_parameters
+from .state import ctx_parameters, workflow_ctx
 
-__all__ = ["operation", "task"]
+__all__ = ["operation", "serial_operation", "task", "workflow"]
 
 
 def operation(function: Optional[Callable[..., Any]] = None, resumable: bool = False, **_: Any) -> Any:
-    """Mark an operation, as `@operation` or `@operation(resumable=True)`."""
+    """Mark an operation, as `@operation` or `@operation(resumable=True)`: one that may be run again when cut off."""
     if function is None:
-        return operation
+        return functools.partial(operation, resumable=resumable)
     marked = function
 
     @functools.wraps(marked)
@@ -22,7 +25,32 @@ def operation(function: Optional[Callable[..., Any]] = None, resumable: bool = F
         given.setdefault("ctx", ctx)
         return marked(*args, **given)
 
+    call.resumable = resumable  # type: ignore[attr-defined]
+    call.__operation__ = True  # type: ignore[attr-defined]
     return call
 
 
 task = operation
+
+
+def workflow(
+    function: Optional[Callable[..., Any]] = None, system_wide: bool = False, resumable: bool = False, **_: Any
+) -> Any:
+    """Mark a workflow, as `@workflow` or `@workflow(resumable=True)`. All of them can be resumed."""
+    if function is None:
+        return functools.partial(workflow, system_wide=system_wide, resumable=resumable)
+    marked = function
+
+    @functools.wraps(marked)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args:
+            kwargs.setdefault("ctx", workflow_ctx)
+        return marked(*args, **kwargs)
+
+    call.__workflow__ = True  # type: ignore[attr-defined]
+    return call
+
+
+def serial_operation(threshold: int = 0, workflows: Any = None, states: Any = None) -> Any:
+    """Refused: the instances of a node run one after another where a workflow orders them so."""
+    raise RuntimeError("serial_operation is not there: order the instances in a workflow")

@@ -6,7 +6,7 @@ from typing import Any, Dict
 
 from . import ctx
 
-__all__ = ["ctx", "ctx_parameters", "current_ctx", "inputs"]
+__all__ = ["ctx", "ctx_parameters", "current_ctx", "inputs", "workflow_ctx", "workflow_parameters"]
 
 
 class Parameters(Dict[str, Any]):
@@ -39,3 +39,27 @@ class CurrentContext:
 
 
 current_ctx = CurrentContext()
+
+
+class WorkflowPart:
+    """A part of the context of a workflow, found when it is used: scripts of operations have none."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def _part(self) -> Any:
+        from . import workflows
+
+        return getattr(workflows, self._name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._part(), name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._part()[key]
+
+
+workflow_ctx = WorkflowPart("ctx")
+workflow_parameters = WorkflowPart("parameters")

@@ -1,0 +1,1 @@
+"""Parts of the built-in workflows that custom ones may use."""
