@@ -157,6 +157,13 @@ def test_a_full_rollback_then_uninstalls_everything() -> None:
     assert [task.name for task in planned("rollback", plan, instances, full_rollback=True)[1].tasks][-1] == "deleted"
 
 
+def test_a_full_rollback_of_a_selection_leaves_the_rest() -> None:
+    plan, instances = caught()
+    chosen = instances[0]
+    graphs = planned("rollback", plan, instances, full_rollback=True, node_instance_ids=[chosen.id])
+    assert {task.instance for graph in graphs for task in graph.tasks if task.relationship is None} <= {chosen.id}
+
+
 def test_a_flag_is_true_or_false() -> None:
     with pytest.raises(PlanningError, match="true or false is expected"):
         planned("uninstall", chain_of_three(), ignore_failure="no")

@@ -222,4 +222,7 @@ def test_a_dry_run_leaves_the_deployment_as_it_is(shop: Rehearsal) -> None:
     assert shop.drive(execution).status is ExecutionStatus.TERMINATED
     assert before == (deployment(shop), states(shop))
     told = [event.message for event in shop.events(execution) if event.type is EventType.WORKFLOW_STAGE]
-    assert told == ["Stage 2 of 'scale': commit the counts (dry run)"]
+    assert told == [
+        "Stage 1 of 'scale': scale vm from 1 to 2 (dry run)",
+        "Stage 2 of 'scale': commit the counts (dry run)",
+    ]

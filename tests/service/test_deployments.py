@@ -6,7 +6,17 @@ import pytest
 
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.deployment import Dependency, DependencyKind, InstanceState
-from groundplan.model.execution import Change, Execution, ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
+from groundplan.model.execution import (
+    Change,
+    Execution,
+    ExecutionStatus,
+    Failure,
+    Outcome,
+    ParentTask,
+    TaskState,
+    Verdict,
+)
+from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.liveness import LEASE_SECONDS, driver_name
@@ -202,6 +212,22 @@ def test_what_was_cut_off_is_run_again_only_when_it_is_reset(shop: Engine) -> No
     executions.prepare_resume(shop.store, execution.id, now(), reset_operations=True)
     reset = first_task(shop, execution)
     assert (reset.state, reset.earlier) == (TaskState.PENDING, 1)
+
+
+def test_what_failed_before_a_later_stage_is_not_run_again(shop: Engine) -> None:
+    execution = cut_off(shop)
+    failure = Failure(type="Trouble", message="no room", recoverable=False)
+    end = AttemptEnd(
+        task=0, number=1, at=now(), state=TaskState.FAILED, outcome=Outcome(verdict=Verdict.FAILED, failure=failure)
+    )
+    with shop.store.transaction() as transaction:
+        lease = transaction.acquire(execution.id, "gone:1:0", now())
+        transaction.record(Batch(lease=lease, deployment=SHOP, ended=[end]))
+        count = len(transaction.tasks(execution.id))
+        transaction.append_tasks(execution.id, TaskGraph(tasks=(), waits=(), first=count), stage=2)
+        transaction.release(lease)
+    executions.prepare_resume(shop.store, execution.id, now(), reset_operations=True)
+    assert first_task(shop, execution).state is TaskState.FAILED
 
 
 def test_a_step_that_waits_for_a_cancelled_child_is_done_again(shop: Engine) -> None:

@@ -125,7 +125,8 @@ class Heal:
             chosen |= {item.id for item in self._in_scope(facts) if item.state in _GONE}
         if not chosen:
             return None
-        return Stage(graph=install(facts.blueprint, facts.instances, selection=chosen, first=facts.first))
+        graph = install(facts.blueprint, facts.instances, selection=chosen, first=facts.first)
+        return Stage(graph=graph, about="install again what was taken away")
 
     # -- who
 

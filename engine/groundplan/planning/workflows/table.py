@@ -113,13 +113,14 @@ def _rollback(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
     return rollback(facts.blueprint, facts.instances, selection=selection, first=facts.first)
 
 
-def _uninstall_the_rest(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
-    return uninstall(facts.blueprint, facts.instances, ignore_failure=True, first=facts.first)
+def _uninstall_all(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+    selection = select(facts.blueprint, facts.instances, parameters)
+    return uninstall(facts.blueprint, facts.instances, ignore_failure=True, selection=selection, first=facts.first)
 
 
 def _rollback_workflow(parameters: Mapping[str, Data]) -> Stages:
     full = flag(parameters, "full_rollback", default=False)
-    return FixedStages(stages=(_rollback, _uninstall_the_rest) if full else (_rollback,), parameters=parameters)
+    return FixedStages(stages=(_rollback, _uninstall_all) if full else (_rollback,), parameters=parameters)
 
 
 def _workflow(*stages: Plan) -> Workflow:
