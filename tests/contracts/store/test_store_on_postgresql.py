@@ -1,5 +1,7 @@
 """A store on PostgreSQL: how it is named and reached, and what its locks let happen at the same time."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -172,3 +174,35 @@ def test_a_store_goes_on_after_its_connections_were_cut(store: SqlStore, server:
         )
     with store.snapshot() as snapshot:
         assert [item.name for item in snapshot.secrets()] == ["kept"]
+
+
+def test_a_commit_of_a_client_that_died_lands_before_anybody_decides(
+    store: SqlStore, dialect: Postgresql, server: PostgresServer, leases: list[Lease]
+) -> None:
+    client = server.connect(dialect.url.database)
+    client.execute(Postgresql.begin_recording)
+    client.execute(
+        "INSERT INTO events (execution_id, deployment_id, at, type, level, operation, message)"
+        " VALUES ('e1', 'shop1', 0, 'log', 'info', '', 'late')"
+    )
+    backend = client.info.backend_pid
+    seen: list[str] = []
+
+    def decide() -> None:
+        with store.transaction() as transaction:
+            transaction.acquire(EXECUTION.id, "two:2:0", NOW)
+            seen.extend(event.message for _, event in transaction.events())
+
+    thread = threading.Thread(target=decide)
+    os.kill(backend, signal.SIGSTOP)
+    try:
+        client.pgconn.send_query(b"COMMIT")
+        client.pgconn.flush()
+        client.close()
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive(), "it read while a commit was on its way"
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    thread.join(20)
+    assert seen == ["late"]

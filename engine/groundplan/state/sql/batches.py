@@ -15,7 +15,7 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows
-from groundplan.state.sql.codec import seal_data, to_json, to_seconds
+from groundplan.state.sql.codec import seal_data, to_json, to_seconds, to_text
 from groundplan.state.store import AttemptEnd, AttemptStart, InstanceChange
 
 plain: Final = str.__str__
@@ -140,7 +140,7 @@ def event_rows(events: Iterable[Event]) -> list[EventRow]:
                 event.instance,
                 event.target,
                 event.operation,
-                event.message,
+                to_text(event.message),
             )
         )
     return found
@@ -163,7 +163,7 @@ def _task_row(seal: Seal, execution: ExecutionId, end: AttemptEnd) -> TaskRow:
         plain(end.state),
         to_seconds(end.due_at),
         outcome.waits_for,
-        "" if outcome.failure is None else outcome.failure.message,
+        "" if outcome.failure is None else to_text(outcome.failure.message),
         None if result is None else seal_data(seal, result, rows.result_owner(execution, end.task)),
     )
 
@@ -181,4 +181,5 @@ def _instance_row(seal: Seal, deployment: DeploymentId, instance: InstanceId, ch
 def _failure_json(failure: Failure | None) -> str | None:
     if failure is None:
         return None
-    return to_json({"type": failure.type, "message": failure.message, "detail": failure.detail})
+    words = {"type": failure.type, "message": failure.message, "detail": failure.detail}
+    return to_json({name: to_text(text) for name, text in words.items()})

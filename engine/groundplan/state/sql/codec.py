@@ -14,6 +14,7 @@ from groundplan.state.seal import Seal
 from groundplan.state.store import StoreFault
 
 SENSITIVE: Final = "$sensitive"
+_NO_TEXT: Final = "\N{REPLACEMENT CHARACTER}"
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -33,6 +34,16 @@ def from_json(text: str) -> Any:
         return _decode(text)
     except msgspec.DecodeError:
         raise StoreFault("The store holds a value that does not read: it was changed by hand.") from None
+
+
+def to_text(text: str) -> str:
+    """Return a text as every database keeps it: NUL, and halves of surrogate pairs, become U+FFFD.
+
+    For words of the world (what a script says, an error): they must not keep what happened from being recorded.
+    """
+    if text.isascii():
+        return text.replace("\0", _NO_TEXT) if "\0" in text else text
+    return text.replace("\0", _NO_TEXT).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def seal_data(seal: Seal, data: Data, owner: str) -> bytes:

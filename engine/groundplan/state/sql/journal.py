@@ -16,7 +16,7 @@ from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
 from groundplan.state.seal import Seal
 from groundplan.state.sql import schema
 from groundplan.state.sql.batches import Columns, Writer, end_rows, event_rows, instance_rows, start_rows, task_rows
-from groundplan.state.sql.codec import to_seconds
+from groundplan.state.sql.codec import to_seconds, to_text
 from groundplan.state.sql.reads import SqlSnapshot
 from groundplan.state.store import Batch, InstanceChange, StaleLease
 
@@ -125,7 +125,7 @@ def _end_of(batch: Batch) -> Mapping[str, Any]:
     return {
         "status": batch.end.status,
         "ended_at": to_seconds(batch.end.at),
-        "error": batch.end.error,
+        "error": to_text(batch.end.error),
         "driver": None,
         "heartbeat": None,
     }

@@ -22,7 +22,7 @@ from groundplan.model.secret import SecretValue
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.batches import graph_rows
-from groundplan.state.sql.codec import seal_data, to_json, to_seconds
+from groundplan.state.sql.codec import seal_data, to_json, to_seconds, to_text
 from groundplan.state.sql.journal import Journal
 from groundplan.state.sql.outcomes import LeftOutcomes
 from groundplan.state.sql.reads import remembered_owner
@@ -45,7 +45,7 @@ class SqlTransaction(Journal, LeftOutcomes):
             {
                 "digest": blueprint.digest,
                 "main_file": blueprint.main_file,
-                "description": blueprint.description,
+                "description": None if blueprint.description is None else to_text(blueprint.description),
                 "labels": to_json(blueprint.labels),
                 "created_at": to_seconds(blueprint.created_at),
                 "updated_at": to_seconds(blueprint.updated_at),
@@ -76,7 +76,7 @@ class SqlTransaction(Journal, LeftOutcomes):
                 id=deployment.id,
                 blueprint_id=deployment.blueprint,
                 digest=deployment.digest,
-                display_name=deployment.display_name or deployment.id,
+                display_name=to_text(deployment.display_name or deployment.id),
                 labels=to_json(deployment.labels),
                 sealed_inputs=seal_data(self._seal, deployment.inputs, f"deployments/{deployment.id}/inputs"),
                 owner_deployment=None if owner is None else owner.deployment,
@@ -113,7 +113,7 @@ class SqlTransaction(Journal, LeftOutcomes):
                 created_at=to_seconds(execution.created_at),
                 started_at=to_seconds(execution.started_at),
                 ended_at=to_seconds(execution.ended_at),
-                error=execution.error,
+                error=to_text(execution.error),
                 parent_execution=None if parent is None else parent.execution,
                 parent_task=None if parent is None else parent.task,
                 is_dry_run=execution.is_dry_run,
@@ -133,7 +133,7 @@ class SqlTransaction(Journal, LeftOutcomes):
         error: str = "",
         at: datetime,
     ) -> None:
-        values: dict[str, Any] = {"status": status, "error": error, "ended_at": None}
+        values: dict[str, Any] = {"status": status, "error": to_text(error), "ended_at": None}
         if status.is_final:
             values["ended_at"] = to_seconds(at)
         if status is ExecutionStatus.STARTED:
