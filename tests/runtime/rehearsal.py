@@ -128,9 +128,9 @@ class Rehearsal:
             transaction.add_deployment(deployment, instances_of(plan))
         return deployment
 
-    def start(self, name: str = "shop", workflow: str = "install", **more: object) -> ExecutionId:
+    def start(self, name: str = "shop", workflow: str = "install", *, suffix: str = "", **more: object) -> ExecutionId:
         """Store an execution that is to be driven."""
-        count = len(self.executions())
+        count = f"{len(self.executions())}{suffix}"
         execution = Execution(
             id=ExecutionId(f"execution{count}"),
             deployment=DeploymentId(name),

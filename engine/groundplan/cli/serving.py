@@ -19,18 +19,19 @@ from groundplan.service.driving import Unwatched, make_local_driver, make_queue_
 from groundplan.service.worker import Say, StoreSource
 
 
-def serve_queues(engine: Engine, policy: Policy, queues: Sequence[str], build: str) -> None:
+def serve_queues(engine: Engine, policy: Policy, queues: Sequence[str], build: str, *, promote: bool = False) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
     Args:
         policy: `workers` is how many operations run at once for each queue.
         build: names the version of the worker, for Temporal's worker versioning; empty for none.
+        promote: make that build the current one.
 
     Raises:
         UsageError: Temporal cannot be used.
     """
     logging.basicConfig(format="%(asctime)s  %(levelname)s  %(message)s", level=logging.WARNING)
-    worker = make_queue_worker(engine, policy, queues, build)
+    worker = make_queue_worker(engine, policy, queues, build, promote=promote)
     with _stoppable(worker.request_stop, worker.abandon):
         worker.run(lambda: click.echo(f"Serves {', '.join(queues)}: at most {policy.workers} operations at once each"))
     click.echo("Stopped")

@@ -72,11 +72,14 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch) -> LocalDriv
     )
 
 
-def make_queue_worker(engine: Engine, policy: Policy, queues: Sequence[str], build: str) -> Serving:
+def make_queue_worker(
+    engine: Engine, policy: Policy, queues: Sequence[str], build: str, *, promote: bool = False
+) -> Serving:
     """Return what serves queues of attempts for Temporal.
 
     Args:
         build: names the version of the worker, for Temporal's worker versioning; empty for none.
+        promote: make that build the current one.
 
     Raises:
         UsageError: no address is set, Temporal's settings are malformed, or its library is not installed.
@@ -104,6 +107,7 @@ def make_queue_worker(engine: Engine, policy: Policy, queues: Sequence[str], bui
         queues=queues,
         slots=policy.workers,
         build=build,
+        promote=promote,
         clock=now,
     )
     return worker

@@ -55,6 +55,9 @@ class TemporalStage:
     rehearsal: Rehearsal
     target: str
     queues: tuple[str, ...] = ("default",)
+    timing: Timing = TIMING
+    build: str = ""
+    promote: bool = False
     said: list[str] | None = None
 
     def driver(self, script: Script, **policy: object) -> Driver:
@@ -66,7 +69,7 @@ class TemporalStage:
             watch=self.rehearsal.seen,
             say=said.append,
             ask_to_end=lambda id_, how: executions.end(self.rehearsal.store, id_, how, datetime.now(UTC)),
-            timing=TIMING,
+            timing=self.timing,
         )
 
     @contextmanager
@@ -103,7 +106,7 @@ class TemporalStage:
             client = await connect(Address(target=self.target))
             await serve(
                 client,
-                service=Service(queues=self.queues, slots=chosen.workers),
+                service=Service(queues=self.queues, slots=chosen.workers, build=self.build, promote=self.promote),
                 queue=queue,
                 keeper=keeper,
                 hands=hands,

@@ -5,6 +5,7 @@ import click
 from groundplan.cli.options import as_json, engine, print_json, print_table
 from groundplan.cli.running import policy_of, retries_option
 from groundplan.cli.views import records
+from groundplan.diagnostics.trouble import UsageError
 from groundplan.runtime.liveness import shown_driver
 from groundplan.service.assembly import now
 from groundplan.service.distribution import BUILD_VARIABLE, read_address, read_queues
@@ -29,6 +30,7 @@ from groundplan.service.worker import living
 @click.option(
     "--build", envvar=BUILD_VARIABLE, default="", help="Version of this worker, for Temporal's worker versioning."
 )
+@click.option("--promote", is_flag=True, help="Have executions go over to this build; the first one ever needs none.")
 @retries_option
 @click.pass_context
 def worker(
@@ -37,6 +39,7 @@ def worker(
     operations: int,
     queues: tuple[str, ...],
     build: str,
+    promote: bool,
     task_retries: int | None,
 ) -> None:
     """Serve the store: due schedules, queued executions, and those whose driver was lost.
@@ -49,12 +52,14 @@ def worker(
     """
     if context.invoked_subcommand is not None:
         return
+    if promote and not build:
+        raise UsageError("--promote makes a build the current one, and none is named.", fix="Name it with --build.")
     from groundplan.cli.serving import serve_queues, serve_store
 
     policy = policy_of(task_retries, operations=operations)
     with engine() as opened:
         if queues or read_address(opened.environment) is not None:
-            serve_queues(opened, policy, read_queues(queues), build)
+            serve_queues(opened, policy, read_queues(queues), build, promote=promote)
         else:
             serve_store(opened, policy, room=executions)
 

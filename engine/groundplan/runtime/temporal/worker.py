@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.service import RPCError
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import Worker
 
 from groundplan.model.execution import ExecutionStatus
 from groundplan.model.ids import ExecutionId
@@ -31,11 +30,11 @@ from groundplan.runtime.temporal.connection import connect
 from groundplan.runtime.temporal.hands import Hands
 from groundplan.runtime.temporal.keeper import Keeper
 from groundplan.runtime.temporal.messages import CONTROL_QUEUE, DEFAULT_QUEUE, LOOK, task_queue
+from groundplan.runtime.temporal.versions import make_current, versioned
 from groundplan.runtime.temporal.workflow import ExecutionWorkflow
 from groundplan.runtime.workers import Workers
 from groundplan.state.store import Store, StoreFault
 
-DEPLOYMENT_NAME = "groundplan"
 _THROTTLE = timedelta(seconds=1)
 """Between two heartbeats that really reach the service."""
 _GRACE = timedelta(seconds=30)
@@ -55,11 +54,13 @@ class Service:
         queues: of attempts; workflows as well when `default` is among them.
         slots: operations at once, for each queue.
         build: names the version of this worker, for Temporal's worker versioning; empty for none.
+        promote: make that build the current one; the first ever becomes it anyway.
     """
 
     queues: Sequence[str]
     slots: int
     build: str = ""
+    promote: bool = False
 
 
 class QueueWorker:
@@ -76,10 +77,11 @@ class QueueWorker:
         queues: Sequence[str],
         slots: int,
         build: str,
+        promote: bool,
         clock: Callable[[], datetime],
     ) -> None:
         self._address = address
-        self._service = Service(queues=queues, slots=slots, build=build)
+        self._service = Service(queues=queues, slots=slots, build=build, promote=promote)
         self._queue = keeper_queue()
         self._keeper = Keeper(store=store, library=library, keeping=keeping, queue=self._queue, clock=clock)
         self._hands = Hands(store=store, library=library, attempts=attempts, worlds=self._keeper.world, clock=clock)
@@ -156,6 +158,8 @@ async def serve(
             stack.callback(beating.cancel)
             for worker in _workers(client, service, queue, activities):
                 await stack.enter_async_context(worker)
+            if service.build:
+                await make_current(client, service.build, although_another_is=service.promote)
             ready()
             await stop.wait()
     finally:
@@ -165,7 +169,7 @@ async def serve(
 
 
 def _workers(client: Client, service: Service, queue: str, activities: Activities) -> list[Worker]:
-    version = _version(service.build)
+    version = versioned(service.build)
     workers = [
         Worker(
             client,
@@ -188,7 +192,7 @@ def _workers(client: Client, service: Service, queue: str, activities: Activitie
         max_concurrent_activities=_EXCHANGES,
         max_heartbeat_throttle_interval=_THROTTLE,
         default_heartbeat_throttle_interval=_THROTTLE,
-        deployment_config=version,
+        # Of no build: an execution goes over to another one step by step, and finishes with the keeper that it has.
     )
     control = Worker(
         client,
@@ -203,16 +207,6 @@ def _workers(client: Client, service: Service, queue: str, activities: Activitie
         deployment_config=version,
     )
     return [own, *workers, control]
-
-
-def _version(build: str) -> WorkerDeploymentConfig | None:
-    if not build:
-        return None
-    return WorkerDeploymentConfig(
-        version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT_NAME, build_id=build),
-        use_worker_versioning=True,
-        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
-    )
 
 
 async def _beat(client: Client, keeper: Keeper) -> None:
