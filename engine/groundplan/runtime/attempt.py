@@ -21,6 +21,7 @@ from groundplan.planning.faults import PlanningError
 from groundplan.runtime.children import ChildCall, Children
 from groundplan.runtime.context import AttemptContext, Place
 from groundplan.runtime.evaluation import EvaluationFault, Evaluator
+from groundplan.runtime.foreign.hosted import NotResumable, NotThere, run_hosted
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.runtime.masking import Masker
 from groundplan.runtime.recordable import recordable
@@ -32,6 +33,10 @@ from groundplan.sdk.errors import NonRecoverableError, OperationError, Operation
 from groundplan.sdk.operation import traits
 from groundplan.state.store import Store, StoreFault
 
+_CUT_OFF: Final = (
+    "The engine ended while this operation ran, and it is not known to be safe to repeat. "
+    "See what it did, then: groundplan executions resume --reset-operations"
+)
 ENGINE_PLUGIN: Final = "cfy_extensions"
 """The plugin whose operations are steps of composition, done by the engine itself."""
 
@@ -145,14 +150,29 @@ class Attempts:
         context: AttemptContext,
         inputs: Mapping[str, Data],
     ) -> Data:
+        if not self._registry.knows(plugin):
+            return self._call_hosted(assignment, operation, plugin, context, inputs)
         function = self._registry.function(plugin, operation.operation)
         promised = traits(function)
         if assignment.lost and not (promised.repeatable or promised.finds_lost_attempt):
-            raise Interrupted(
-                "The engine ended while this operation ran, and it is not known to be safe to repeat. "
-                "See what it did, then: groundplan executions resume --reset-operations"
-            )
+            raise Interrupted(_CUT_OFF)
         return function(context, **reveal(inputs))
+
+    def _call_hosted(
+        self,
+        assignment: Assignment,
+        operation: Operation,
+        plugin: Plugin,
+        context: AttemptContext,
+        inputs: Mapping[str, Data],
+    ) -> Data:
+        """Call a function of a plugin that none of ours stands for, in a process of its own."""
+        try:
+            return run_hosted(context, plugin, operation.operation, reveal(inputs), lost=assignment.lost)
+        except NotResumable:
+            raise Interrupted(_CUT_OFF) from None
+        except NotThere as missing:
+            raise NonRecoverableError(f"{self._registry.unknown(plugin)} {missing.message}") from None
 
     def _child(
         self, assignment: Assignment, operation: Operation, context: AttemptContext, inputs: Mapping[str, Data]
@@ -226,7 +246,7 @@ class Attempts:
         )
 
     def _plugin_view(self, plugin: Plugin) -> PluginView:
-        known = plugin.name != ENGINE_PLUGIN
+        known = plugin.name != ENGINE_PLUGIN and self._registry.knows(plugin)
         manifest = self._registry.manifest(plugin) if known else None
         return PluginView(
             name=plugin.name,

@@ -23,19 +23,25 @@ class Registry:
             for stand_in in manifest.stands_for:
                 self._by_name.setdefault(stand_in.name, manifest)
 
+    def knows(self, plugin: Plugin) -> bool:
+        """Whether a plugin stands for the one that a blueprint declares."""
+        return any(name in self._by_name for name in _names(plugin))
+
+    def unknown(self, plugin: Plugin) -> str:
+        """Return, for people, that no plugin stands for it."""
+        wanted = plugin.package_name or plugin.name
+        return f"No plugin here stands for {wanted!r}; known are {', '.join(sorted(self._by_name))}."
+
     def manifest(self, plugin: Plugin) -> PluginManifest:
         """Return the manifest of the plugin that a blueprint declares.
 
         Raises:
             NonRecoverableError: no plugin stands for it.
         """
-        for name in (plugin.package_name, plugin.name.rpartition("--")[2]):
-            if name and name in self._by_name:
+        for name in _names(plugin):
+            if name in self._by_name:
                 return self._by_name[name]
-        wanted = plugin.package_name or plugin.name
-        raise NonRecoverableError(
-            f"No plugin here stands for {wanted!r}; known are {', '.join(sorted(self._by_name))}."
-        )
+        raise NonRecoverableError(self.unknown(plugin))
 
     def function(self, plugin: Plugin, operation: str) -> Callable[..., Any]:
         """Return the function that a manifest puts behind an operation path.
@@ -55,3 +61,7 @@ class Registry:
                 f"Plugin {manifest.name!r} cannot be loaded: {error}. Install groundplan[{manifest.name}]."
             ) from error
         return function
+
+
+def _names(plugin: Plugin) -> list[str]:
+    return [name for name in (plugin.package_name, plugin.name.rpartition("--")[2]) if name]

@@ -211,14 +211,16 @@ class ScriptAnswer:
     Attributes:
         returned: whether it called `ctx returns`; `result` is what it gave.
         retry: it called `ctx retry-operation`; `retry_after` in seconds or None.
+        fail: it failed, and another attempt may succeed, `retry_after` seconds later or None.
         abort: it called `ctx abort-operation`.
-        message: of the retry or abort.
+        message: of the retry, failure or abort.
     """
 
     returned: bool = False
     result: Data = None
     retry: bool = False
     retry_after: float | None = None
+    fail: bool = False
     abort: bool = False
     message: str = ""
 

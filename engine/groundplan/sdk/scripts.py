@@ -148,6 +148,8 @@ def conclude(name: str, code: int, errors: str, answer: ScriptAnswer) -> Data:
         raise NonRecoverableError(answer.message or f"{name} aborted the operation", detail=errors)
     if answer.retry:
         raise OperationRetry(answer.message or f"{name} asked for a retry", retry_after=answer.retry_after)
+    if answer.fail:
+        raise RecoverableError(answer.message or f"{name} failed", retry_after=answer.retry_after, detail=errors)
     if code != 0:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
         last = errors.rpartition("\n")[2]

@@ -126,6 +126,11 @@ class Stage:
             if it.task.kind == "operation"
         ]
 
+    def executions(self) -> list[Execution]:
+        """All executions."""
+        with self.engine.store.snapshot() as snapshot:
+            return list(snapshot.executions())
+
     def instances(self) -> Mapping[str, NodeInstance]:
         """The instances by node."""
         with self.engine.store.snapshot() as snapshot:

@@ -138,6 +138,7 @@ class ContextCommands:
             ("retry_operation",): self._retry,
             ("operation", "retry"): self._retry,
             ("abort_operation",): self._abort,
+            ("fail_operation",): self._fail,
             ("get_resource",): self._get_resource,
             ("get_resource_and_render",): self._get_rendered,
             ("download_resource",): self._download,
@@ -163,12 +164,13 @@ class ContextCommands:
         self._end(ScriptAnswer(returned=True, result=value))
 
     def _retry(self, message: Data = "", retry_after: Data = None) -> Reply:
-        try:
-            seconds = None if retry_after in (None, "") else float(retry_after)
-        except (TypeError, ValueError):
-            raise CommandError(f"retry-operation: {retry_after!r} is not a number of seconds") from None
+        seconds = _seconds("retry-operation", retry_after)
         self._end(ScriptAnswer(retry=True, retry_after=seconds, message=str(message)))
         return Reply(type=ReplyType.STOP, payload=str(message))
+
+    def _fail(self, message: Data = "", retry_after: Data = None) -> None:
+        seconds = _seconds("fail-operation", retry_after)
+        self._end(ScriptAnswer(fail=True, retry_after=seconds, message=str(message)))
 
     def _abort(self, message: Data = "") -> Reply:
         self._end(ScriptAnswer(abort=True, message=str(message)))
@@ -199,6 +201,13 @@ class ContextCommands:
             target_path, template_variables = "", target_path
         text = self._ctx.resources.render(str(resource_path), _variables(template_variables))
         return _file(resource_path, target_path, text.encode())
+
+
+def _seconds(command: str, given: Data) -> float | None:
+    try:
+        return None if given in (None, "") else float(given)
+    except (TypeError, ValueError):
+        raise CommandError(f"{command}: {given!r} is not a number of seconds") from None
 
 
 def _name(argument: Data) -> str:

@@ -1,0 +1,102 @@
+"""Operations of plugins that are not ours: functions marked `@operation`, each in a process of its own."""
+
+import pytest
+
+from groundplan.model.execution import ExecutionStatus, TaskState
+from groundplan.state.store import AttemptStart, Batch
+
+from .conftest import CANARY
+from .stage import SHOP, Stage
+
+BODY = SHOP.replace(
+    "workflows:\n",
+    """  theirs:
+    type: cloudify.nodes.Root
+    properties: {}
+    interfaces:
+      cloudify.interfaces.lifecycle:
+        create: {implementation: acme.acme.create, inputs: {amount: 2, hidden: {get_input: secret}}}
+        start: {implementation: acme.acme.start, max_retries: 1}
+workflows:
+""",
+)
+CODE = """
+from cloudify import ctx
+from cloudify.decorators import operation
+from cloudify.exceptions import NonRecoverableError, RecoverableError
+
+@operation
+def create(ctx, amount, hidden, **_):
+    ctx.logger.info("%s of %s knows %s" % (ctx.node.name, ctx.deployment.id, hidden))
+    ctx.instance.runtime_properties["made"] = {"amount": amount}
+    ctx.instance.runtime_properties["made"]["more"] = amount + 1
+    return {"made": amount}
+"""
+
+
+def install(stage: Stage, code: str) -> tuple[ExecutionStatus, str]:
+    """Install the node of theirs with this code."""
+    stage.deploy(CODE + code, body=BODY)
+    ended = stage.drive(stage.start("install", parameters={"node_ids": ["theirs"]}))
+    return ended.status, ended.error
+
+
+def test_it_gets_its_inputs_and_changes_its_instance(stage: Stage) -> None:
+    status, error = install(stage, "@operation(resumable=True)\ndef start(ctx, **kwargs):\n    assert not kwargs\n")
+    assert (status, error) == (ExecutionStatus.TERMINATED, "")
+    assert stage.instances()["theirs"].runtime_properties == {"made": {"amount": 2, "more": 3}}
+    (execution,) = [item.id for item in stage.executions()]
+    with stage.engine.store.snapshot() as snapshot:
+        assert {"made": 2} in snapshot.results(execution).values()
+    assert "theirs of shop knows ******" in stage.said(execution)
+    assert CANARY not in str(stage.said(execution))
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "attempts"),
+    [
+        ("raise NonRecoverableError('never')", "never", 1),
+        ("raise RecoverableError('later', retry_after=0)", "later", 2),
+        ("raise ValueError('odd')", "ended with exit code 1: ValueError: odd", 2),
+        ("return object()", "the result is no JSON", 1),
+        ("import os; os._exit(5)", "ended with exit code 5", 2),
+        ("return ctx.operation.retry('once more', 0)", "once more", 2),
+    ],
+)
+def test_how_it_ends_is_how_the_task_ends(stage: Stage, body: str, error: str, attempts: int) -> None:
+    status, found = install(stage, f"@operation\ndef start(ctx, **_):\n    {body}\n")
+    assert status is ExecutionStatus.FAILED
+    assert error in found
+    (execution,) = [item.id for item in stage.executions()]
+    assert stage.ran(execution)[-1] == ("theirs", "start", TaskState.FAILED, attempts)
+
+
+@pytest.mark.parametrize(("resumable", "status"), [(True, "terminated"), (False, "failed")])
+def test_one_that_was_cut_off_runs_again_only_when_it_is_resumable(stage: Stage, resumable: bool, status: str) -> None:
+    stage.deploy(CODE + f"@operation(resumable={resumable})\ndef start(ctx, **_):\n    pass\n", body=BODY)
+    execution = stage.start("install", parameters={"node_ids": ["theirs"]})
+    cut_off(stage)
+    with pytest.raises(KeyboardInterrupt):
+        stage.drive(execution)
+    stage.seen.look = lambda _: None
+    assert stage.resume(execution).status == status
+    if not resumable:
+        assert stage.ran(execution)[-1][2] is TaskState.INTERRUPTED
+        assert stage.resume(execution, reset_operations=True).status == "terminated"
+
+
+def cut_off(stage: Stage) -> None:
+    """Have the driver die as soon as the second operation is recorded as begun."""
+
+    def look(batch: Batch) -> None:
+        if any(isinstance(it, AttemptStart) and it.task for it in batch.started):
+            raise KeyboardInterrupt
+
+    stage.seen.look = look
+
+
+def test_a_plugin_whose_code_is_not_there_is_named(stage: Stage) -> None:
+    status, error = install(stage, "")
+    assert status is ExecutionStatus.FAILED
+    assert "No plugin here stands for 'acme'" in error
+    assert "acme.start cannot be imported" in error
