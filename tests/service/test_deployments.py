@@ -33,6 +33,8 @@ inputs:
   zone: {type: string, default: a, constraints: [{valid_values: [a, b]}]}
 node_templates:
   db: {type: groundplan.nodes.Nop, instances: {deploy: 2}}
+workflows:
+  mend: {mapping: default_workflows.cloudify.plugins.workflows.heal}
 capabilities:
   port: {value: {get_input: port}}
 """
@@ -161,6 +163,17 @@ def test_a_workflow_is_available_as_the_instances_stand(
         with pytest.raises(UsageError, match="not available"):
             start(shop, workflow)
         assert start(shop, workflow, force=True).workflow == workflow
+
+
+@pytest.mark.parametrize("workflow", ["heal", "mend"])
+def test_what_others_need_is_not_taken_from_them_under_any_name(shop: Engine, workflow: str) -> None:
+    create(shop, "user", port=1)
+    set_states(shop, InstanceState.STARTED)
+    need = Dependency(id="c", kind=DependencyKind.COMPONENT, source=DeploymentId("user"), target=SHOP)
+    with shop.store.transaction() as transaction:
+        transaction.put_dependency(need)
+    with pytest.raises(Conflict, match=r"\[1\] user \(component\)"):
+        start(shop, workflow)
 
 
 def test_a_workflow_that_is_not_there_is_told_with_those_that_are(shop: Engine) -> None:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
+from groundplan.model.deployment import Deployment, InstanceState, Modification, NodeInstance, Scaling
 from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
+from groundplan.model.reshape import Reshape
 from groundplan.service.assembly import Engine, now
 from groundplan.service.standing import Standing, listing, unwell
 
@@ -84,6 +85,16 @@ def test_unavailable_and_drifted_instances_are_counted_while_they_exist(engine: 
     put(engine, "gone", "deleted", **SICK, **DRIFTED)
     shop, gone = listing(engine.store)
     assert [(item.unavailable, item.drifted) for item in (shop, gone)] == [(1, 1), (0, 0)]
+
+
+def test_what_a_modification_adds_and_takes_away_is_planned_and_not_there(engine: Engine) -> None:
+    put(engine, "shop")
+    begun = Modification(execution=ExecutionId("e1"), counts={}, added=(InstanceId("n_2"), InstanceId("n_3")))
+    made = tuple(NodeInstance(id=own, node=NodeId("n"), index=2) for own in begun.added)
+    with engine.store.transaction() as transaction:
+        transaction.reshape(DeploymentId("shop"), Reshape(added=made, scaling=Scaling(modification=begun)))
+    (shop,) = listing(engine.store)
+    assert (shop.instances, shop.planned) == (1, 3)
 
 
 def test_every_reason_why_a_deployment_is_not_well_is_told(engine: Engine) -> None:

@@ -24,7 +24,7 @@ from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.types import Schema
 from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
-from groundplan.planning.workflows.table import workflow_stages
+from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
@@ -84,7 +84,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     if not new.force and not waits:
         _refuse_while_running(transaction, new.deployment, now)
         _refuse_above_limit(transaction, new, now)
-        _refuse_needed(transaction, deployment, new.workflow, new.parent)
+        _refuse_needed(transaction, deployment, blueprint, new.workflow, new.parent)
     execution = Execution(
         id=identifiers.execution_id(),
         deployment=new.deployment,
@@ -110,7 +110,7 @@ def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
     deployment = existing(snapshot, execution.deployment)
     blueprint = library.blueprint(snapshot, deployment.digest)
     try:
-        _refuse_needed(snapshot, deployment, execution.workflow, execution.parent)
+        _refuse_needed(snapshot, deployment, blueprint, execution.workflow, execution.parent)
         _refuse_unavailable(blueprint, execution.workflow, snapshot.instances(deployment.id))
     except UsageError as error:
         return error.message
@@ -168,8 +168,12 @@ def _refuse_above_limit(snapshot: Snapshot, new: NewExecution, now: datetime) ->
         )
 
 
-def _refuse_needed(snapshot: Snapshot, deployment: Deployment, workflow: str, parent: ParentTask | None) -> None:
-    if workflow in _TAKING_AWAY:
+def _refuse_needed(
+    snapshot: Snapshot, deployment: Deployment, blueprint: Blueprint, workflow: str, parent: ParentTask | None
+) -> None:
+    declared = blueprint.workflows.get(workflow)
+    built_in = "" if declared is None else declared.operation.removeprefix(BUILT_IN)
+    if not _TAKING_AWAY.isdisjoint((workflow, built_in)):
         asker = _asker(snapshot, deployment, parent)
         refuse_if_needed(snapshot, deployment.id, f"put through {workflow!r}", on_behalf_of=asker)
 

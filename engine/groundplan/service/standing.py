@@ -44,6 +44,8 @@ class DeploymentStatus:
     Attributes:
         installation: `active` when every instance is started, else `inactive`.
         latest: its latest execution, or None.
+        instances: how many node instances it has; those that a modification under way adds are not among them.
+        planned: how many it has when that is finished.
         unavailable: how many instances failed their last check of status.
         drifted: how many instances were found to be other than declared.
     """
@@ -52,6 +54,8 @@ class DeploymentStatus:
     installation: str
     standing: Standing
     latest: Execution | None
+    instances: int = 0
+    planned: int = 0
     unavailable: int = 0
     drifted: int = 0
     services: Below = Below()
@@ -102,11 +106,14 @@ class _Survey:
         instances = snapshot.instances(own)
         installed = installation(instances)
         below = self._below(deployment)
+        begun = deployment.scaling.modification
         return DeploymentStatus(
             deployment=deployment,
             installation=installed,
             standing=_standing(latest, installed, below.values()),
             latest=latest,
+            instances=len(instances) - (0 if begun is None else len(begun.added)),
+            planned=len(instances) - (0 if begun is None else len(begun.removed)),
             unavailable=sum(is_available(item) is False for item in _there(instances)),
             drifted=sum(is_drifted(item) for item in _there(instances)),
             services=below[False],

@@ -38,6 +38,8 @@ def deployment(item: DeploymentStatus) -> dict[str, Any]:
         "installation_status": item.installation,
         "deployment_status": str(item.standing),
         "latest_execution_status": None if item.latest is None else latest_status(item.latest.status),
+        "number_of_instances": item.instances,
+        "planned_number_of_instances": item.planned,
         "unavailable_instances": item.unavailable,
         "drifted_instances": item.drifted,
         "scaling": _scaling(item),

@@ -130,11 +130,13 @@ def _workflow(*stages: Plan) -> Workflow:
     return given
 
 
+BUILT_IN: Final = "cloudify.plugins.workflows."
+"""What the operations of built-in workflows begin with."""
 _START: Final = f"{LIFECYCLE}.start"
 _STOP: Final = f"{LIFECYCLE}.stop"
 
 WORKFLOWS: Final[Mapping[str, Workflow]] = {
-    f"cloudify.plugins.workflows.{name}": workflow
+    f"{BUILT_IN}{name}": workflow
     for name, workflow in {
         "install": _workflow(_install),
         "uninstall": _workflow(_uninstall),
