@@ -26,7 +26,7 @@ SHOWN: Final[dict[int, tuple[str, str]]] = {
     11: ("text that is not ASCII, which we read; not UTF-8, which we refuse", "utf-8-names yaml-encoding"),
     12: ("newer than the version", "section-before-1_2 plugin-fields-before-1_2 feature-policies-before-1_3"),
     13: ("the same import twice", "import-twice"),
-    14: ("an import that is not there", "import-missing import-misspelled import-url-fails"),
+    14: ("an import that is not there", "import-missing import-misspelled import-url-fails import-blueprint-unknown"),
     15: ("an import of several keys, or with bad properties", "import-two-keys import-properties-before-1_5"),
     16: (
         "a bad plugin property",

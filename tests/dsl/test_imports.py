@@ -215,7 +215,7 @@ def test_the_folder_of_the_process_is_never_searched(tmp_path: Path, monkeypatch
 def test_a_main_file_that_is_not_there_is_a_fault() -> None:
     report = Report()
     assert compile_blueprint(SourceFile(DiskFolder(Path("/nowhere")), "blueprint.yaml"), NoFetch(), report) is None
-    assert codes(report) == ["import-missing"]
+    assert codes(report) == ["blueprint-missing"]
     assert compile_blueprint(SourceFile(MemoryFolder(), "../blueprint.yaml"), NoFetch(), report) is None
 
 

@@ -91,7 +91,7 @@ def _read_main(main: SourceFile, report: Report) -> Document | None:
     content = main.read()
     if content is None:
         at = report.sources.add(main.display, None)
-        report.tell(faults.IMPORT_MISSING, at, f"there is no readable file {main.display}")
+        report.tell(faults.BLUEPRINT_MISSING, at, f"there is no readable file {main.display}")
         return None
     return read(content, main.display, report)
 

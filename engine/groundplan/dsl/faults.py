@@ -85,6 +85,11 @@ IMPORT_MISSING: Final = _error(
     "Import not found",
     "The file is looked for beside the file that names it and among the bundled resources.",
 )
+BLUEPRINT_MISSING: Final = _error(
+    "blueprint-missing",
+    "Blueprint not found",
+    "There is no readable file of that name, or nothing uploaded under that id.",
+)
 IMPORT_OUTSIDE: Final = _error(
     "import-outside",
     "Import leaves the blueprint's folder",

@@ -119,7 +119,12 @@ class Locator:
         main = self._fetch.blueprint(identifier)
         content = main.read() if main is not None else None
         if main is None or content is None:
-            return self._nothing(faults.IMPORT_MISSING, wanted, f"there is no blueprint {identifier}")
+            return self._nothing(
+                faults.BLUEPRINT_MISSING,
+                wanted,
+                f"no blueprint {identifier} was uploaded",
+                fix="upload it first: groundplan blueprints upload FILE.",
+            )
         origin = Origin(folder=main.folder, path=main.path)
         document = self._read(wanted.text, main.display, content)
         return None if document is None else Found(key=wanted.text, document=document, origin=origin, is_blueprint=True)

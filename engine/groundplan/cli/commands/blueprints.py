@@ -102,7 +102,9 @@ def _show_plan(item: use_case.Compiled) -> None:
             node.name,
             node.type,
             ", ".join(f"{link.type.rpartition('.')[2]} {link.target}" for link in node.relationships),
-            ", ".join(name.rpartition(".")[2] for name, run in node.operations.items() if not run.is_nop),
+            ", ".join(
+                dict.fromkeys(name.rpartition(".")[2] for name, run in node.operations.items() if not run.is_nop)
+            ),
         )
         for node in item.blueprint.nodes.values()
     ]
