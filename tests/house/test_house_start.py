@@ -15,12 +15,12 @@ node_templates:
 RUN = "import sys; from groundplan.cli.main import run; code = run(sys.argv[1:]); "
 
 
-def _python(program: str, home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def _python(program: str, home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", program, *arguments],
         capture_output=True,
         text=True,
-        env={"GROUNDPLAN_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(home)},
+        env={"GROUNDPLAN_HOME": str(home), "PATH": "/usr/bin:/bin", "HOME": str(home), **variables},
     )
 
 
@@ -57,6 +57,13 @@ def test_a_blueprint_is_validated_without_the_extras(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def _without_extras(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def test_a_store_on_postgresql_without_its_client_is_told(tmp_path: Path) -> None:
+    done = _without_extras(tmp_path, "deployments", "list", GROUNDPLAN_DATABASE_URL="postgresql://u:hunter2@h/db")
+    assert done.returncode == 2
+    assert "pip install 'groundplan[postgres]'" in done.stderr
+    assert "hunter2" not in done.stderr
+
+
+def _without_extras(home: Path, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     blocked = "import sys; sys.modules.update(dict.fromkeys(" + repr(EXTRAS) + ")); "
-    return _python(blocked + RUN + "sys.exit(code)", home, *arguments)
+    return _python(blocked + RUN + "sys.exit(code)", home, *arguments, **variables)

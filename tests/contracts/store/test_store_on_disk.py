@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,3 +73,20 @@ def test_a_disk_without_room_is_told_and_loses_nothing(filled: SqlStore) -> None
     assert "Free some space" in caught.value.fix
     with filled.snapshot() as snapshot:
         assert [item.name for item in snapshot.secrets()] == ["db"]
+
+
+def test_of_several_who_open_an_empty_home_at_once_each_finds_it_made(path: Path) -> None:
+    troubles: list[Exception] = []
+
+    def open_it() -> None:
+        try:
+            SqlStore(Sqlite(path), Seal(KEY), upgrade).close()
+        except Exception as error:
+            troubles.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert troubles == []

@@ -54,7 +54,7 @@ def check(as_json: bool) -> None:
             click.echo(f"fault     {visible(fault)}")
         click.echo("sound" if not found.faults else "damaged: put a copy of the store back")
     if found.faults:
-        raise SystemExit(1)
+        click.get_current_context().exit(1)
 
 
 @db.command()
