@@ -17,7 +17,7 @@ from groundplan.model.ids import DeploymentId
 from groundplan.service.blueprint_files import keep, parts_of, write_parts
 from groundplan.service.home import Home
 from groundplan.state.archive import ArchiveReader, ArchiveWriter
-from groundplan.state.store import FilePart, Store
+from groundplan.state.store import FilePart, Loader, Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,18 +74,18 @@ def import_(store: Store, home: Home, file: Path, passphrase: Callable[[], str])
         source = file.open("rb")
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}.") from error
-    with source, store.loading() as loader, tempfile.TemporaryDirectory(dir=home.scratch) as staging:
-        if not loader.is_empty():
-            raise Conflict(
-                "The store is not empty: an import would mix two stores.",
-                fix="Name an empty database in GROUNDPLAN_DATABASE_URL, or another folder in GROUNDPLAN_HOME.",
-            )
+    with source, tempfile.TemporaryDirectory(dir=home.scratch) as staging:
+        with store.loading() as loader:
+            _refuse_unless_empty(loader)
+        # Between two transactions: nobody waits for the store while somebody types a passphrase.
         reader = ArchiveReader(source, str(file), passphrase)
         _refuse_other_revision(reader.header.get("revision"), store.revision, file)
         folders = _Folders(Path(staging))
-        rows = loader.load(folders.taken_from(reader.records()))
-        # The last thing before the commit; the store had no deployment whose folder could stand there.
-        folders.place(home)
+        with store.loading() as loader:
+            _refuse_unless_empty(loader)
+            rows = loader.load(folders.taken_from(reader.records()))
+            # The last thing before the commit; the store had no deployment whose folder could stand there.
+            folders.place(home)
     return Moved(rows=rows, files=folders.count)
 
 
@@ -142,6 +142,14 @@ def _adopt(store: Store, home: Home) -> None:
         if folder.exists():
             with store.transaction() as transaction:
                 keep(transaction, folder, digest)
+
+
+def _refuse_unless_empty(loader: Loader) -> None:
+    if not loader.is_empty():
+        raise Conflict(
+            "The store is not empty: an import would mix two stores.",
+            fix="Name an empty database in GROUNDPLAN_DATABASE_URL, or another folder in GROUNDPLAN_HOME.",
+        )
 
 
 def _refuse_other_revision(found: object, known: str, file: Path) -> None:

@@ -70,6 +70,13 @@ def test_a_server_that_is_not_there_is_told_with_its_place(server: PostgresServe
     assert "server runs" in caught.value.fix
 
 
+def test_a_host_that_is_not_known_is_told() -> None:
+    with pytest.raises(StoreFault, match="cannot be reached") as caught:
+        opened("postgresql://u:hunter2@nowhere.invalid/db")
+    assert "host and port" in caught.value.fix
+    assert "hunter2" not in words_of(caught.value)
+
+
 def test_a_wrong_password_is_told_and_none_is_shown(server: PostgresServer) -> None:
     with pytest.raises(StoreFault, match="password authentication failed") as caught:
         opened(server.url().replace("pass", "hunter2"))

@@ -18,6 +18,8 @@ from groundplan.state.store import StoreFault
 SCHEMES: Final = ("postgresql", "postgres")
 _DRIVER: Final = "postgresql+psycopg"
 _BUSY_SECONDS: Final = 30
+_MOST_CONNECTIONS: Final = 32
+"""Of one process, beyond the five that it keeps: threads that wait for the lock have one each."""
 # Any two numbers that no other program takes: "grnd" in ASCII, and which of our locks.
 _LOCK_CLASS: Final = 0x67726E64
 _WRITERS, _EVENTS = 1, 2
@@ -88,6 +90,8 @@ class Postgresql:
                 self.url.set(drivername=_DRIVER).difference_update_query(("options",)),
                 connect_args={**_CONNECTION, **self.url.query, "options": options},
                 isolation_level="AUTOCOMMIT",
+                max_overflow=_MOST_CONNECTIONS,
+                pool_timeout=_BUSY_SECONDS,
             )
         except ModuleNotFoundError:
             raise UsageError(
@@ -105,7 +109,7 @@ class Postgresql:
             return StoreFault(f"The store {self.place} answered with an error: {words}.", fix=_FIXES.get(state, ""))
         if error.connection_invalidated:
             return StoreFault(f"The store {self.place} broke off: {words}.", fix=_WAIT_FIX)
-        if words.startswith("connection"):
+        if words.startswith(("connection", "failed to resolve host")):
             why = words.removeprefix("connection failed: ")
             return StoreFault(f"The store {self.place} cannot be reached: {why}.", fix=_fix_of(why))
         return StoreFault(f"The store {self.place} failed: {words}.")

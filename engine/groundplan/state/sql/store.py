@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection, Row, insert, inspect, select
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.state.keys import Keys
@@ -158,6 +159,9 @@ class SqlStore:
             yield
         except DBAPIError as error:
             raise self._dialect.fault(error) from error
+        except NoFreeConnection as error:
+            place = self._dialect.place
+            raise StoreFault(f"The store {place} was busy: no connection was free.", fix="Try again.") from error
 
 
 def _revision(connection: Connection) -> str | None:
