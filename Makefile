@@ -45,7 +45,7 @@ lint: $(STAMP) ## Style, types and import contracts.
 test: $(STAMP) lint ## Lint, types, contracts and every test that needs pip packages only.
 	@$(BIN)/pytest -n $(WORKERS) -m 'not live' tests
 
-live: $(STAMP) ## The contract suites against real parts, which are built or installed first (about 5 minutes once).
+live: $(STAMP) ## The contract suites against real parts, which are built or installed first (about 15 minutes once).
 	@$(BIN)/python tests/live/build.py
 	@$(BIN)/pytest -m live tests
 
