@@ -23,6 +23,7 @@ class Behaviour:
         fail: short names of the operations that fail for good, for example `start`.
         fail_times: number of first attempts of every operation that fail and may be tried again.
         values: what the instance's runtime properties are to hold until `delete`.
+        drift: what `check_drift` says; empty for no drift.
         message: logged at the start; may hold a secret, to see it masked.
     """
 
@@ -30,6 +31,7 @@ class Behaviour:
     fail: tuple[str, ...] = ()
     fail_times: int = 0
     values: dict[str, Data] = field(default_factory=dict)
+    drift: dict[str, Data] = field(default_factory=dict)
     message: str = ""
 
 
@@ -38,7 +40,7 @@ def run(ctx: OperationContext, **inputs: Data) -> Data:
     """Do nothing, as the node's properties and the operation's inputs say; inputs win. Other inputs are ignored.
 
     Returns:
-        The short name of the operation.
+        The short name of the operation; of `check_drift`, what has drifted, as it is told.
 
     Raises:
         RecoverableError: this attempt is one of the first `fail_times`.
@@ -57,7 +59,7 @@ def run(ctx: OperationContext, **inputs: Data) -> Data:
             f"{name} was told to fail {behaviour.fail_times} times; this is attempt {ctx.operation.retry_number + 1}"
         )
     _record(ctx, name, behaviour.values)
-    return name
+    return behaviour.drift if name == "check_drift" else name
 
 
 def _behaviour(ctx: OperationContext, inputs: dict[str, Data]) -> Behaviour:
@@ -70,6 +72,7 @@ def _behaviour(ctx: OperationContext, inputs: dict[str, Data]) -> Behaviour:
             fail=tuple(told.get("fail") or ()),
             fail_times=int(told.get("fail_times") or 0),
             values=dict(told.get("values") or {}),
+            drift=dict(told.get("drift") or {}),
             message=str(told.get("message") or ""),
         )
     except (TypeError, ValueError) as error:

@@ -83,3 +83,9 @@ def test_every_type_maps_to_a_function_of_the_table() -> None:
     paths = {path.removeprefix("nop.") for operations in interfaces for path in operations.values()}
 
     assert paths == set(manifest["groundplan"]["operations"])
+
+
+def test_drift_is_what_it_is_told() -> None:
+    name = "cloudify.interfaces.lifecycle.check_drift"
+    assert run(context(operation=name)) == {}
+    assert run(context(operation=name, properties={"drift": {"port": 2}})) == {"port": 2}

@@ -85,6 +85,9 @@ class Ending:
         self.told.append((task, child))
         return DONE if child.status is ExecutionStatus.TERMINATED else failed(f"child {child.status}", final=True)
 
+    def conclude(self, transaction: Transaction, execution: Execution) -> None:
+        """Nothing follows from an end here."""
+
 
 @dataclass(kw_only=True, slots=True)
 class Seen:

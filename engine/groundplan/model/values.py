@@ -7,7 +7,7 @@ from a secret is wrapped in `Sensitive`. Reading text is `dsl.reader`'s work, ev
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -133,6 +133,14 @@ Everything else there is data, whatever its shape: what a script wrote is never 
 LITERAL_MARK: Final = "$literal"
 """The only key of a mapping that shields another one: `{"$literal": {"get_secret": "x"}}` is the mapping inside, which
 is no function although it looks like one. What stands under the keys inside is read as everywhere else."""
+
+
+Noun = TypeVar("Noun", bound=msgspec.Struct)
+
+
+def replaced(noun: Noun, **changes: Any) -> Noun:
+    """Return a noun with some of its fields replaced: `dataclasses.replace` for the nouns that are no dataclasses."""
+    return msgspec.structs.replace(noun, **changes)
 
 
 def from_data(data: Data) -> Value:

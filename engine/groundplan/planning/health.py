@@ -59,6 +59,11 @@ def note_healed(notes: Notes, now: datetime) -> Notes:
     return _with_status(notes, _entry(f"{LIFECYCLE}.heal", None, now, ok=True))
 
 
+def note_updated(notes: Notes) -> Notes:
+    """Return an instance's notes after its update operations have ended well: it has not drifted any more."""
+    return {key: value for key, value in notes.items() if key not in (DRIFT, *_LINK_DRIFTS.values())}
+
+
 def note_state(notes: Notes, state: InstanceState) -> Notes:
     """Return an instance's notes as it reaches a state: of one that is made anew, earlier notes are forgotten."""
     if state in (InstanceState.STARTED, InstanceState.DELETED):

@@ -52,3 +52,9 @@ class Children(Protocol):
 
         Called in the transaction that ends the child; reads of `transaction` see that end.
         """
+
+    def conclude(self, transaction: Transaction, execution: Execution) -> None:
+        """Do what the end of any execution brings with it: an update of its deployment is finished (spec 5.10).
+
+        Called in the transaction that ends it; `execution` is as it ended, its instances are as they were recorded.
+        """

@@ -116,7 +116,7 @@ class Drive:
         self.stage += 1
         if self.stage == 1:
             self._tell(EventType.WORKFLOW_STARTED, f"Starting {self.execution.workflow!r} workflow execution", now)
-        if self.stage > 1 or stage.about:
+        if stage.about or (self.stage > 1 and stage.graph.tasks):
             about = f": {stage.about}" if stage.about else ""
             self._tell(EventType.WORKFLOW_STAGE, f"Stage {self.stage} of {self.execution.workflow!r}{about}", now)
         self._progress.close(stage.graph.first, forgive=stage.forgives)

@@ -159,6 +159,7 @@ class Keeping:
         if drive.world.is_gone and not kept:
             for key in transaction.remembered(execution.deployment):
                 transaction.remember(execution.deployment, key, None)
+        self._children.conclude(transaction, execution)
         return execution
 
     def finish_waiting(self, transaction: Transaction, drive: Drive, task: int, child: Execution | None) -> None:

@@ -4,6 +4,7 @@ So a worker on another machine runs what was uploaded elsewhere. Which files bel
 """
 
 import errno
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
@@ -46,6 +47,21 @@ def bring(snapshot: Snapshot, home: Home, digest: Digest) -> None:
         write_parts(snapshot.blueprint_files(digest), files)
         if files.exists():
             place(files, home.blueprint_folder(digest))
+
+
+def join(transaction: Transaction, home: Home, digest: Digest, *, newer: Digest, older: Digest) -> None:
+    """Keep the files of two contents together under a third digest; of a file that both have, the newer one's."""
+    with tempfile.TemporaryDirectory(dir=home.blueprints) as staging:
+        files = Path(staging, "files")
+        files.mkdir()
+        for each in (older, newer):
+            folder = home.blueprint_folder(each)
+            if not folder.exists():
+                bring(transaction, home, each)
+            if folder.exists():
+                shutil.copytree(folder, files, dirs_exist_ok=True)
+        keep(transaction, files, digest)
+        place(files, home.blueprint_folder(digest))
 
 
 def place(files: Path, target: Path) -> None:

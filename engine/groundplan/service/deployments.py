@@ -106,19 +106,25 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     )
     evaluator = Evaluator.within(library, transaction)
     world = World(deployment, blueprint, ())
-    _try_values(world, evaluator)
-    counts = _counts(world, evaluator)
+    try_values(world, evaluator)
+    counts = counts_of(world, evaluator)
     instances = make_instances(blueprint, counts, identifiers.instance_id)
     deployment = replace(deployment, scaling=Scaling(counts=counts))
     transaction.add_deployment(deployment, instances)
-    for use in capability_uses(blueprint, evaluator.lookup(world)):
+    note_capability_uses(transaction, library, new.id)
+    return deployment
+
+
+def note_capability_uses(transaction: Transaction, library: Library, id: DeploymentId) -> None:
+    """Have a deployment depend on those whose capabilities its blueprint reads (spec 6.4)."""
+    world = library.world(transaction, existing(transaction, id))
+    for use in capability_uses(world.blueprint, Evaluator.within(library, transaction).lookup(world)):
         if use.target is not None and transaction.deployment(use.target) is not None:
             transaction.put_dependency(
                 Dependency(
-                    id=f"{use.path}.{use.function}", kind=DependencyKind.CAPABILITY, source=new.id, target=use.target
+                    id=f"{use.path}.{use.function}", kind=DependencyKind.CAPABILITY, source=id, target=use.target
                 )
             )
-    return deployment
 
 
 def existing(snapshot: Snapshot, id: DeploymentId) -> Deployment:
@@ -246,12 +252,12 @@ def _evaluated(store: Store, library: Library, id: DeploymentId, section: str) -
     return {name: (values[name], output.description) for name, output in declared.items() if name in values}
 
 
-def _try_values(world: World, evaluator: Evaluator) -> None:
+def try_values(world: World, evaluator: Evaluator, verb: str = "made") -> None:
     """Try what needs nothing of the run: an unknown secret or a missing key is told before anything is stored."""
     faults = try_blueprint(world.blueprint, evaluator.lookup(world))
     if faults:
         lines = [f"  - {fault.message}{f' (in {fault.path})' if fault.path else ''}" for fault in faults]
-        raise UsageError("\n".join([f"Deployment {world.deployment.id!r} cannot be made:", *lines]))
+        raise UsageError("\n".join([f"Deployment {world.deployment.id!r} cannot be {verb}:", *lines]))
 
 
 def _stored_blueprint(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
@@ -263,14 +269,25 @@ def _stored_blueprint(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
 
 
 def _labels(new: NewDeployment, blueprint: Blueprint) -> dict[str, tuple[str, ...]]:
-    labels = {key.lower(): tuple(values) for key, values in new.labels.items()}
+    return added_labels({key.lower(): tuple(values) for key, values in new.labels.items()}, blueprint)
+
+
+def added_labels(labels: Mapping[str, tuple[str, ...]], blueprint: Blueprint) -> dict[str, tuple[str, ...]]:
+    """Return labels together with those that a blueprint gives its deployments; none is there twice."""
+    found = dict(labels)
     for key, entry in (blueprint.labels or {}).items():
         literal = tuple(value for value in entry.get("values", ()) if isinstance(value, str))
-        labels[key.lower()] = (*labels.get(key.lower(), ()), *literal)
-    return labels
+        known = found.get(key.lower(), ())
+        found[key.lower()] = (*known, *(value for value in literal if value not in known))
+    return found
 
 
-def _counts(world: World, evaluator: Evaluator) -> dict[str, int]:
+def counts_of(world: World, evaluator: Evaluator) -> dict[str, int]:
+    """Return how many instances each node and scaling group has in each instance of what it is inside of.
+
+    Raises:
+        UsageError: one of the counts is no whole number from 0 on.
+    """
     counts: dict[str, int] = {}
     scalables: dict[str, Scalable] = {name: node.instances for name, node in world.blueprint.nodes.items()}
     scalables |= {name: group.instances for name, group in world.blueprint.scaling_groups.items()}

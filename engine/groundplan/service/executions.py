@@ -81,10 +81,8 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     deployment = existing(transaction, new.deployment)
     blueprint = library.blueprint(transaction, deployment.digest)
     waits = new.queue and _must_wait(transaction, new, now)
-    if not new.force and not waits:
-        _refuse_while_running(transaction, new.deployment, now)
-        _refuse_above_limit(transaction, new, now)
-        _refuse_needed(transaction, deployment, blueprint, new.workflow, new.parent)
+    if not waits:
+        refuse_to_start(transaction, library, new, now)
     execution = Execution(
         id=identifiers.execution_id(),
         deployment=new.deployment,
@@ -103,6 +101,22 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
         _refuse_unavailable(blueprint, new.workflow, transaction.instances(new.deployment))
     transaction.add_execution(execution)
     return execution
+
+
+def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now: datetime) -> None:
+    """Refuse, unless it is forced, what must not start as things stand.
+
+    Raises:
+        NotFound: there is no such deployment.
+        Conflict: something runs in the deployment, others need what the workflow would take away, or too much runs.
+    """
+    deployment = existing(snapshot, new.deployment)
+    if new.force:
+        return
+    _refuse_while_running(snapshot, new.deployment, now)
+    _refuse_above_limit(snapshot, new, now)
+    blueprint = library.blueprint(snapshot, deployment.digest)
+    _refuse_needed(snapshot, deployment, blueprint, new.workflow, new.parent)
 
 
 def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:

@@ -18,6 +18,7 @@ from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
+from groundplan.model.update import Update, UpdateId
 from groundplan.model.values import Data
 
 
@@ -292,11 +293,21 @@ class Snapshot(Protocol):
             without_secrets: leave out secrets, and put a word in the place of sensitive values.
         """
 
+    def updates(
+        self, *, deployment: DeploymentId | None = None, execution: ExecutionId | None = None
+    ) -> Sequence[Update]:
+        """Return records of updates, oldest first; the state of one is told by its execution while that is kept."""
+
+    def update(self, id: UpdateId) -> Update | None: ...
+
 
 class Transaction(Snapshot, Protocol):
     """Writes that happen together; its reads see them."""
 
     def put_blueprint(self, blueprint: StoredBlueprint, plan: Mapping[str, Any]) -> None: ...
+    def put_plan(self, digest: Digest, plan: Mapping[str, Any]) -> None:
+        """Keep a plan under its digest, without a blueprint of that content."""
+
     def put_blueprint_files(self, digest: Digest, parts: Iterable[FilePart]) -> None: ...
     def delete_blueprint(self, id: BlueprintId) -> None: ...
     def add_deployment(self, deployment: Deployment, instances: Sequence[NodeInstance]) -> None: ...
@@ -305,6 +316,9 @@ class Transaction(Snapshot, Protocol):
 
     def put_dependency(self, dependency: Dependency) -> None: ...
     def delete_dependency(self, id: str, source: DeploymentId) -> None: ...
+    def put_update(self, update: Update) -> None:
+        """Keep the record of an update, in place of an older one of its id."""
+
     def add_execution(self, execution: Execution) -> None: ...
     def set_execution(
         self,

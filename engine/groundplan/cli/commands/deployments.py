@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import click
 
+from groundplan.cli.commands import updates
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table, reveal_option
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
@@ -20,6 +21,11 @@ from groundplan.service.revealing import note_reveal
 @click.group()
 def deployments() -> None:
     """Make, read and delete deployments."""
+
+
+deployments.add_command(updates.update)
+deployments.add_command(updates.get_update)
+deployments.add_command(updates.history)
 
 
 @deployments.command()

@@ -7,6 +7,7 @@ from typing import Final
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import Execution
 from groundplan.model.graph import TaskGraph
+from groundplan.model.update import UPDATE_WORKFLOW
 from groundplan.model.values import Data, reveal
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.lifecycle import LIFECYCLE, VALIDATION
@@ -20,6 +21,7 @@ from groundplan.planning.workflows.parameters import flag
 from groundplan.planning.workflows.rollback import rollback
 from groundplan.planning.workflows.scale import scale
 from groundplan.planning.workflows.uninstall import uninstall
+from groundplan.planning.workflows.update import update_stages
 
 Plan = Callable[[Facts, Mapping[str, Data]], TaskGraph]
 """Plans the tasks of one stage from the facts and the workflow's parameters."""
@@ -165,6 +167,8 @@ def workflow_stages(blueprint: Blueprint, execution: Execution) -> Stages:
     Raises:
         PlanningError: `unknown-workflow`, or `unsupported-workflow` for one that is not built in.
     """
+    if execution.workflow == UPDATE_WORKFLOW:
+        return update_stages(execution.parameters)
     declared = blueprint.workflows.get(execution.workflow)
     if declared is None:
         known = ", ".join(sorted(blueprint.workflows)) or "none"

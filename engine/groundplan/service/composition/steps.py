@@ -10,6 +10,7 @@ from groundplan.model.execution import Execution, Outcome, ParentTask
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan.service import updates
 from groundplan.service.blueprints import Refused
 from groundplan.service.composition.components import Components
 from groundplan.service.composition.endings import ending
@@ -66,3 +67,7 @@ class Composition:
     def finish(self, transaction: Transaction, task: ParentTask, child: Execution) -> Outcome:
         """Say how a step that waited ends (see `runtime.children`)."""
         return ending(transaction, self._library, task, child)
+
+    def conclude(self, transaction: Transaction, execution: Execution) -> None:
+        """Finish the update that an execution carried out (see `runtime.children`)."""
+        updates.conclude(transaction, self._library, execution)

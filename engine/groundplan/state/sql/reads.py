@@ -13,16 +13,21 @@ from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId,
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
+from groundplan.model.update import Update, UpdateId
 from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import from_json, open_data, to_moment, to_seconds
 from groundplan.state.sql.transfer import dump
+from groundplan.state.sql.updates import update_of
 from groundplan.state.store import FilePart, StageRecord, StoredBlueprint, StoredSecret, TaskRecord
 
 _PAGE: Final = 1000
 _FILE_PARTS: Final = 16
 _UNFINISHED: Final = tuple(status for status in ExecutionStatus if status not in FINAL)
+_UPDATES: Final = select(schema.deployment_updates, schema.executions.c.status).join(
+    schema.executions, schema.executions.c.id == schema.deployment_updates.c.execution_id, isouter=True
+)
 
 
 class SqlSnapshot:
@@ -226,6 +231,20 @@ class SqlSnapshot:
         return {
             row.key: open_data(self._seal, row.sealed_value, remembered_owner(deployment, row.key)) for row in found
         }
+
+    def updates(
+        self, *, deployment: DeploymentId | None = None, execution: ExecutionId | None = None
+    ) -> Sequence[Update]:
+        query = _UPDATES.order_by(schema.deployment_updates.c.created_at, schema.deployment_updates.c.id)
+        if deployment is not None:
+            query = query.where(schema.deployment_updates.c.deployment_id == deployment)
+        if execution is not None:
+            query = query.where(schema.deployment_updates.c.execution_id == execution)
+        return [update_of(row, row.status, self._seal) for row in self._connection.execute(query)]
+
+    def update(self, id: UpdateId) -> Update | None:
+        row = self._connection.execute(_UPDATES.where(schema.deployment_updates.c.id == id)).one_or_none()
+        return None if row is None else update_of(row, row.status, self._seal)
 
     def _one(self, table: Table, **keys: str | int) -> Any:
         query = select(table).where(*(table.c[name] == value for name, value in keys.items()))

@@ -247,3 +247,16 @@ remembered: Final = Table(
     Column("key", String, primary_key=True),
     Column("sealed_value", LargeBinary, nullable=False),
 )
+
+deployment_updates: Final = Table(
+    "deployment_updates",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("execution_id", String, index=True),
+    Column("state", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("sealed_inputs", LargeBinary, nullable=False),
+)

@@ -19,6 +19,7 @@ from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
+from groundplan.model.update import Update
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.batches import graph_rows
@@ -27,6 +28,7 @@ from groundplan.state.sql.journal import Journal
 from groundplan.state.sql.outcomes import LeftOutcomes
 from groundplan.state.sql.reads import remembered_owner
 from groundplan.state.sql.sealed import reseal
+from groundplan.state.sql.updates import row_of
 from groundplan.state.store import FilePart, InstanceChange, StoredBlueprint
 
 _FILE_PARTS: Final = 16
@@ -51,7 +53,10 @@ class SqlTransaction(Journal, LeftOutcomes):
                 "updated_at": to_seconds(blueprint.updated_at),
             },
         )
-        self._put(schema.plans, {"digest": blueprint.digest}, {"document": to_json(plan)})
+        self.put_plan(blueprint.digest, plan)
+
+    def put_plan(self, digest: Digest, plan: Mapping[str, Any]) -> None:
+        self._put(schema.plans, {"digest": digest}, {"document": to_json(plan)})
 
     def put_blueprint_files(self, digest: Digest, parts: Iterable[FilePart]) -> None:
         table = schema.blueprint_files
@@ -100,6 +105,10 @@ class SqlTransaction(Journal, LeftOutcomes):
     def delete_dependency(self, id: str, source: DeploymentId) -> None:
         table = schema.dependencies
         self._connection.execute(delete(table).where(table.c.source == source, table.c.id == id))
+
+    def put_update(self, update: Update) -> None:
+        row = row_of(update, self._seal)
+        self._put(schema.deployment_updates, {"id": row.pop("id")}, row)
 
     def add_execution(self, execution: Execution) -> None:
         parent = execution.parent
