@@ -68,7 +68,9 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch) -> LocalDriv
         watch=watch,
         new_id=instance_id,
         clock=now,
-        workflows=Workflows(store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy),
+        workflows=Workflows(
+            store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy, new_id=instance_id
+        ),
     )
 
 
