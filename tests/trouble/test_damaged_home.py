@@ -3,16 +3,13 @@
 import os
 import shutil
 import sqlite3
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ..proof.user import User, user_in
-from .marks import plant
+from .disks import read_only
 
 SHOP = """
     tosca_definitions_version: cloudify_dsl_1_4
@@ -137,72 +134,3 @@ def test_a_home_that_cannot_be_made(user: User) -> None:
     user.write("file", "")
     words = replace(user, home=user.folder / "file" / "home").refused(2, "deployments", "list")
     assert "GROUNDPLAN_HOME" in words
-
-
-def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
-    user, marks = plant(tmp_path, seconds=0)
-    with small_disk(tmp_path / "disk", kilobytes=3000) as disk:
-        shutil.copytree(user.home, disk / "home")
-        user = replace(user, home=disk / "home")
-        user.ok("deployments", "create", "parent", "-b", "parent")
-        marks.hold.touch()
-        with user.running("executions", "start", "install", "-d", "parent") as process:
-            marks.wait_for_begin()
-            fill = disk / "fill"
-            fill_up(fill)
-            marks.hold.unlink()
-            _, errors = process.communicate(timeout=60)
-        assert process.returncode == 1, errors
-        assert "full" in errors
-        assert "Traceback" not in errors
-        fill.unlink()
-        user.ok("executions", "resume", user.latest("parent")["id"])
-        assert set(user.states("parent").values()) == {"started"}
-
-
-def fill_up(path: Path) -> None:
-    """Write a file until the disk takes no more."""
-    with path.open("wb", buffering=0) as file:
-        for size in (65536, 4096, 512, 1):
-            try:
-                while True:
-                    if not file.write(b"\0" * size):
-                        break
-            except OSError:
-                continue
-
-
-@contextmanager
-def mounted(*arguments: str | Path) -> Iterator[None]:
-    """Have something mounted while the block runs; skip where that is not allowed."""
-    if os.geteuid() or not shutil.which("mount"):
-        pytest.skip("mounting takes root and mount(8)")
-    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"mount refused: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(arguments[-1])], check=True)
-
-
-@contextmanager
-def small_disk(path: Path, *, kilobytes: int) -> Iterator[Path]:
-    """Have a disk of its own in memory while the block runs."""
-    path.mkdir()
-    with mounted("-t", "tmpfs", "-o", f"size={kilobytes}k", "groundplan-test", path):
-        yield path
-
-
-@contextmanager
-def read_only(user: User) -> Iterator[None]:
-    """Have the home read-only while the block runs: by its mode, or for root by a mount."""
-    if os.geteuid():
-        user.home.chmod(0o500)
-        try:
-            yield
-        finally:
-            user.home.chmod(0o700)
-        return
-    with mounted("--bind", "-o", "ro", user.home, user.home):
-        yield

@@ -47,7 +47,7 @@ def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
         source = StoreSource(
             store=engine.store, library=engine.library, clock=now, most=engine.limit, room=room, say=say
         )
-        driver = make_local_driver(engine, policy, Unwatched())
+        driver = make_local_driver(engine, policy, Unwatched(), say)
         say(f"serves as {shown_driver(source.worker.name)}")
 
         def drain() -> None:

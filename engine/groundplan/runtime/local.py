@@ -42,6 +42,7 @@ from groundplan.runtime.foreign.workflow_process import Heard
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
+from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
 from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.serving import Source
 from groundplan.runtime.window import Window
@@ -96,6 +97,23 @@ class _Report(NamedTuple):
     heard: Heard | None = None
 
 
+@dataclass(kw_only=True, slots=True)
+class _Turn:
+    """What happens between two commits; kept while the store fails.
+
+    Attributes:
+        taken: the attempts whose outcomes are among the reports.
+        late: reports that came in while the store failed.
+    """
+
+    reports: list[_Report]
+    taken: dict[tuple[ExecutionId, int], _Flight] = field(default_factory=dict)
+    starts: list[tuple[Drive, Start]] = field(default_factory=list)
+    ended: list[Drive] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    late: list[_Report] = field(default_factory=list)
+
+
 class LocalDriver:
     """Drives one execution and all that it starts; made for one call of `run`."""
 
@@ -112,7 +130,14 @@ class LocalDriver:
         stages_of: Callable[[Blueprint, Execution], Stages] = workflow_stages,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         workflows: Workflows | None = None,
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Get ready to drive.
+
+        Args:
+            say: tells people what is no part of the record: that the store fails, and that it is back.
+        """
+        self._say = say
         self._store = store
         self._keeping = Keeping(
             library=library,
@@ -137,6 +162,9 @@ class LocalDriver:
         self._elsewhere: dict[ExecutionId, ParentTask] = {}
         self._unobserved: dict[tuple[ExecutionId, int], _Flight] = {}
         self._dropped: list[Event] = []
+        self._fences: dict[ExecutionId, set[int]] = {}
+        self._ended: dict[ExecutionId, Execution] = {}
+        self._kept: list[_Report] = []
         self._last_beat = 0.0
         self._last_look = 0.0
         self._woken = False
@@ -154,33 +182,33 @@ class LocalDriver:
             Conflict: another driver holds it.
             NotFound: there is no such execution.
             StaleLease: another driver took it over meanwhile.
-            StoreFault: the store failed; what was committed stands, and the execution can be resumed.
+            StoreFault: the store failed for good, or somebody left while it failed; what was committed stands, and the
+                execution can be resumed. While it fails in a way that may pass, the execution pauses.
         """
         with self._at_work():
             with self._store.transaction() as transaction:
-                drive = self._adopt(transaction, execution)
+                self._adopt(transaction, execution)
             # What was read and planned stays as long as the execution: no use in walking through it again and again.
             gc.freeze()
-            self._step([])
+            self._turn(_Turn(reports=[]), look=False)
             # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
             # observes any more.
             while (self._drives or self._unobserved or self._dropped) and not self._is_drained:
-                self._turn()
+                self._turn(_Turn(reports=self._collect()))
                 if execution in self._lost:
                     raise StaleLease(f"Another driver took over execution {execution}.")
-            return drive.execution
+            return self._ended[execution] if execution in self._ended else self._drives[execution].execution
 
     def serve(self, source: Source) -> None:
         """Drive whatever a source gives until `request_drain` or `abandon`; leases are given back at the end.
 
         Raises:
-            StoreFault: the store failed; what was committed stands.
+            StoreFault: as from `run`.
         """
         self._source = source
         with self._at_work():
             while not (self._is_drained or self._abandon_asked):
-                self._take_more(source)
-                self._turn()
+                self._turn(_Turn(reports=self._collect()))
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -219,11 +247,18 @@ class LocalDriver:
 
     # -- one turn of the loop
 
-    def _turn(self) -> None:
-        reports = self._collect()
-        self._look()
-        if reports or self._is_due():
-            self._step(reports)
+    def _turn(self, turn: _Turn, *, look: bool = True) -> None:
+        try:
+            if self._source is not None:
+                self._take_more(self._source)
+            if look:
+                self._look()
+            if turn.reports or self._is_due():
+                self._step(turn)
+        except StoreFault as fault:
+            if not fault.passes:
+                raise
+            self._pause(fault, turn)
 
     def _take_more(self, source: Source) -> None:
         clock = time.monotonic()
@@ -237,59 +272,176 @@ class LocalDriver:
             except (Conflict, NotFound):  # another worker was quicker, or somebody deleted it
                 self._drives.pop(execution, None)
                 self._dialogues.pop(execution, None)
+            except StoreFault:
+                self._drives.pop(execution, None)
+                raise
             except PlanningError as error:
                 source.refuse(execution, error.message)
             else:
                 self._woken = True
                 source.took(drive.execution)
 
-    def _step(self, reports: Iterable[_Report]) -> None:
+    def _step(self, turn: _Turn) -> None:
         self._woken = False
         self._obey()
         now = self._clock()
-        for report in reports:
-            self._take(report, now)
-        self._give_up_overdue(now)
+        turn.reports += self._overdue()
+        for report in turn.reports:
+            self._take(report, turn, now)
         for drive in self._drives.values():
             drive.give_up_waiting(now)
+            drive.run_states(now)
         for dialogue in self._dialogues.values():
             dialogue.follow()
-        starts: list[tuple[Drive, Start]] = []
-        ended: list[Drive] = []
-        batches: list[Batch] = []
         begun = time.monotonic()
-        with self._store.transaction() as transaction:
+        with self._store.transaction() if self._decides() else self._store.recording() as transaction:
             if self._source is not None or len(self._drives) > 1:
                 self._part_with_lost(transaction)
             self._beat(transaction)
-            while self._dropped:
-                transaction.append_event(self._dropped.pop())
+            for event in self._dropped:
+                transaction.append_event(event)
             for dialogue in self._dialogues.values():
                 dialogue.plan(transaction)
-            self._end_idle(transaction, ended, batches)
-            starts.extend(self._starts())
+            self._end_idle(transaction, turn)
+            turn.starts.extend(self._starts())
             for drive in self._drives.values():
-                self._record(transaction, drive, batches)
+                self._record(transaction, drive, turn)
         self._window.committed(time.monotonic() - begun)
-        for batch in batches:
+        self._dropped.clear()
+        for batch in turn.batches:
             self._watch.committed(batch)
             if batch.lease.execution in self._dialogues:
                 self._dialogues[batch.lease.execution].committed(batch)
-        for drive in ended:
+        for drive in turn.ended:
             del self._drives[drive.execution.id]
             self._dialogues.pop(drive.execution.id, None)
-            if self._source is not None:
-                self._source.ended(drive.execution)
+            self._end_of(drive.execution)
         for dialogue in self._dialogues.values():
             if not dialogue.is_begun:
                 dialogue.begin()
-        for drive, start in starts:
+        for drive, start in turn.starts:
             self._dispatch(drive, start)
 
-    def _collect(self) -> list[_Report]:
-        reports = []
+    def _end_of(self, execution: Execution) -> None:
+        if self._source is None:
+            self._ended[execution.id] = execution
+        else:
+            self._source.ended(execution)
+
+    def _decides(self) -> bool:
+        """Whether the turn depends on what other drivers do: it plans, ends, or takes over children."""
+        return (
+            bool(self._dialogues)
+            or time.monotonic() - self._last_beat >= HEARTBEAT_SECONDS
+            or any(
+                drive.is_idle or not self._elsewhere.keys() >= set(drive.waiting.values())
+                for drive in self._drives.values()
+            )
+        )
+
+    # -- while the store fails
+
+    def _pause(self, fault: StoreFault, turn: _Turn) -> None:
+        """Keep what comes in until the store can be used again, and go on from what it holds then."""
+        began = time.monotonic()
+        self._say(paused_words(fault, self._clock()))
+        self._flights.update(turn.taken)
+        while True:
+            self._wait(turn)
+            if self._leaves(turn):
+                raise fault
+            try:
+                self._take_up(turn)
+            except StoreFault as again:
+                if not again.passes:
+                    raise
+                fault = again
+            else:
+                self._say(resumed_words(time.monotonic() - began))
+                return
+
+    def _wait(self, turn: _Turn) -> None:
+        until = time.monotonic() + RETRY_SECONDS
         with suppress(Empty):
-            reports.append(self._reports.get(timeout=self._patience()))
+            while (left := until - time.monotonic()) > 0:
+                report = self._reports.get(timeout=left)
+                if report is None:
+                    return
+                turn.late.append(report)
+
+    def _leaves(self, turn: _Turn) -> bool:
+        """Whether somebody wants to leave: at once when asked twice, else when no operation runs any more."""
+        told = {(it.execution, it.task) for it in (*turn.reports, *turn.late) if it.outcome is not None}
+        return self._abandon_asked or ((self._cancel_asked or self._drain_asked) and self._flights.keys() <= told)
+
+    def _take_up(self, turn: _Turn) -> None:
+        """Take every execution anew from its record; what is in memory may not have been written."""
+        held, ended, lost = self._drives, list[Execution](), list[Execution]()
+        for dialogue in self._dialogues.values():
+            dialogue.close()
+        try:
+            with self._store.transaction() as transaction:
+                landed = has_landed(transaction, turn.batches)
+                self._drives, self._elsewhere, self._dialogues = {}, {}, {}
+                for drive in held.values():
+                    self._take_up_one(transaction, drive, ended, lost)
+                for drive in list(self._drives.values()):
+                    for task, child in list(drive.waiting.items()):
+                        self._await(transaction, drive, task, child)
+        except StoreFault:
+            self._drives = held
+            raise
+        self._lost = {execution.id for execution in lost}
+        for execution in ended:
+            self._end_of(execution)
+        for execution in lost:
+            if self._source is not None:
+                self._source.lost(execution)
+        self._keep_reports(turn, landed=landed)
+        for dialogue in self._dialogues.values():
+            dialogue.begin()
+
+    def _take_up_one(
+        self, transaction: Transaction, drive: Drive, ended: list[Execution], lost: list[Execution]
+    ) -> None:
+        own = drive.execution.id
+        execution, lease = transaction.execution(own), transaction.lease(own)
+        if execution is not None and execution.status.is_final:
+            ended.append(execution)
+        elif lease is not None and lease.fence in self._fences[own]:
+            flying = {task: flight.number for (of, task), flight in self._flights.items() if of == own}
+            self._hold(transaction, self._keeping.adopt(transaction, own, held=lease.fence, flying=flying))
+        elif drive.execution.parent is None:
+            lost.append(drive.execution)
+
+    def _keep_reports(self, turn: _Turn, *, landed: bool) -> None:
+        """Keep what came in and is not recorded yet; a custom workflow begins again and is answered from the record."""
+        self._kept = [it for it in turn.reports if not (landed and it.event)] + turn.late
+        self._kept = [it for it in self._kept if it.heard is None]
+        if landed:
+            self._dropped.clear()
+            for batch in turn.batches:
+                self._watch.committed(batch)
+        for (execution, task), flight in list(self._flights.items()):
+            drive = self._drives.get(execution)
+            if drive is None or not drive.runs(task, flight.number):
+                del self._flights[execution, task]
+            else:
+                flight.drive = drive
+        self._woken, self._last_look = True, 0.0
+
+    def _hold(self, transaction: Transaction, drive: Drive) -> None:
+        self._open_dialogue(transaction, drive)
+        self._drives[drive.execution.id] = drive
+        self._fences.setdefault(drive.execution.id, set()).add(drive.lease.fence)
+
+    # -- what comes in
+
+    def _collect(self) -> list[_Report]:
+        reports = list[_Report | None](self._kept)
+        self._kept = []
+        with suppress(Empty):
+            reports.append(self._reports.get(timeout=0 if reports or self._woken else self._patience()))
             while len(reports) < _MOST_REPORTS:
                 reports.append(self._reports.get_nowait())
         self._woken = self._woken or None in reports
@@ -318,7 +470,7 @@ class LocalDriver:
         self._next_deadline = min(deadlines, default=clock + HEARTBEAT_SECONDS)
         return max(0.0, min(*moments, self._next_deadline - clock))
 
-    def _take(self, report: _Report, now: datetime) -> None:
+    def _take(self, report: _Report, turn: _Turn, now: datetime) -> None:
         unobserved = self._unobserved.get((report.execution, report.task))
         if unobserved is not None and unobserved.number == report.number and report.outcome is not None:
             self._drop((report.execution, report.task), f"ended unobserved ({report.outcome.verdict})")
@@ -332,7 +484,7 @@ class LocalDriver:
         if report.outcome is not None:
             flight = self._flights.get((report.execution, report.task))
             if flight is not None and flight.number == report.number:
-                del self._flights[report.execution, report.task]
+                turn.taken[report.execution, report.task] = self._flights.pop((report.execution, report.task))
                 self._window.attempted(report.took)
                 drive.settle(report.task, report.outcome, now)
 
@@ -413,21 +565,22 @@ class LocalDriver:
             )
         )
 
-    def _give_up_overdue(self, now: datetime) -> None:
-        clock = time.monotonic()
+    def _overdue(self) -> list[_Report]:
+        """Give up the attempts that take too long, and report that."""
+        clock, found = time.monotonic(), list[_Report]()
         if clock < self._next_deadline:
-            return
+            return found
         for key, flight in list(self._unobserved.items()):
             if flight.begun is not None and flight.begun + flight.timeout <= clock:
                 flight.given_up.set()
                 self._drop(key, f"took longer than {flight.timeout:g} s and was given up")
         for key, flight in list(self._flights.items()):
             if flight.begun is not None and flight.begun + flight.timeout <= clock:
-                del self._flights[key]
                 flight.given_up.set()
                 self._workers.give_up_one()
-                operation = flight.drive.world.operation(flight.task)
-                flight.drive.settle(flight.task.number, timed_out(operation, flight.timeout), now)
+                outcome = timed_out(flight.drive.world.operation(flight.task), flight.timeout)
+                found.append(_Report(*key, flight.number, outcome, took=flight.timeout))
+        return found
 
     def _let_go(self) -> None:
         """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
@@ -450,8 +603,7 @@ class LocalDriver:
 
     def _adopt(self, transaction: Transaction, id: ExecutionId) -> Drive:
         drive = self._keeping.adopt(transaction, id)
-        self._open_dialogue(transaction, drive)
-        self._drives[id] = drive
+        self._hold(transaction, drive)
         for task, child in list(drive.waiting.items()):
             self._await(transaction, drive, task, child)
         return drive
@@ -488,43 +640,43 @@ class LocalDriver:
 
     # -- ends
 
-    def _end_idle(self, transaction: Transaction, ended: list[Drive], batches: list[Batch]) -> None:
+    def _end_idle(self, transaction: Transaction, turn: _Turn) -> None:
         """Take over the children that are awaited now, finish what is idle, and tell those who wait for it."""
         changed = True
         while changed:
             changed = False
             for drive in list(self._drives.values()):
-                if drive in ended:
+                if drive in turn.ended:
                     continue
                 drive.run_states(self._clock())
                 for task, child in list(drive.waiting.items()):
                     if child not in self._elsewhere:
-                        self._record(transaction, drive, batches)
+                        self._record(transaction, drive, turn)
                         self._await(transaction, drive, task, child)
                         changed = True
                 if drive.is_idle:
-                    if not self._goes_on(transaction, drive, batches):
-                        self._end(transaction, drive, batches)
-                        ended.append(drive)
+                    if not self._goes_on(transaction, drive, turn):
+                        self._end(transaction, drive, turn)
+                        turn.ended.append(drive)
                     changed = True
 
-    def _goes_on(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> bool:
+    def _goes_on(self, transaction: Transaction, drive: Drive, turn: _Turn) -> bool:
         if drive.cancelling or drive.refused:
             return False
         # A stage is planned from the record, which must hold the last outcomes of the stage before.
-        self._record(transaction, drive, batches)
+        self._record(transaction, drive, turn)
         return self._keeping.plan(transaction, drive)
 
     @staticmethod
-    def _record(transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
+    def _record(transaction: Transaction, drive: Drive, turn: _Turn) -> None:
         batch = drive.take_batch()
         if not batch.is_empty:
             transaction.record(batch)
-            batches.append(batch)
+            turn.batches.append(batch)
 
-    def _end(self, transaction: Transaction, drive: Drive, batches: list[Batch]) -> None:
+    def _end(self, transaction: Transaction, drive: Drive, turn: _Turn) -> None:
         execution = self._keeping.end(transaction, drive)
-        self._record(transaction, drive, batches)
+        self._record(transaction, drive, turn)
         parent = self._elsewhere.pop(execution.id, None)
         if parent is not None and parent.execution in self._drives:
             self._keeping.finish_waiting(transaction, self._drives[parent.execution], parent.task, execution)

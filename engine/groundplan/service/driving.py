@@ -43,7 +43,7 @@ def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str
     """
     address = read_address(engine.environment)
     if address is None:
-        return make_local_driver(engine, policy, watch)
+        return make_local_driver(engine, policy, watch, say)
     driver: Driver = _temporal("driver").TemporalDriver(
         address=address,
         store=engine.store,
@@ -56,7 +56,7 @@ def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str
     return driver
 
 
-def make_local_driver(engine: Engine, policy: Policy, watch: Watch) -> LocalDriver:
+def make_local_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str], None]) -> LocalDriver:
     """Return a driver that makes attempts in this process, and can serve a store."""
     children = _children(engine)
     return LocalDriver(
@@ -68,6 +68,7 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch) -> LocalDriv
         watch=watch,
         new_id=instance_id,
         clock=now,
+        say=say,
         workflows=Workflows(
             store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy, new_id=instance_id
         ),

@@ -28,12 +28,17 @@ class StoreFault(Exception):
     Attributes:
         message: what happened, with the place.
         fix: what to do about it.
+        passes: whether it may be over soon without anybody touching the store (a full disk, a server that restarts),
+            so that waiting makes sense.
+        cure: what ends it, for people who see the execution wait.
     """
 
-    def __init__(self, message: str, *, fix: str = "") -> None:
+    def __init__(self, message: str, *, fix: str = "", passes: bool = False, cure: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
+        self.passes = passes
+        self.cure = cure
 
 
 class StaleLease(Exception):

@@ -89,7 +89,7 @@ class Stage:
 
     def drive(self, execution: ExecutionId, policy: Policy = FAST) -> Execution:
         """Drive an execution to its end."""
-        self.driver = make_local_driver(self.engine, policy, self.seen)
+        self.driver = make_local_driver(self.engine, policy, self.seen, print)
         return self.driver.run(execution)
 
     def resume(self, execution: ExecutionId, **more: bool) -> Execution:

@@ -56,6 +56,12 @@ _FIXES: Final = {
     "57P03": _WAIT_FIX,
 }
 
+_AUTHORS: Final = frozenset(_FIXES[state] for state in ("28000", "28P01", "3D000", "42501"))
+"""What somebody must do first."""
+# Broken connections, a lack of resources, a server that ends or begins, errors of its disk.
+_PASSING_CLASSES: Final = frozenset({"08", "53", "57", "58"})
+_PASSING: Final = frozenset({"25P03", "40001", "40P01", "55P03"})
+
 
 @dataclass(frozen=True)
 class Postgresql:
@@ -103,15 +109,22 @@ class Postgresql:
         state = getattr(error.orig, "sqlstate", None) or ""
         primary = getattr(getattr(error.orig, "diag", None), "message_primary", None)
         words = (str(primary or error.orig).splitlines() or [""])[0].strip().rstrip(".")
+        passes = state[:2] in _PASSING_CLASSES or state in _PASSING
         if state == "55P03":
-            return StoreFault(f"The store {self.place} was busy for {_BUSY_SECONDS} s.", fix=_FIXES[state])
+            return StoreFault(f"The store {self.place} was busy for {_BUSY_SECONDS} s.", fix=_FIXES[state], passes=True)
         if state:
-            return StoreFault(f"The store {self.place} answered with an error: {words}.", fix=_FIXES.get(state, ""))
+            return StoreFault(
+                f"The store {self.place} answered with an error: {words}.",
+                fix=_FIXES.get(state, ""),
+                passes=passes,
+                cure="Free some space on the server." if state == "53100" else "",
+            )
         if error.connection_invalidated:
-            return StoreFault(f"The store {self.place} broke off: {words}.", fix=_WAIT_FIX)
+            return StoreFault(f"The store {self.place} broke off: {words}.", fix=_WAIT_FIX, passes=True)
         if words.startswith(("connection", "failed to resolve host")):
             why = words.removeprefix("connection failed: ")
-            return StoreFault(f"The store {self.place} cannot be reached: {why}.", fix=_fix_of(why))
+            fix = _fix_of(why)
+            return StoreFault(f"The store {self.place} cannot be reached: {why}.", fix=fix, passes=fix not in _AUTHORS)
         return StoreFault(f"The store {self.place} failed: {words}.")
 
 

@@ -14,7 +14,18 @@ from groundplan.state.sql.sqlite_writer import SqliteWriter
 from groundplan.state.store import StoreFault
 
 _BUSY_SECONDS: Final = 30
-_FULL: Final = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC"})
+_FULL: Final = frozenset(
+    {
+        "SQLITE_FULL",
+        "SQLITE_IOERR_WRITE",
+        "SQLITE_IOERR_FSYNC",
+        "SQLITE_IOERR_DIR_FSYNC",
+        "SQLITE_IOERR_TRUNCATE",
+        "SQLITE_IOERR_SHMSIZE",
+        "SQLITE_IOERR_SHMMAP",
+        "SQLITE_IOERR_SHMOPEN",
+    }
+)
 _READ_ONLY: Final = frozenset({"SQLITE_READONLY", "SQLITE_READONLY_DIRECTORY", "SQLITE_CANTOPEN", "SQLITE_PERM"})
 _DAMAGED: Final = frozenset({"SQLITE_CORRUPT", "SQLITE_NOTADB"})
 
@@ -65,9 +76,11 @@ class Sqlite:
             return StoreFault(
                 f"The store {self.place} could not be written: {error.orig}.",
                 fix="Free some space, then resume the execution.",
+                passes=True,
+                cure="Free some space.",
             )
         if name == "SQLITE_BUSY":
-            return StoreFault(f"The store {self.place} was busy for {_BUSY_SECONDS} s.", fix="Try again.")
+            return StoreFault(f"The store {self.place} was busy for {_BUSY_SECONDS} s.", fix="Try again.", passes=True)
         kind = "answered with an error" if isinstance(error, OperationalError | DatabaseError) else "failed"
         return StoreFault(f"The store {self.place} {kind}: {error.orig}.")
 
