@@ -350,3 +350,81 @@ def test_an_update_that_is_cut_off_anywhere_goes_on(shop: Shop, moment: int) -> 
     with shop.engine.store.snapshot() as snapshot:
         blueprint = shop.engine.library.blueprint(snapshot, shop.deployment.digest)
     assert list(to_plan(blueprint)["nodes"]) == ["db", "new"]
+
+
+CHILD = """
+inputs: {size: {type: integer, default: 1}, fail: {type: list, default: []}}
+node_templates:
+  disk: {type: groundplan.nodes.Nop, properties: {values: {size: {get_input: size}}, fail: {get_input: fail}}}
+capabilities: {size: {value: {get_attribute: [disk, size]}}}
+"""
+PART = (
+    "part: {type: cloudify.nodes.ServiceComponent, properties: {resource_config: {"
+    "blueprint: {id: child, external_resource: true}, deployment: {id: part, inputs: {size: %d, fail: [%s]}}}}}"
+)
+
+
+@pytest.fixture
+def composed(shop: Shop, write: Write) -> Shop:
+    """A deployment with a component, installed."""
+    engine = shop.engine
+    file = write(CHILD, folder="child")
+    blueprints.upload(engine.store, engine.home, engine.fetch, file, now(), id=BlueprintId("child"))
+    shop.install(PART % (1, ""))
+    return shop
+
+
+def of_child(shop: Shop) -> tuple[object, list[str]]:
+    """The input of the child, and what was run in it last."""
+    with shop.engine.store.snapshot() as snapshot:
+        child = deployments.existing(snapshot, DeploymentId("part"))
+        last = snapshot.executions(deployment=child.id)[-1]
+    return child.inputs["size"], [last.workflow, str(last.status)]
+
+
+def test_a_component_updates_its_child(composed: Shop) -> None:
+    assert "part update" in composed.update(PART % (2, ""))
+    assert of_child(composed) == (2, ["csys_new_deployment_update", "terminated"])
+    (update,) = updates.listing(composed.engine.store, DeploymentId("part"))
+    assert update.by == f"component {composed.instance('part')} of shop"
+
+
+def test_a_component_whose_child_is_as_it_says_is_left(composed: Shop) -> None:
+    assert "part update" not in composed.update(PART % (1, "") + "\n  more: {type: Bare}")
+    assert of_child(composed) == (1, ["install", "terminated"])
+
+
+def test_a_child_of_a_component_is_not_updated_beside_it(composed: Shop) -> None:
+    new = updates.NewUpdate(deployment=DeploymentId("part"), inputs={"size": 3})
+    engine = composed.engine
+    with pytest.raises(Conflict, match="others need it"):
+        updates.start(engine.store, engine.library, engine.home, new, now())
+
+
+def test_a_workflow_id_stands_for_an_update(shop: Shop) -> None:
+    shop.install("db: {type: App, properties: {port: {get_input: port}}}")
+
+    def asked(workflow: str, **parameters: object) -> executions.NewExecution:
+        return executions.NewExecution(deployment=SHOP, workflow=workflow, parameters=parameters)
+
+    engine = shop.engine
+    for name in ("update", "csys_update_deployment", "csys_new_deployment_update"):
+        assert updates.is_update(engine.store, engine.library, asked(name))
+    assert not updates.is_update(engine.store, engine.library, asked("install"))
+    found = updates.wished(asked("update", inputs={"port": 2}, skip_heal=True, reinstall_list=["a"]), "me")
+    assert (found.inputs, found.skip_heal, found.reinstall, found.by) == ({"port": 2}, True, ("a",), "me")
+    with pytest.raises(UsageError, match="no parameter 'skip_heall'"):
+        updates.wished(asked("update", skip_heall=True), "me")
+
+
+def test_a_workflow_of_the_blueprint_does_the_update_and_it_is_concluded(shop: Shop) -> None:
+    shop.install("db: {type: Bare}\n old: {type: Bare}")
+    mapped = (
+        "workflows: {mine: {mapping: default_workflows.cloudify.plugins.workflows.execute_operation, "
+        "parameters: {operation: {default: cloudify.interfaces.lifecycle.create}}}}"
+    )
+    execution = shop.start("db: {type: Bare}\n new: {type: Bare}", mapped, workflow="mine")
+    assert execution.parameters["added_instance_ids"] == [shop.instance("new")]
+    assert execution.parameters["removed_instance_ids"] == [shop.instance("old")]
+    assert shop.run(execution).status is ExecutionStatus.TERMINATED
+    assert set(shop.states) == {"db", "new"}

@@ -12,13 +12,14 @@ from datetime import datetime
 from itertools import count
 from typing import Final
 
+from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import NotFound, UsageError
 from groundplan.model.blueprint import Blueprint, to_plan
 from groundplan.model.deployment import Dependency, DependencyKind, Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import Execution, ExecutionStatus, ParentTask
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, InstanceId
 from groundplan.model.reshape import Content, Reshape
-from groundplan.model.update import UPDATE_WORKFLOW, Entity, Step, Update, UpdateId, UpdateState
+from groundplan.model.update import UPDATE_WORKFLOW, UPDATE_WORKFLOWS, Entity, Step, Update, UpdateId, UpdateState
 from groundplan.model.values import Data
 from groundplan.planning.changes.difference import Reshaped, find_difference, settled
 from groundplan.planning.changes.steps import Form, Steps, Unsupported, find_steps
@@ -34,6 +35,26 @@ from groundplan.state.store import Snapshot, Store, Transaction
 
 _GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
 _UPDATE_ID: Final = "update_id"
+_FLAGS: Final = (
+    "drift_only",
+    "skip_install",
+    "skip_uninstall",
+    "skip_reinstall",
+    "skip_drift_check",
+    "skip_heal",
+    "force_reinstall",
+    "ignore_failure",
+)
+_PARAMETERS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
+    "blueprint_id": ("blueprint", (str,)),
+    "inputs": ("inputs", (dict,)),
+    "workflow_id": ("workflow", (str,)),
+    "reinstall_list": ("reinstall", (list,)),
+    "auto_correct_types": ("convert", (bool,)),
+    **{name: (name, (bool,)) for name in _FLAGS},
+}
+"""Parameters of an update that is started by its workflow id: the fields of `NewUpdate` that they are, and types."""
+_TRUTHS: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -169,6 +190,44 @@ def start_in(transaction: Transaction, library: Library, home: Home, new: NewUpd
     transaction.add_execution(execution)
     transaction.put_update(replace(update, execution=execution.id))
     return execution
+
+
+def is_update(store: Store, library: Library, asked: executions.NewExecution) -> bool:
+    """Whether a workflow that is to be started stands for an update: by its id, and the blueprint has none of that id.
+
+    Raises:
+        NotFound: there is no such deployment.
+    """
+    if asked.workflow not in UPDATE_WORKFLOWS:
+        return False
+    with store.snapshot() as snapshot:
+        deployment = deployments.existing(snapshot, asked.deployment)
+        return asked.workflow not in library.blueprint(snapshot, deployment.digest).workflows
+
+
+def wished(asked: executions.NewExecution, by: str) -> NewUpdate:
+    """Return the update that the parameters of a workflow ask for: `blueprint_id`, `inputs` and the flags of spec 5.10.
+
+    Raises:
+        UsageError: a parameter is unknown or of another type; a dry run or a place in the queue is asked for.
+    """
+    if asked.is_dry_run or asked.queue:
+        raise UsageError(
+            "An update can neither be queued nor run dry.",
+            fix="See what it would do: groundplan deployments update --preview",
+        )
+    found: dict[str, object] = {}
+    for name, value in asked.parameters.items():
+        attribute, types = _PARAMETERS.get(name, (name, ()))
+        if not types:
+            near = suggest(name, _PARAMETERS)
+            known = f"Did you mean {near!r}?" if near else f"It has {', '.join(_PARAMETERS)}."
+            raise UsageError(f"An update has no parameter {name!r}.", fix=known)
+        given = _TRUTHS.get(str(value), value) if bool in types else value
+        if not isinstance(given, types):
+            raise UsageError(f"Parameter {name!r} of an update cannot be {value!r}.")
+        found[attribute] = tuple(given) if isinstance(given, list) else given
+    return NewUpdate(deployment=asked.deployment, force=asked.force, by=by, **found)  # type: ignore[arg-type]
 
 
 def conclude(transaction: Transaction, library: Library, execution: Execution) -> None:
@@ -365,21 +424,7 @@ def _relinked(prepared: _Prepared) -> list[NodeInstance]:
 
 
 def _record(prepared: _Prepared, new: NewUpdate, now: datetime, state: UpdateState) -> Update:
-    options = {
-        name: getattr(new, name)
-        for name in (
-            "drift_only",
-            "workflow",
-            "skip_install",
-            "skip_uninstall",
-            "skip_reinstall",
-            "skip_drift_check",
-            "skip_heal",
-            "force_reinstall",
-            "ignore_failure",
-            "force",
-        )
-    }
+    options = {name: getattr(new, name) for name in (*_FLAGS, "workflow", "force")}
     return Update(
         id=UpdateId(identifiers.execution_id()),
         deployment=new.deployment,

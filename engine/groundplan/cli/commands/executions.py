@@ -1,5 +1,6 @@
 """`groundplan executions`: run workflows and look after them."""
 
+import getpass
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -13,6 +14,7 @@ from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.service import executions as use_case
+from groundplan.service import updates
 from groundplan.service.assembly import Engine, now
 from groundplan.service.given import read_given
 
@@ -64,7 +66,11 @@ def start(
     )
     with engine(quiet=as_json) as opened:
         wanted = replace(new, limit=opened.limit)
-        execution = use_case.start(opened.store, opened.library, wanted, now())
+        if updates.is_update(opened.store, opened.library, wanted):
+            asked = updates.wished(wanted, getpass.getuser())
+            execution = updates.start(opened.store, opened.library, opened.home, asked, now())
+        else:
+            execution = use_case.start(opened.store, opened.library, wanted, now())
         if execution.status is ExecutionStatus.QUEUED:
             _tell_queued(opened, execution, as_json=as_json)
             return

@@ -4,9 +4,11 @@ A repeat of the step, after the engine died or the step failed, goes on with the
 How the step ends is said by `endings`.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
-from groundplan.model.execution import ExecutionStatus, Outcome, Verdict
+from groundplan.model.execution import Execution, ExecutionStatus, Outcome, Verdict
+from groundplan.model.ids import DeploymentId
 from groundplan.model.values import reveal
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
@@ -29,16 +31,29 @@ def await_workflow(
     Raises:
         OperationRetry: something else runs in the deployment.
     """
-    known = transaction.executions(deployment=new.deployment)
+    return await_execution(
+        transaction, library, call, new.deployment, lambda: executions.start_in(transaction, library, new, now)
+    )
+
+
+def await_execution(
+    transaction: Transaction,
+    library: Library,
+    call: ChildCall,
+    deployment: DeploymentId,
+    begin: Callable[[], Execution],
+) -> Outcome:
+    """Return how the step goes on with what it began in a deployment, or begins now; see `await_workflow`."""
+    known = transaction.executions(deployment=deployment)
     own = [item for item in known if item.parent == call.task]
     if own and own[-1].status is ExecutionStatus.TERMINATED:
         return ending(transaction, library, call.task, own[-1])
     running = [item for item in known if item.status in BEGUN]
     if running and running[-1].parent != call.task:
         raise OperationRetry(
-            f"Execution {running[-1].id} runs in {new.deployment}; waiting for it.", retry_after=POLL_SECONDS
+            f"Execution {running[-1].id} runs in {deployment}; waiting for it.", retry_after=POLL_SECONDS
         )
-    chosen = running[-1] if running else executions.start_in(transaction, library, new, now)
+    chosen = running[-1] if running else begin()
     return Outcome(verdict=Verdict.WAITING, waits_for=chosen.id, wait_limit=_limit(call))
 
 

@@ -22,6 +22,7 @@ from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import blueprints, deployments, executions
 from groundplan.service.composition.awaiting import await_workflow
+from groundplan.service.composition.child_updates import find_child_difference, update_child
 from groundplan.service.composition.resource_config import (
     ResourceConfig,
     evaluate_capabilities,
@@ -238,13 +239,38 @@ class Components:
         return DONE
 
     def check_drift(self, call: ChildCall) -> Outcome:
-        """Return what of the child's capabilities is not as it was noted; empty for no drift."""
-        child = target_of(call, read_config(call))
-        noted = call.context.instance.runtime_properties.get("capabilities") or {}
+        """Return what of the child is not as the component says or noted it, by name; empty for no drift."""
+        config = read_config(call)
+        child = target_of(call, config)
+        noted = reveal(call.context.instance.runtime_properties.get("capabilities") or {})
         with self.store.snapshot() as snapshot:
             found = reveal(evaluate_capabilities(snapshot, self.library, child))
+            drift = (
+                {} if config.is_external else find_child_difference(snapshot, call, config, _labels(config)).to_data()
+            )
         changed = sorted(name for name in {*noted, *found} if noted.get(name) != found.get(name))
-        return Outcome(verdict=Verdict.SUCCEEDED, result={"capabilities": changed} if changed else {})
+        if changed:
+            drift["capabilities"] = changed
+        return Outcome(verdict=Verdict.SUCCEEDED, result=drift)
+
+    def update(self, call: ChildCall) -> Outcome:
+        """Update the child to the blueprint, inputs and labels that the component gives it now."""
+        config = read_config(call)
+        child = target_of(call, config)
+        if config.is_external:
+            return self.refresh(call) if self._exists(child) else DONE
+        if config.blueprint.get("id"):
+            self.upload(call)
+        with self.store.transaction() as transaction:
+            if not is_own(transaction, child, owner_of(call)):
+                raise NonRecoverableError(_taken(transaction, child))
+            difference = find_child_difference(transaction, call, config, _labels(config))
+            outcome = update_child(transaction, self.library, self.home, call, config, difference, self.clock())
+        return self.refresh(call) if outcome.verdict is Verdict.SUCCEEDED and outcome.waits_for is None else outcome
+
+    def _exists(self, child: DeploymentId) -> bool:
+        with self.store.snapshot() as snapshot:
+            return snapshot.deployment(child) is not None
 
 
 def _blueprint_id(call: ChildCall, config: ResourceConfig) -> BlueprintId:

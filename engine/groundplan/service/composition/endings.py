@@ -1,6 +1,7 @@
 """How a step that waited for an execution ends: told by that execution's end, in the transaction that records it."""
 
 from groundplan.model.execution import Execution, ExecutionStatus, Failure, Outcome, ParentTask, Verdict
+from groundplan.model.update import UPDATE_WORKFLOW
 from groundplan.planning.evaluation import EvaluationFault
 from groundplan.runtime.library import Library
 from groundplan.service.composition.resource_config import evaluate_capabilities
@@ -21,7 +22,7 @@ def ending(transaction: Transaction, library: Library, task: ParentTask, child: 
     if record is None or parent is None or record.task.relationship is not None:
         return Outcome(verdict=Verdict.SUCCEEDED)
     instance = transaction.instance(parent.deployment, record.task.instance)
-    if instance is None or child.workflow not in ("install", "heal"):
+    if instance is None or child.workflow not in ("install", "heal", UPDATE_WORKFLOW):
         return Outcome(verdict=Verdict.SUCCEEDED)
     try:
         found = evaluate_capabilities(transaction, library, child.deployment)

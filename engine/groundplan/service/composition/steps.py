@@ -39,6 +39,7 @@ class Composition:
             "cloudify_types.component.heal": components.heal,
             "cloudify_types.component.check_drift": components.check_drift,
             "cloudify_types.component.refresh": components.refresh,
+            "cloudify_types.component.update": components.update,
             "cloudify_types.blueprint.upload": components.upload,
             "cloudify_types.blueprint.delete": components.delete_blueprint,
             "cloudify_types.shared_resource.connect_deployment": shared.connect,

@@ -1,0 +1,107 @@
+"""Brings a component's child deployment to what the component says now: its blueprint, inputs and labels (spec 6.1).
+
+Only a deployment that the component made itself is changed; of another one, the difference is told and left.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from groundplan.model.deployment import Deployment
+from groundplan.model.execution import Outcome, Verdict
+from groundplan.model.ids import BlueprintId
+from groundplan.model.reshape import Content, Reshape
+from groundplan.model.values import Data
+from groundplan.runtime.children import ChildCall
+from groundplan.runtime.library import Library
+from groundplan.service import deployments, updates
+from groundplan.service.composition.awaiting import await_execution
+from groundplan.service.composition.resource_config import ResourceConfig, read_inputs, target_of
+from groundplan.service.home import Home
+from groundplan.state.store import Snapshot, Transaction
+
+Labels = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChildDifference:
+    """What a component says of its child that is not so.
+
+    Attributes:
+        blueprint: the blueprint that it is to have, where that is another; None otherwise.
+        inputs: those that are to have other values.
+        labels: those that it lacks.
+    """
+
+    blueprint: BlueprintId | None
+    inputs: Mapping[str, Data]
+    labels: Labels
+
+    def to_data(self) -> dict[str, Data]:
+        """Return what differs by name, without values: the drift of a component."""
+        found: dict[str, Data] = {}
+        if self.blueprint is not None:
+            found["blueprint"] = self.blueprint
+        if self.inputs:
+            found["inputs"] = sorted(self.inputs)
+        if self.labels:
+            found["labels"] = sorted(self.labels)
+        return found
+
+
+def find_child_difference(
+    snapshot: Snapshot, call: ChildCall, config: ResourceConfig, labels: Labels
+) -> ChildDifference:
+    """Return what of a child differs from what its component says.
+
+    Args:
+        labels: those that the component gives its child.
+    """
+    child = deployments.existing(snapshot, target_of(call, config))
+    wanted, declared = read_inputs(call), config.blueprint.get("id")
+    return ChildDifference(
+        blueprint=BlueprintId(str(declared)) if declared and str(declared) != child.blueprint else None,
+        inputs={name: value for name, value in wanted.items() if child.inputs.get(name) != value},
+        labels={key: values for key, values in labels.items() if not set(values) <= set(child.labels.get(key, ()))},
+    )
+
+
+def update_child(
+    transaction: Transaction,
+    library: Library,
+    home: Home,
+    call: ChildCall,
+    config: ResourceConfig,
+    difference: ChildDifference,
+    now: datetime,
+) -> Outcome:
+    """Begin the update of a child and wait for its end; labels alone are added at once.
+
+    Raises:
+        UsageError: the child cannot be updated so.
+        OperationRetry: something else runs in the child.
+    """
+    child = deployments.existing(transaction, target_of(call, config))
+    if difference.labels:
+        _add_labels(transaction, child, difference.labels)
+    own = any(item.parent == call.task for item in transaction.executions(deployment=child.id))
+    if difference.blueprint is None and not difference.inputs and not own:
+        return Outcome(verdict=Verdict.SUCCEEDED)
+    new = updates.NewUpdate(
+        deployment=child.id,
+        blueprint=difference.blueprint,
+        inputs=difference.inputs,
+        by=f"component {call.context.instance.id} of {call.deployment.id}",
+        parent=call.task,
+    )
+    return await_execution(
+        transaction, library, call, child.id, lambda: updates.start_in(transaction, library, home, new, now)
+    )
+
+
+def _add_labels(transaction: Transaction, child: Deployment, labels: Labels) -> None:
+    merged = {**child.labels}
+    for key, values in labels.items():
+        merged[key] = tuple(dict.fromkeys((*merged.get(key, ()), *values)))
+    content = Content(blueprint=child.blueprint, digest=child.digest, inputs=child.inputs, labels=merged)
+    transaction.reshape(child.id, Reshape(content=content))
