@@ -58,6 +58,7 @@ def test_files_of_a_blueprint_come_back_in_order(store: SqlStore) -> None:
         FilePart("a/b.sh", 0, 0o755, b"x" * 70_000),
         FilePart("a/b.sh", 1, 0o755, b"\0"),
         FilePart("c", 0, 0o644, b""),
+        *(FilePart("d", number, 0o644, bytes([number])) for number in range(40)),
     ]
     with store.transaction() as transaction:
         assert not transaction.has_blueprint_files(BLUEPRINT.digest)

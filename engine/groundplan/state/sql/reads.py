@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from zlib import decompress
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, select, tuple_
 
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
 from groundplan.model.execution import FINAL, STOPPING, Event, Execution, ExecutionStatus, Lease
@@ -61,9 +61,14 @@ class SqlSnapshot:
             select(table.c.path, table.c.part, table.c.mode, table.c.content)
             .where(table.c.digest == digest)
             .order_by(table.c.path, table.c.part)
+            .limit(_FILE_PARTS)
         )
-        for row in self._connection.execute(query.execution_options(yield_per=_FILE_PARTS)):
-            yield FilePart(row.path, row.part, row.mode, decompress(row.content))
+        # Page by page, so that no cursor is left open by who stops half-way.
+        rows = self._connection.execute(query).all()
+        while rows:
+            yield from (FilePart(row.path, row.part, row.mode, decompress(row.content)) for row in rows)
+            last = tuple_(rows[-1].path, rows[-1].part)
+            rows = self._connection.execute(query.where(tuple_(table.c.path, table.c.part) > last)).all()
 
     def deployment(self, id: DeploymentId) -> Deployment | None:
         row = self._one(schema.deployments, id=id)
