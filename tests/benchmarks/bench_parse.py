@@ -41,7 +41,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into docs/benchmarks.md")
     parser.add_argument("--peers", type=Path, metavar="FOLDER", help="time other parsers, installed into FOLDER")
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep each measurement there, and go on from it")
     given = parser.parse_args()
+    if given.keep:
+        KEPT.use(given.keep)
     if given.child:
         print(json.dumps(child(given.child[0], Path(given.child[1]))))
         return
@@ -55,6 +58,31 @@ def main() -> None:
     print(text)
     if given.write:
         write(text)
+
+
+class Kept:
+    """Measurements by name, in a file when one is given: a run that was cut short goes on where it was."""
+
+    def __init__(self) -> None:
+        self._file: Path | None = None
+        self._found: dict[str, Any] = {}
+
+    def use(self, file: Path) -> None:
+        """Keep in a file from now on, and know what it holds."""
+        self._file = file
+        if file.exists():
+            self._found = json.loads(file.read_text(encoding="utf-8"))
+
+    def once(self, name: str, measure: Callable[[], Any]) -> Any:
+        """Return a measurement, made when it is not kept yet."""
+        if name not in self._found:
+            self._found[name] = measure()
+            if self._file is not None:
+                self._file.write_text(json.dumps(self._found, indent=1), encoding="utf-8")
+        return self._found[name]
+
+
+KEPT = Kept()
 
 
 def thin(size: int) -> Iterator[str]:
@@ -145,30 +173,33 @@ def child(what: str, file: Path) -> dict[str, Any]:
         instances = make_instances(blueprint, {}, lambda name: f"{name}_{next(numbers):06}")
         return install(blueprint, instances)
 
-    if what == "memory":
-        held = (blueprint := compiled(), planned(blueprint))
-        assert held
-        return {"megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
-    text = file.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8") if what != "memory" else ""
     stages: dict[str, list[float]] = {"floor": [], "read": [], "compile": [], "plan": []}
-    for _ in range(RUNS if len(text) < 10_000_000 else 1):
-        stages["floor"].append(timed(lambda: yaml.compose(text, yaml.CSafeLoader), collect=False))
-        stages["read"].append(timed(lambda: read(text, "bench", Report()), collect=what == "as-run"))
-        stages["compile"].append(timed(compiled, collect=what == "as-run"))
-        stages["plan"].append(timed(partial(planned, compiled()), collect=what == "as-run"))
-    return {name: statistics.median(found) for name, found in stages.items()}
+    for _ in range(1 if what == "memory" or len(text) > 10_000_000 else RUNS):
+        if what != "memory":
+            stages["floor"].append(timed(lambda: bool(yaml.compose(text, yaml.CSafeLoader)), collect=False)[0])
+            stages["read"].append(timed(lambda: bool(read(text, "bench", Report())), collect=what == "as-run")[0])
+        made, blueprint = timed(compiled, collect=what != "gc-off")
+        seconds, plan = timed(partial(planned, blueprint), collect=what != "gc-off")
+        stages["plan"].append(seconds)
+        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 if plan is not None else 0
+        results = [blueprint]
+        del blueprint, plan
+        let_go, _ = timed(results.clear, collect=what != "gc-off")
+        stages["compile"].append(made + let_go)
+    return {"megabytes": held, **{name: statistics.median(found) for name, found in stages.items() if found}}
 
 
-def timed(work: Callable[[], Any], *, collect: bool) -> float:
-    """Return the CPU seconds that some work takes, with or without the cyclic collector."""
+def timed(work: Callable[[], Any], *, collect: bool) -> tuple[float, Any]:
+    """Return the CPU seconds that some work takes, with or without the cyclic collector, and what comes of it."""
     gc.collect()
     if not collect:
         gc.disable()
     begin = time.process_time()
-    work()
+    result = work()
     spent = time.process_time() - begin
     gc.enable()
-    return spent
+    return spent, result
 
 
 def generated(shape: str, size: int, folder: Path) -> Path:
@@ -182,6 +213,10 @@ def generated(shape: str, size: int, folder: Path) -> Path:
 
 def measured(what: str, file: Path) -> dict[str, Any]:
     """Measure in a process of its own."""
+    return KEPT.once(f"{what} {file.parent.name}", lambda: _measured(what, file))
+
+
+def _measured(what: str, file: Path) -> dict[str, Any]:
     command = [sys.executable, __file__, "--child", what, str(file)]
     found: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return found
@@ -221,13 +256,18 @@ def processes(sizes: Sequence[int], folder: Path) -> str:
     for shape in SHAPES:
         for size in (each for each in sizes if each < 100_000):
             file = str(generated(shape, size, folder))
-            floor, ours = [], []
-            for _ in range(RUNS):
-                floor.append(run_time([sys.executable, "-c", FLOOR, file]))
-                ours.append(run_time([*command, file]))
-            seconds = statistics.median(floor), statistics.median(ours)
+            seconds = KEPT.once(f"process {shape}-{size}", partial(side_by_side, command, file))
             rows.append([shape, f"{size:,}", *(f"{each:.2f}" for each in seconds), f"{seconds[1] / seconds[0]:.2f}"])
     return table(["blueprint", "nodes", "floor process, s", "`validate`, s", "ratio"], rows)
+
+
+def side_by_side(command: Sequence[str], file: str) -> tuple[float, float]:
+    """Return the CPU seconds of the floor's process and of ours, medians of runs that take turns."""
+    floor, ours = [], []
+    for _ in range(RUNS):
+        floor.append(run_time([sys.executable, "-c", FLOOR, file]))
+        ours.append(run_time([*command, file]))
+    return statistics.median(floor), statistics.median(ours)
 
 
 def run_time(command: Sequence[str]) -> float:
@@ -258,7 +298,15 @@ def peers(folder: Path, work: Path) -> str:
     for name, (package, program) in PEERS.items():
         python = installed(folder / name.partition(" ")[0], package)
         files = [tosca(size, work) if package == "tosca-parser" else generated("thin", size, work) for size in sizes]
-        rows.append([name, *(limited([python, "-c", program, str(file)]) for file in files)])
+        rows.append(
+            [
+                name,
+                *(
+                    KEPT.once(f"{name} {f.stem}{f.parent.name}", partial(limited, [python, "-c", program, str(f)]))
+                    for f in files
+                ),
+            ]
+        )
     command = [str(Path(sys.executable).with_name("groundplan")), "blueprints", "validate"]
     rows.append(["Groundplan", *(limited([*command, str(generated("thin", size, work))]) for size in sizes)])
     return table(["parser, whole process", *(f"{size:,} nodes, s" for size in sizes)], rows)

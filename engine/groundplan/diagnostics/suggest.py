@@ -26,7 +26,21 @@ def suggest(unknown: str, known: Collection[str]) -> str:
 
 def slip(unknown: str, known: Collection[str]) -> str:
     """Return the known name that is one swapped, missing, wrong or superfluous letter away, or an empty string."""
-    return next((name for name in _slips(unknown) if name in known and name != unknown), "")
+    if len(known) > _FEW:
+        return next((name for name in _slips(unknown) if name in known and name != unknown), "")
+    return next((name for name in known if _is_slip(unknown, name)), "")
+
+
+def _is_slip(one: str, other: str) -> bool:
+    if one == other or abs(len(one) - len(other)) > 1:
+        return False
+    shorter = min(len(one), len(other))
+    begin = next((at for at in range(shorter) if one[at] != other[at]), shorter)
+    left, right = one[begin:], other[begin:]
+    same = next((at for at in range(min(len(left), len(right))) if left[-1 - at] != right[-1 - at]), None)
+    same = min(len(left), len(right)) if same is None else same
+    left, right = left[: len(left) - same], right[: len(right) - same]
+    return len(left) + len(right) == 1 or len(left) == len(right) == 1 or (len(left) == 2 and left == right[::-1])
 
 
 def _slips(word: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ def check_names(found: Field, own: Interfaces, declared: Interfaces, owner: str,
         own: its operations, by full name.
         declared: those of the type, or of a type's parent, called `owner`.
     """
-    if own.keys() <= declared.keys():
+    if not declared or own.keys() <= declared.keys():
         return
     interfaces = {full.rpartition(".")[0] for full in declared}
     for interface, inner in _entries(found):
