@@ -366,8 +366,10 @@ class Dialogue:
                 self._drive.judge(task, state, outcome, self._clock())
 
     def _say(self, message: Said) -> None:
-        if self._unmet:
-            return  # said before, in an earlier run
+        if not self._unmet:  # else it was said before, in an earlier run
+            self._tell(message)
+
+    def _tell(self, message: Said) -> None:
         instance = InstanceId(message.instance) if self._drive.world.knows(message.instance) else None
         self._drive.tell(
             Event(
@@ -600,7 +602,7 @@ class Dialogue:
         if gone.trouble:
             return Change.FAIL, gone.trouble
         if ended is not None and ended.verdict == "failed":
-            self._say(Said(message=ended.detail or ended.error, level="error"))
+            self._tell(Said(message=ended.detail or ended.error, level="error"))
             return Change.FAIL, ended.error or "the workflow failed"
         if was_cancelled or (self._drive.cancelling and (ended is None or self._refused_any)):
             return Change.STOP, ""

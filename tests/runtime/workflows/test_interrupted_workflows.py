@@ -64,6 +64,7 @@ def test_a_workflow_that_changed_is_refused_on_resume(stage: Stage, paths: dict[
     stage.replace("@workflow\ndef play(ctx, **_):\n    pass\n")
     ended = stage.resume(execution)
     assert ended.error.startswith("the workflow changed since it started: it asked for")
+    assert list(stage.engine.home.path.rglob("__pycache__")) == []
 
 
 def test_a_caught_failure_is_not_run_again_by_a_resume(stage: Stage) -> None:
@@ -150,7 +151,6 @@ def test_a_workflow_that_takes_no_notice_of_a_cancel_is_ended(stage: Stage, monk
         ("sys.exit(3)", "the workflow called exit(3)"),
         ("print('bye', file=sys.stderr, flush=True); os._exit(4)", "ended with exit code 4:\nbye"),
         ("os.kill(os.getpid(), 9)", "ended with signal 9"),
-        ("raise ValueError('wrong')", "wrong"),
         ("raise ValueError('I know %s' % ctx._session.parameters['hidden'])", "I know ******"),
         ("import nowhere", "No module named 'nowhere'"),
         ("one('db').execute_operation(START, kwargs={'a': object()}).get()", "must be JSON"),
@@ -174,8 +174,6 @@ def test_trouble_of_a_workflow_is_told_in_plain_words(stage: Stage, last: str, e
     ("raw", "error"),
     [
         (b"garbage\n", "said what is no message"),
-        (b'{"type": "operation"}\n', "said what is no message"),
-        (b'{"type": "said", "message": "x", "level": "loud"}\n', "said what is no message"),
         (b'{"type": "read", "number": "../../etc"}\n', "said what is no message"),
         (b"[" * 100_000 + b"\n", "said what is no message"),
         (b"x" * 17_000_000, "said more than 16777216 bytes at once"),

@@ -41,7 +41,13 @@ def run_hosted(ctx: OperationContext, plugin: Plugin, function: str, inputs: Map
     given = ctx.folder / "inputs.json"
     given.touch(mode=0o600)
     given.write_text(json.dumps(dict(inputs)))
-    environment = {"CTX_INPUTS": str(given), "CTX_OPERATION": function, "PYTHONPATH": code_folder(ctx, plugin)}
+    environment = {
+        "CTX_INPUTS": str(given),
+        "CTX_OPERATION": function,
+        "PYTHONPATH": code_folder(ctx, plugin),
+        # The blueprint's folder is the engine's copy: nothing is to be written there.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     if lost:
         environment["CTX_LOST"] = "1"
     output = OutputLog(ctx.logger, ProcessOptions())

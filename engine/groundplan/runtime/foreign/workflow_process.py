@@ -34,6 +34,8 @@ from groundplan.sdk.scripts import OutputLog, ProcessOptions
 
 _UNTAKEN: Final = 1000
 """Messages that wait for the driver; a process that says more waits."""
+_UNHEARD: Final = 100_000
+"""Answers that wait for the process; one that asks for more without listening is ended."""
 _LOOK_SECONDS: Final = 1.0
 
 
@@ -125,6 +127,8 @@ class WorkflowProcess:
                 "CTX_WORKFLOW_CHANNEL": str(self._theirs.fileno()),
                 "CTX_WORKFLOW_PROGRAM": self._place_program(),
                 "PYTHONPATH": ":".join(self._code_folders()),
+                # The blueprint's folder is the engine's copy: nothing is to be written there.
+                "PYTHONDONTWRITEBYTECODE": "1",
             }
             ended = self._machine.run(
                 [sys.executable, "-m", "cloudify.workflows.start"],
@@ -200,6 +204,9 @@ class WorkflowProcess:
                     message: Message = read_message(line)
                 except Malformed as error:
                     self._refuse(f"it said what is no message: {error}")
+                    return
+                if self._outgoing.qsize() > _UNHEARD:
+                    self._refuse(f"it did not listen to {_UNHEARD} answers")
                     return
                 self._put(message)
 
