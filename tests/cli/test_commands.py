@@ -240,3 +240,34 @@ def test_a_capability_that_cannot_be_evaluated_fails_those_who_read_it_in_words(
     assert "capabilities.bad has no value" in said
     assert {item["status"] for item in as_json(run, "executions", "list")} == {"failed", "terminated"}
     assert "(in capabilities.bad)" in run("deployments", "capabilities", "inner", code=1)
+
+
+def test_a_dry_run_shows_what_would_run_and_changes_nothing(run: Run, shop: Path) -> None:
+    run("blueprints", "upload", str(shop))
+    run("deployments", "create", "shop", "-b", "shop")
+    said = run("executions", "start", "install", "-d", "shop", "--dry-run")
+    assert "would run; nothing was called and nothing changed (dry run)" in said
+    assert "cloudify.interfaces.lifecycle.create" in said
+    plan = as_json(run, "executions", "start", "install", "-d", "shop", "--dry-run")["plan"]
+    begun = [(step["node_instance_id"].split("_")[0], step["operation"].rpartition(".")[2]) for step in plan]
+    assert begun.index(("vm", "start")) < begun.index(("web", "create"))
+    assert {item["state"] for item in as_json(run, "node-instances", "list", "-d", "shop")} == {"uninitialized"}
+
+
+def test_a_schedule_is_made_changed_switched_and_deleted(run: Run, shop: Path) -> None:
+    run("blueprints", "upload", str(shop))
+    run("deployments", "create", "shop", "-b", "shop")
+    when = ("--since", "2099-03-28 08:00", "--tz", "Europe/Berlin", "-r", "1 day")
+    said = run("schedules", "create", "shop", "install", "-n", "daily", *when)
+    assert "No worker serves this store" in said
+    assert "2099-03-28T07:00" in run("schedules", "get", "shop", "daily", "--preview", "2")
+    assert "2099-03-29T06:00" in run("schedules", "update", "shop", "daily", "--since", "2099-03-29 08:00")
+    run("schedules", "disable", "shop", "daily")
+    assert [item["enabled"] for item in as_json(run, "schedules", "list", "-d", "shop")] == [False]
+    run("schedules", "enable", "shop", "daily")
+    assert "install" in run("schedules", "summary", "workflow_id")
+    run("schedules", "delete", "shop", "daily")
+    assert "No schedules yet" in run("schedules", "list")
+    assert "2099-01-01T" in run("executions", "start", "install", "-d", "shop", "--schedule", "2099-01-01 12:00")
+    run("schedules", "create", "shop", "install", "--since", "whenever", code=2)
+    run("executions", "start", "install", "-d", "shop", "--queue", "--force", code=2)

@@ -21,6 +21,7 @@ DOORS = {
     ],
     "lsprotocol": ["groundplan.lsp.server"],
     "matplotlib": ["groundplan.service.pictures.drawing"],
+    "dateutil": ["groundplan.planning.occurrences"],
     "jinja2": ["groundplan.runtime.foreign.resources"],
     "msgspec": [
         "groundplan.model",

@@ -22,6 +22,7 @@ _BUILT_IN: Final = {
     "lsp": "groundplan.lsp.command:lsp",
     "node-instances": "groundplan.cli.commands.nodes:node_instances",
     "nodes": "groundplan.cli.commands.nodes:nodes",
+    "schedules": "groundplan.cli.commands.schedules:schedules",
     "secrets": "groundplan.cli.commands.secrets:secrets",
     "uninstall": "groundplan.cli.commands.shortcuts:uninstall",
     "worker": "groundplan.cli.commands.worker:worker",

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from groundplan.cli.options import print_json
+from groundplan.cli.options import print_json, print_table
 from groundplan.cli.views import records
 from groundplan.cli.views.progress import Progress, progress
 from groundplan.diagnostics.trouble import Conflict
@@ -24,6 +24,7 @@ from groundplan.service.assembly import Engine, now
 from groundplan.service.deployments import remains
 from groundplan.service.driving import make_driver
 from groundplan.service.executions import next_queued
+from groundplan.service.rehearsing import Step, steps
 from groundplan.service.worker import living
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,15 +54,31 @@ def drive(
     Args:
         timeout: seconds after which it is given back unended, for a worker or a resume to go on with.
     """
-    ended = _drive(engine, execution, policy_of(task_retries), quiet=as_json, timeout=timeout)
+    quiet = as_json or execution.is_dry_run
+    ended = _drive(engine, execution, policy_of(task_retries), quiet=quiet, timeout=timeout)
+    rehearsed = steps(engine.store, engine.library, ended.id) if ended.is_dry_run else []
     if as_json:
-        print_json(records.execution(ended))
+        plan = {"plan": [records.step(item) for item in rehearsed]} if ended.is_dry_run else {}
+        print_json({**records.execution(ended), **plan})
     else:
+        if ended.is_dry_run:
+            _show_plan(rehearsed)
         _close(engine, ended)
         _tell_remains(engine, ended)
     _drive_queued(engine, policy_of(task_retries))
     if ended.status is not ExecutionStatus.TERMINATED:
         raise click.exceptions.Exit(1)
+
+
+def _show_plan(rehearsed: Sequence[Step]) -> None:
+    rows = [
+        (number, item.instance, item.target or "", item.operation, item.implementation)
+        for number, item in enumerate(rehearsed, 1)
+    ]
+    columns = ["", "instance", "target", "operation", "implementation"]
+    print_table(columns, rows, empty="Nothing would run.")
+    if rows:
+        click.echo(f"{len(rows)} operations would run; nothing was called and nothing changed (dry run)")
 
 
 def _drive_queued(engine: Engine, policy: Policy) -> None:

@@ -106,6 +106,7 @@ class Drive:
         self._failures: list[tuple[Task, str]] = []
         self._in_flight: set[int] = set()
         self._refusal = ""
+        self._patience_ends: datetime | None = None
         self._conclusion: Change | None = None
         self._batch = self._new_batch()
 
@@ -122,6 +123,7 @@ class Drive:
         self._progress.close(stage.graph.first, forgive=stage.forgives)
         if stage.forgives:
             self._failures.clear()
+            self._patience_ends = None
         self._tasks.update((task.number, task) for task in stage.graph.tasks)
         self._progress.append(stage.graph)
         self._take_ready(())
@@ -215,6 +217,7 @@ class Drive:
             heapq.heappush(self._due, (due, number))
         else:
             if state in _FAILURES:
+                self._begin_patience(now)
                 self._failures.append((task, "" if outcome.failure is None else outcome.failure.message))
             self._take_ready(((number, TaskState.FAILED if state in _FAILURES else state),))
 
@@ -343,7 +346,22 @@ class Drive:
     def next_due(self) -> datetime | None:
         """Return when the next attempt of a failed task is due, or a waiting task gives up."""
         moments = [*self._limits.values(), *(due for due, _ in self._due[:1])]
+        if self._patience_ends is not None:
+            moments.append(self._patience_ends)
         return min(moments) if moments else None
+
+    def _begin_patience(self, now: datetime) -> None:
+        wait = self.execution.wait_after_fail
+        if wait is not None and self._patience_ends is None:
+            self._patience_ends = now + timedelta(seconds=wait)
+
+    def loses_patience(self, now: datetime) -> bool:
+        """Whether what runs has had its time since the first failure (`wait_after_fail`); then the execution fails."""
+        if self._patience_ends is None or now < self._patience_ends:
+            return False
+        self._patience_ends = None
+        self.refuse(f"Not everything had ended {self.execution.wait_after_fail:g} s after the first failure.")
+        return True
 
     def give_up_waiting(self, now: datetime) -> None:
         """End the tasks whose child takes longer than they may wait; the child goes on."""

@@ -290,6 +290,8 @@ class LocalDriver:
             self._take(report, turn, now)
         for drive in self._drives.values():
             drive.give_up_waiting(now)
+            if drive.loses_patience(now):
+                self._cut_off(drive, ExecutionStatus.FORCE_CANCELLING)
             drive.run_states(now)
         for dialogue in self._dialogues.values():
             dialogue.follow()

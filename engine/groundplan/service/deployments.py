@@ -23,7 +23,8 @@ from groundplan.model.deployment import (
     Scaling,
 )
 from groundplan.model.ids import BlueprintId, DeploymentId, InstanceId
-from groundplan.model.values import Data, reveal
+from groundplan.model.schedule import Schedule
+from groundplan.model.values import Data, from_data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
 from groundplan.planning.instances import make_instances
 from groundplan.planning.static import capability_uses, try_blueprint
@@ -32,6 +33,7 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import identifiers
 from groundplan.service.home import Home
+from groundplan.service.scheduling import default_schedules
 from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
 
 # A folder of the home is named after it: `.` and `..` would be other folders.
@@ -112,6 +114,8 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     deployment = replace(deployment, scaling=Scaling(counts=counts))
     transaction.add_deployment(deployment, instances)
     note_capability_uses(transaction, library, new.id)
+    for schedule in _default_schedules(world, evaluator, now):
+        transaction.put_schedule(schedule)
     return deployment
 
 
@@ -280,6 +284,17 @@ def added_labels(labels: Mapping[str, tuple[str, ...]], blueprint: Blueprint) ->
         known = found.get(key.lower(), ())
         found[key.lower()] = (*known, *(value for value in literal if value not in known))
     return found
+
+
+def _default_schedules(world: World, evaluator: Evaluator, now: datetime) -> Sequence[Schedule]:
+    settings = world.blueprint.deployment_settings
+    written = settings.get("default_schedules") if isinstance(settings, dict) else None
+    if not written:
+        return []
+    found = evaluator.outputs(world, {"it": Output(value=from_data(written))}, "deployment_settings.default_schedules")[
+        "it"
+    ]
+    return default_schedules(world.deployment.id, world.blueprint, found, now)
 
 
 def counts_of(world: World, evaluator: Evaluator) -> dict[str, int]:

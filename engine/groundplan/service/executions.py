@@ -9,6 +9,7 @@ from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import (
+    FINAL,
     WAITING_TO_BEGIN,
     Change,
     Event,
@@ -45,6 +46,7 @@ class NewExecution:
         parent: the task of a composition that starts it, or None when a person does.
         force: start although the workflow is unavailable, others need the deployment, or something runs in it.
         queue: where something runs in the deployment, or too much in the store, wait for one's turn.
+        deferred: somebody else than the caller will drive it: queued, unless it is forced.
         wait_after_fail: see `Execution`.
         scheduled_for: see `Execution`.
         limit: how many executions may run at once in the store; see `queue.limit`.
@@ -58,6 +60,7 @@ class NewExecution:
     is_dry_run: bool = False
     parent: ParentTask | None = None
     queue: bool = False
+    deferred: bool = False
     wait_after_fail: float | None = None
     scheduled_for: datetime | None = None
     limit: int = DEFAULT_LIMIT
@@ -80,7 +83,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     """Record an execution in a transaction of the caller's; see `start`."""
     deployment = existing(transaction, new.deployment)
     blueprint = library.blueprint(transaction, deployment.digest)
-    waits = new.queue and _must_wait(transaction, new, now)
+    waits = (new.deferred and not new.force) or (new.queue and _must_wait(transaction, new, now))
     if not waits:
         refuse_to_start(transaction, library, new, now)
     execution = Execution(
@@ -99,7 +102,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     workflow_stages(blueprint, execution)
     if not new.force and not waits and new.parent is None:
         _refuse_unavailable(blueprint, new.workflow, transaction.instances(new.deployment))
-    transaction.add_execution(execution)
+    transaction.add_execution(execution, claimed=not new.deferred)
     return execution
 
 
@@ -336,6 +339,37 @@ def get(store: Store, id: ExecutionId) -> Execution:
     """Return an execution; see `get_in`."""
     with store.snapshot() as snapshot:
         return get_in(snapshot, id)
+
+
+def delete_ended(
+    store: Store,
+    *,
+    before: datetime | None = None,
+    keep_last: int | None = None,
+    deployment: DeploymentId | None = None,
+) -> int:
+    """Delete executions that have ended, with their events, and return how many.
+
+    Args:
+        before: only those that ended earlier.
+        keep_last: how many of the latest stay.
+
+    Raises:
+        NotFound: a deployment was named that does not exist.
+    """
+    with store.transaction() as transaction:
+        if deployment is not None:
+            existing(transaction, deployment)
+        ended = transaction.executions(deployment=deployment, statuses=FINAL)
+        kept = ended[-keep_last:] if keep_last else ()
+        chosen = [
+            item.id
+            for item in ended[: len(ended) - len(kept)]
+            if before is None or (item.ended_at is not None and item.ended_at < before)
+        ]
+        if chosen:
+            transaction.delete_executions(chosen)
+        return len(chosen)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

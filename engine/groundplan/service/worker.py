@@ -12,7 +12,7 @@ from groundplan.model.ids import ExecutionId
 from groundplan.model.schedule import Worker, WorkerState
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, lives
-from groundplan.service import executions, queue
+from groundplan.service import executions, queue, schedules
 from groundplan.state.store import Snapshot, Store, Transaction
 
 Say = Callable[[str], None]
@@ -51,6 +51,11 @@ class StoreSource:
     # -- what there is to do
 
     def seek(self, driving: Collection[ExecutionId]) -> Sequence[ExecutionId]:
+        with self.store.snapshot() as snapshot:
+            is_due = bool(snapshot.schedules(due=self.clock()))
+        if is_due:
+            for fired in schedules.fire(self.store, self.library, self.clock()):
+                self.say(f"schedule {fired.schedule.id} of {fired.schedule.deployment}: {fired.words}")
         free = self.room - len(self._own)
         if free <= 0:
             return []

@@ -324,7 +324,9 @@ class Transaction(Snapshot, Protocol):
     def put_update(self, update: Update) -> None:
         """Keep the record of an update, in place of an older one of its id."""
 
-    def add_execution(self, execution: Execution) -> None: ...
+    def add_execution(self, execution: Execution, *, claimed: bool = True) -> None:
+        """Record an execution; `claimed` tells workers for a while that somebody is about to drive it."""
+
     def set_execution(
         self,
         id: ExecutionId,

@@ -2,7 +2,6 @@
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import ExecutionStatus, TaskState
-from groundplan.model.ids import DeploymentId
 
 from .conftest import CANARY
 from .stage import Stage
@@ -288,47 +287,3 @@ def test_a_dry_run_walks_the_whole_way_and_calls_nothing(stage: Stage) -> None:
     assert (ended.status, ended.error) == (ExecutionStatus.TERMINATED, "")
     assert [(node, name) for node, name, _, _ in stage.ran(ended.id)] == [("broken", "start"), ("db", "start")]
     assert stage.instances()["db"].runtime_properties == {}
-
-
-SCALING = """
-@workflow
-def play(ctx, wanted, fail=False, **_):
-    change = ctx.deployment.start_modification({"web": {"instances": wanted}})
-    assert [item.id for item in ctx.deployment.list_started_modifications()] == [change.id]
-    added = [item for item in change.added.node_instances if item.modification == "added"]
-    removed = [item for item in change.removed.node_instances if item.modification == "removed"]
-    related = {item.node_id for item in change.added.node_instances if item.modification is None}
-    assert related <= {"db"}
-    if fail:
-        change.rollback()
-        raise ValueError("taken back")
-    lifecycle.install_node_instances(None, added)
-    lifecycle.uninstall_node_instances(None, removed)
-    change.finish()
-    assert ctx.get_node("web").number_of_instances == wanted
-    assert ctx.deployment.list_started_modifications() == []
-"""
-
-
-def webs(stage: Stage) -> list[str]:
-    """The states of the instances of web."""
-    with stage.engine.store.snapshot() as snapshot:
-        return [item.state for item in snapshot.instances(DeploymentId("shop")) if item.node == "web"]
-
-
-def test_a_workflow_changes_the_number_of_instances(stage: Stage) -> None:
-    stage.deploy(SCALING)
-    more = stage.drive(stage.start(parameters={"wanted": 3}, allow_custom_parameters=True))
-    assert (more.status, more.error) == (ExecutionStatus.TERMINATED, "")
-    assert webs(stage) == ["uninitialized", "started", "started"]
-    less = stage.drive(stage.start(parameters={"wanted": 1}, allow_custom_parameters=True))
-    assert (less.status, less.error) == (ExecutionStatus.TERMINATED, "")
-    assert len(webs(stage)) == 1
-
-
-def test_a_change_of_instances_is_taken_back(stage: Stage) -> None:
-    stage.deploy(SCALING)
-    execution = stage.start(parameters={"wanted": 3, "fail": True}, allow_custom_parameters=True)
-    assert stage.drive(execution).error == "taken back"
-    assert webs(stage) == ["uninitialized"]
-    assert stage.resume(execution).error == "taken back"

@@ -13,10 +13,13 @@ from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.schedule import Arguments
+from groundplan.planning.occurrences import parse_ago, parse_moment
 from groundplan.service import executions as use_case
-from groundplan.service import updates
+from groundplan.service import schedules, updates
 from groundplan.service.assembly import Engine, now
 from groundplan.service.given import read_given
+from groundplan.service.scheduling import NewSchedule, local_zone
 
 
 @click.group()
@@ -32,6 +35,7 @@ def executions() -> None:
 @click.option("-f", "--force", is_flag=True, help="Although it is unavailable, or others need the deployment.")
 @click.option("--dry-run", is_flag=True, help="Walk through all tasks; call nothing, change nothing.")
 @click.option("--queue", is_flag=True, help="Wait for one's turn where something runs in the deployment.")
+@click.option("--schedule", "moment", default="", metavar="TIME", help="Run it later: 2026-03-29 02:30, 02:30 or +4h.")
 @click.option("--timeout", type=click.FloatRange(min=0), help="Seconds to stay with it; then a worker goes on with it.")
 @click.option(
     "--wait-after-fail", type=click.FloatRange(min=0), help="Seconds that running operations get after a failure."
@@ -46,14 +50,15 @@ def start(
     force: bool,
     dry_run: bool,
     queue: bool,
+    moment: str,
     timeout: float | None,
     wait_after_fail: float | None,
     task_retries: int | None,
     as_json: bool,
 ) -> None:
     """Run WORKFLOW here, with live progress, until it ends. Ctrl-C cancels it; it can be resumed."""
-    if queue and (dry_run or force):
-        raise UsageError("--queue goes neither with --dry-run nor with --force.")
+    if queue and (dry_run or force or moment):
+        raise UsageError("--queue goes neither with --dry-run and --force nor with --schedule.")
     new = use_case.NewExecution(
         deployment=DeploymentId(deployment_id),
         workflow=workflow,
@@ -65,6 +70,9 @@ def start(
         wait_after_fail=wait_after_fail,
     )
     with engine(quiet=as_json) as opened:
+        if moment:
+            _schedule(opened, new, moment, as_json=as_json)
+            return
         wanted = replace(new, limit=opened.limit)
         if updates.is_update(opened.store, opened.library, wanted):
             asked = updates.wished(wanted, getpass.getuser())
@@ -75,6 +83,34 @@ def start(
             _tell_queued(opened, execution, as_json=as_json)
             return
         drive(opened, execution, task_retries=task_retries, as_json=as_json, timeout=timeout)
+
+
+def _schedule(opened: Engine, new: use_case.NewExecution, moment: str, *, as_json: bool) -> None:
+    """Have an execution started once, later: a schedule of its own with one occurrence (spec 5.8)."""
+    made = schedules.create(
+        opened.store,
+        opened.library,
+        NewSchedule(
+            id=f"{new.workflow}_{now():%Y%m%dT%H%M%S%f}",
+            deployment=new.deployment,
+            workflow=new.workflow,
+            since=moment,
+            count=1,
+            parameters=new.parameters,
+            arguments=Arguments(
+                allow_custom_parameters=new.allow_custom_parameters,
+                force=new.force,
+                is_dry_run=new.is_dry_run,
+                wait_after_fail=new.wait_after_fail,
+            ),
+        ),
+        now(),
+    )
+    if as_json:
+        print_json(records.schedule(made))
+    else:
+        click.echo(f"Scheduled: {made.workflow} of {made.deployment} at {records.moment(made.next_at)} ({made.id})")
+    tell_who_goes_on(opened, "A worker starts it then", "it will not run")
 
 
 def _tell_queued(opened: Engine, execution: Execution, *, as_json: bool) -> None:
@@ -165,6 +201,22 @@ def get(execution_id: str, as_json: bool) -> None:
         return
     for key, value in record.items():
         click.echo(f"{key + ':':18}{value if value not in (None, '') else '-'}")
+
+
+@executions.command()
+@click.option("--to", "moment", default="", metavar="TIME", help="Those that ended before a moment: 2026-03-29 02:30.")
+@click.option("--before", "ago", default="", metavar="LENGTH", help='Those that ended longer ago: "2 weeks".')
+@click.option("--keep-last", type=click.IntRange(min=1), help="All but so many of the latest.")
+@click.option("-d", "--deployment-id", help="Only those of one deployment.")
+def delete(moment: str, ago: str, keep_last: int | None, deployment_id: str | None) -> None:
+    """Delete executions that have ended, with their events."""
+    if sum([bool(moment), bool(ago), keep_last is not None]) != 1:
+        raise UsageError("Say which by one of --to, --before and --keep-last.")
+    before = parse_moment(moment, now(), local_zone(now())) if moment else parse_ago(ago, now()) if ago else None
+    chosen = None if deployment_id is None else DeploymentId(deployment_id)
+    with engine() as opened:
+        count = use_case.delete_ended(opened.store, before=before, keep_last=keep_last, deployment=chosen)
+    click.echo(f"{count} executions deleted")
 
 
 @executions.command()

@@ -6,10 +6,11 @@ from typing import Any
 
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, Execution, ExecutionStatus
-from groundplan.model.schedule import Worker
+from groundplan.model.schedule import Schedule, Worker
 from groundplan.model.values import Data, conceal, reveal
 from groundplan.planning.health import is_available, is_drifted
 from groundplan.service.executions import Listed
+from groundplan.service.rehearsing import Step
 from groundplan.service.standing import Below, DeploymentStatus
 from groundplan.state.store import StoredBlueprint, StoredSecret
 
@@ -99,6 +100,41 @@ def listed(item: Listed) -> dict[str, Any]:
         "status_display": f"{status}, driver lost" if item.is_lost else status,
         "driver": item.driver or None,
         "driver_lost": item.is_lost,
+    }
+
+
+def schedule(item: Schedule) -> dict[str, Any]:
+    """Return the record of a schedule."""
+    rule = item.rule
+    return {
+        "id": item.id,
+        "deployment_id": item.deployment,
+        "workflow_id": item.workflow,
+        "created_at": moment(item.created_at),
+        "next_occurrence": moment(item.next_at) if item.enabled else None,
+        "since": moment(rule.since),
+        "until": moment(rule.until),
+        "timezone": rule.timezone,
+        "recurrence": rule.recurrence,
+        "weekdays": list(rule.weekdays),
+        "count": rule.count,
+        "rrule": rule.rrule,
+        "slip": item.slip,
+        "stop_on_fail": item.stop_on_fail,
+        "enabled": item.enabled,
+        "parameters": conceal(dict(item.parameters)),
+        "latest_execution": item.latest,
+    }
+
+
+def step(item: Step) -> dict[str, Any]:
+    """Return the record of an operation that a dry run walked through."""
+    return {
+        "task": item.number,
+        "node_instance_id": item.instance,
+        "target_id": item.target,
+        "operation": item.operation,
+        "implementation": item.implementation,
     }
 
 

@@ -53,9 +53,8 @@ def _tasks(
         return [Task(number=first, kind=TaskKind.STATE, instance=instance.id, after=_state(request.state))], [()]
     if isinstance(request, LocalRequest):
         return [_kept(request, first)], [()]
-    named = getattr(request, "instance", "")
-    if named:
-        _instance(instances, named)
+    if request.instance:
+        _instance(instances, request.instance)
     return [], []
 
 

@@ -110,8 +110,9 @@ class SqlTransaction(Journal, LeftOutcomes):
         row = row_of(update, self._seal)
         self._put(schema.deployment_updates, {"id": row.pop("id")}, row)
 
-    def add_execution(self, execution: Execution) -> None:
+    def add_execution(self, execution: Execution, *, claimed: bool = True) -> None:
         parent = execution.parent
+        pending = execution.status is ExecutionStatus.PENDING
         self._connection.execute(
             insert(schema.executions).values(
                 id=execution.id,
@@ -130,7 +131,7 @@ class SqlTransaction(Journal, LeftOutcomes):
                 wait_after_fail=execution.wait_after_fail,
                 scheduled_for=to_seconds(execution.scheduled_for),
                 fence=0,
-                heartbeat=to_seconds(execution.created_at) if execution.status is ExecutionStatus.PENDING else None,
+                heartbeat=to_seconds(execution.created_at) if pending and claimed else None,
             )
         )
 
