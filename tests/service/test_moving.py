@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Column, LargeBinary, insert, select
 
 from groundplan.diagnostics.trouble import Conflict, UsageError
 from groundplan.model.execution import Failure, Outcome, TaskState, Verdict
@@ -14,7 +14,7 @@ from groundplan.model.secret import SecretValue
 from groundplan.service import moving
 from groundplan.service.assembly import Engine, open_engine
 from groundplan.state.sql import schema
-from groundplan.state.sql.sealed import open_row
+from groundplan.state.sql.sealed import close_row, open_row
 from groundplan.state.store import AttemptEnd, AttemptStart, Batch, FilePart
 
 from ..contracts.store.nouns import (
@@ -82,10 +82,31 @@ def filled(engine: Engine) -> Engine:
         transaction.record(Batch(lease=lease, deployment=DEPLOYMENT.id, ended=[end]))
         transaction.release(lease)
         transaction.leave_outcome(EXECUTION.id, 1, 2, outcome)
+    fill_the_rest(engine)
     folder = engine.home.deployment_folder(DEPLOYMENT.id) / "resources"
     folder.mkdir(parents=True)
     (folder / "motd").write_bytes(b"\0hello")
     return engine
+
+
+def fill_the_rest(engine: Engine) -> None:
+    """Put a made-up row into each table that has none yet, whatever table is added."""
+    store: Any = engine.store
+    with store._engine.connect() as connection:
+        for table in schema.metadata.sorted_tables:
+            if table.name not in STAYS and connection.execute(select(table)).first() is None:
+                row = {column.name: made_up(column) for column in table.columns}
+                connection.execute(insert(table).values(**close_row(table, row, store._seal)))
+        connection.commit()
+
+
+def made_up(column: Column[Any]) -> Any:
+    """Return a value that a column takes."""
+    for key in column.foreign_keys:
+        return {"deployments": DEPLOYMENT.id, "executions": EXECUTION.id}[key.column.table.name]
+    if isinstance(column.type, LargeBinary):
+        return b'{"plain": 1}'
+    return column.type.python_type("1") if column.type.python_type is not bool else True
 
 
 def opened_tables(engine: Engine) -> dict[str, list[dict[str, Any]]]:
