@@ -14,27 +14,41 @@ import click
 from groundplan.diagnostics.visible import visible
 from groundplan.runtime.liveness import shown_driver
 from groundplan.runtime.policy import Policy
+from groundplan.runtime.temporal.messages import DEFAULT_QUEUE
 from groundplan.service.assembly import Engine, now
 from groundplan.service.driving import Unwatched, make_local_driver, make_queue_worker
 from groundplan.service.worker import Say, StoreSource
 
 
-def serve_queues(engine: Engine, policy: Policy, queues: Sequence[str], build: str, *, promote: bool = False) -> None:
+def serve_queues(
+    engine: Engine, policy: Policy, queues: Sequence[str], build: str, *, room: int, promote: bool = False
+) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
     Args:
         policy: `workers` is how many operations run at once for each queue.
         build: names the version of the worker, for Temporal's worker versioning; empty for none.
+        room: how many executions of the store are under way at once that this worker started.
         promote: make that build the current one.
 
     Raises:
         UsageError: Temporal cannot be used.
     """
     logging.basicConfig(format="%(asctime)s  %(levelname)s  %(message)s", level=logging.WARNING)
-    worker = make_queue_worker(engine, policy, queues, build, promote=promote)
-    with _stoppable(worker.request_stop, worker.abandon):
-        worker.run(lambda: click.echo(f"Serves {', '.join(queues)}: at most {policy.workers} operations at once each"))
-    click.echo("Stopped")
+    with _spoken() as say:
+        source = None
+        if DEFAULT_QUEUE in queues:
+            source = StoreSource(
+                store=engine.store, library=engine.library, clock=now, most=engine.limit, room=room, say=say
+            )
+        worker = make_queue_worker(engine, policy, queues, build, source=source, promote=promote)
+        try:
+            with _stoppable(worker.request_stop, worker.abandon):
+                worker.run(lambda: say(f"serves {', '.join(queues)}: at most {policy.workers} operations at once each"))
+        finally:
+            if source is not None:
+                source.leave()
+        say("stopped")
 
 
 def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:

@@ -17,6 +17,7 @@ from groundplan.runtime.keeping import Keeping
 from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.registry import Registry
+from groundplan.runtime.serving import Source
 from groundplan.service import executions
 from groundplan.service.assembly import Engine, now
 from groundplan.service.composition.steps import Composition
@@ -74,12 +75,13 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch, say: Callabl
 
 
 def make_queue_worker(
-    engine: Engine, policy: Policy, queues: Sequence[str], build: str, *, promote: bool = False
+    engine: Engine, policy: Policy, queues: Sequence[str], build: str, *, source: Source | None, promote: bool = False
 ) -> Serving:
     """Return what serves queues of attempts for Temporal.
 
     Args:
         build: names the version of the worker, for Temporal's worker versioning; empty for none.
+        source: finds what is to be started, for a worker of the queue `default`.
         promote: make that build the current one.
 
     Raises:
@@ -109,6 +111,9 @@ def make_queue_worker(
         slots=policy.workers,
         build=build,
         promote=promote,
+        source=source,
+        timing=read_timing(engine.environment),
+        retries=policy.retries,
         clock=now,
     )
     return worker

@@ -59,7 +59,7 @@ def worker(
     policy = policy_of(task_retries, operations=operations)
     with engine() as opened:
         if queues or read_address(opened.environment) is not None:
-            serve_queues(opened, policy, read_queues(queues), build, promote=promote)
+            serve_queues(opened, policy, read_queues(queues), build, room=executions, promote=promote)
         else:
             serve_store(opened, policy, room=executions)
 

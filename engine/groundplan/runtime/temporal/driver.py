@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
@@ -22,9 +21,9 @@ from groundplan.model.ids import ExecutionId
 from groundplan.runtime.driver import Watch
 from groundplan.runtime.following import Following
 from groundplan.runtime.temporal.address import Address
-from groundplan.runtime.temporal.attributes import attributes
 from groundplan.runtime.temporal.connection import connect
-from groundplan.runtime.temporal.messages import CONTROL_QUEUE, EXECUTION, LOOK, Ticket, Timing
+from groundplan.runtime.temporal.messages import CONTROL_QUEUE, LOOK, Timing
+from groundplan.runtime.temporal.starting import Handle, start_workflow
 from groundplan.state.store import Store
 
 _LOOK_SECONDS = 0.2
@@ -109,29 +108,10 @@ class TemporalDriver:
             await asyncio.sleep(_LOOK_SECONDS)
             since += _LOOK_SECONDS
 
-    async def _start(self, client: Client, id_: ExecutionId) -> "WorkflowHandle[object, str]":
-        with self._store.snapshot() as snapshot:
-            execution = snapshot.execution(id_)
-            deployment = None if execution is None else snapshot.deployment(execution.deployment)
-        if execution is None or deployment is None:
-            raise NotFound(f"There is no execution {id_}.")
-        return await client.start_workflow(
-            EXECUTION,
-            Ticket(execution=id_, retries=self._retries, timing=self._timing),
-            id=id_,
-            task_queue=CONTROL_QUEUE,
-            result_type=str,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=attributes(
-                deployment=execution.deployment,
-                blueprint=deployment.blueprint,
-                workflow=execution.workflow,
-                status=execution.status,
-            ),
-        )
+    async def _start(self, client: Client, id_: ExecutionId) -> Handle:
+        return await start_workflow(client, self._store, id_, timing=self._timing, retries=self._retries)
 
-    async def _obey(self, handle: "WorkflowHandle[object, str]", id_: ExecutionId) -> None:
+    async def _obey(self, handle: Handle, id_: ExecutionId) -> None:
         if self._cancel_asked:
             self._cancel_asked = False
             self._ask(id_, Change.CANCEL)
@@ -146,7 +126,7 @@ class TemporalDriver:
         with suppress(UsageError):
             self._ask_to_end(id_, how)
 
-    async def _is_over(self, handle: "WorkflowHandle[object, str]", following: Following) -> bool:
+    async def _is_over(self, handle: Handle, following: Following) -> bool:
         """Whether the workflow has come to its end although the execution goes on.
 
         Raises:

@@ -24,12 +24,14 @@ from groundplan.model.ids import ExecutionId
 from groundplan.runtime.attempt import Attempts
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
+from groundplan.runtime.serving import Source
 from groundplan.runtime.temporal.activities import Activities
 from groundplan.runtime.temporal.address import Address
 from groundplan.runtime.temporal.connection import connect
 from groundplan.runtime.temporal.hands import Hands
 from groundplan.runtime.temporal.keeper import Keeper
-from groundplan.runtime.temporal.messages import CONTROL_QUEUE, DEFAULT_QUEUE, LOOK, task_queue
+from groundplan.runtime.temporal.messages import CONTROL_QUEUE, DEFAULT_QUEUE, LOOK, Timing, task_queue
+from groundplan.runtime.temporal.taking import Taking
 from groundplan.runtime.temporal.versions import make_current, versioned
 from groundplan.runtime.temporal.workflow import ExecutionWorkflow
 from groundplan.runtime.workers import Workers
@@ -78,8 +80,15 @@ class QueueWorker:
         slots: int,
         build: str,
         promote: bool,
+        source: Source | None,
+        timing: Timing,
+        retries: int,
         clock: Callable[[], datetime],
     ) -> None:
+        self._source = source
+        self._timing = timing
+        self._retries = retries
+        self._store = store
         self._address = address
         self._service = Service(queues=queues, slots=slots, build=build, promote=promote)
         self._queue = keeper_queue()
@@ -118,14 +127,23 @@ class QueueWorker:
                 ready=ready,
             )
         )
+        looking = asyncio.create_task(self._look(client))
         while not serving.done():
             if self._stop_asked:
                 stop.set()
             if self._abandon_asked:
                 serving.cancel()
             await asyncio.wait({serving}, timeout=_OBEY_SECONDS)
+        looking.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+
+    async def _look(self, client: Client) -> None:
+        if self._source is not None:
+            taking = Taking(
+                client=client, store=self._store, source=self._source, timing=self._timing, retries=self._retries
+            )
+            await taking.run(lambda: self._stop_asked or self._abandon_asked)
 
 
 def keeper_queue() -> str:
