@@ -98,7 +98,7 @@ class Shop:
             def committed(self, batch: Batch) -> None:
                 look(batch)
 
-        return make_local_driver(self.engine, Policy(delays=(0,)), Watch()).run(execution.id)
+        return make_local_driver(self.engine, Policy(delays=(0,)), Watch(), lambda _: None).run(execution.id)
 
     def resume(self, execution: Execution) -> Execution:
         """Go on with an execution."""
@@ -428,3 +428,14 @@ def test_a_workflow_of_the_blueprint_does_the_update_and_it_is_concluded(shop: S
     assert execution.parameters["removed_instance_ids"] == [shop.instance("old")]
     assert shop.run(execution).status is ExecutionStatus.TERMINATED
     assert set(shop.states) == {"db", "new"}
+
+
+def test_schedules_of_the_new_blueprint_are_added_and_none_is_deleted(shop: Shop) -> None:
+    def written(**since: str) -> str:
+        entries = (f"{{{name}: {{workflow: install, since: '{at}'}}}}" for name, at in since.items())
+        return f"deployment_settings: {{default_schedules: {', '.join(entries)}}}"
+
+    shop.install("db: {type: Bare}", written(first="2099-01-01 10:00"))
+    shop.update("db: {type: Bare}", written(second="2099-01-01 11:00"))
+    with shop.engine.store.snapshot() as snapshot:
+        assert sorted(item.id for item in snapshot.schedules(deployment=SHOP)) == ["first", "second"]

@@ -114,7 +114,7 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     deployment = replace(deployment, scaling=Scaling(counts=counts))
     transaction.add_deployment(deployment, instances)
     note_capability_uses(transaction, library, new.id)
-    for schedule in _default_schedules(world, evaluator, now):
+    for schedule in schedules_of(world, evaluator, now):
         transaction.put_schedule(schedule)
     return deployment
 
@@ -286,7 +286,8 @@ def added_labels(labels: Mapping[str, tuple[str, ...]], blueprint: Blueprint) ->
     return found
 
 
-def _default_schedules(world: World, evaluator: Evaluator, now: datetime) -> Sequence[Schedule]:
+def schedules_of(world: World, evaluator: Evaluator, now: datetime) -> Sequence[Schedule]:
+    """Return the schedules that a blueprint asks for, of a deployment that is made or updated now."""
     settings = world.blueprint.deployment_settings
     written = settings.get("default_schedules") if isinstance(settings, dict) else None
     if not written:

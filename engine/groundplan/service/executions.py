@@ -80,7 +80,10 @@ def start(store: Store, library: Library, new: NewExecution, now: datetime) -> E
 
 
 def start_in(transaction: Transaction, library: Library, new: NewExecution, now: datetime) -> Execution:
-    """Record an execution in a transaction of the caller's; see `start`."""
+    """Record an execution in a transaction of the caller's; see `start`.
+
+    A cascading workflow is queued for the deployments of the components as well, and for theirs (spec 6.2).
+    """
     deployment = existing(transaction, new.deployment)
     blueprint = library.blueprint(transaction, deployment.digest)
     waits = (new.deferred and not new.force) or (new.queue and _must_wait(transaction, new, now))
@@ -103,7 +106,21 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     if not new.force and not waits and new.parent is None:
         _refuse_unavailable(blueprint, new.workflow, transaction.instances(new.deployment))
     transaction.add_execution(execution, claimed=not new.deferred)
+    if blueprint.workflows[new.workflow].is_cascading:
+        _cascade(transaction, library, new, now)
     return execution
+
+
+def _cascade(transaction: Transaction, library: Library, new: NewExecution, now: datetime) -> None:
+    """Queue the workflow for the deployments that components of this one made, where they have it."""
+    for child in transaction.deployments():
+        if child.owner is None or child.owner.deployment != new.deployment:
+            continue
+        if new.workflow in library.blueprint(transaction, child.digest).workflows:
+            asked = replace(
+                new, deployment=child.id, allow_custom_parameters=True, parent=None, deferred=True, force=False
+            )
+            start_in(transaction, library, asked, now)
 
 
 def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now: datetime) -> None:

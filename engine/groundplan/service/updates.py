@@ -126,6 +126,7 @@ class _Prepared:
     deployment: Deployment
     blueprint: BlueprintId
     digest: Digest
+    old: Blueprint
     new: Form
     joined: Form
     found: Steps
@@ -187,6 +188,7 @@ def start_in(transaction: Transaction, library: Library, home: Home, new: NewUpd
         parent=new.parent,
     )
     _begin(transaction, library, home, prepared, update)
+    _put_schedules(transaction, library, prepared, now)
     transaction.add_execution(execution)
     transaction.put_update(replace(update, execution=execution.id))
     return execution
@@ -328,6 +330,7 @@ def _prepare(snapshot: Snapshot, library: Library, new: NewUpdate, name: Callabl
         deployment=deployment,
         blueprint=blueprint,
         digest=digest,
+        old=old.blueprint,
         new=form,
         joined=joined,
         found=found,
@@ -505,6 +508,22 @@ def _begin(transaction: Transaction, library: Library, home: Home, prepared: _Pr
     )
     transaction.reshape(prepared.deployment.id, reshape)
     deployments.note_capability_uses(transaction, library, prepared.deployment.id)
+
+
+def _put_schedules(transaction: Transaction, library: Library, prepared: _Prepared, now: datetime) -> None:
+    """Add the schedules that the new blueprint asks for and the old did not so; none is deleted."""
+    before, after = (_scheduled(blueprint) for blueprint in (prepared.old, prepared.new.blueprint))
+    world = library.world(transaction, deployments.existing(transaction, prepared.deployment.id))
+    evaluator = Evaluator.within(library, transaction)
+    for schedule in deployments.schedules_of(world, evaluator, now) if before != after else ():
+        if before.get(schedule.id) != after.get(schedule.id):
+            transaction.put_schedule(schedule)
+
+
+def _scheduled(blueprint: Blueprint) -> Mapping[str, Data]:
+    settings = blueprint.deployment_settings
+    written = settings.get("default_schedules") if isinstance(settings, dict) else None
+    return written if isinstance(written, dict) else {}
 
 
 def _refresh_dependencies(transaction: Transaction, library: Library, id: DeploymentId) -> None:
