@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -28,6 +28,7 @@ from groundplan.service.rehearsing import Step, steps
 from groundplan.service.worker import living
 
 F = TypeVar("F", bound=Callable[..., Any])
+_OPERATIONS: Final = "groundplan.operations"
 
 
 def retries_option(function: F) -> F:
@@ -40,9 +41,26 @@ def retries_option(function: F) -> F:
     )(function)
 
 
+def operations_option(function: F) -> F:
+    """Add `--operations`, which `policy_of` reads."""
+    return click.option(
+        "--operations",
+        type=click.IntRange(min=1),
+        envvar="GROUNDPLAN_OPERATIONS",
+        expose_value=False,
+        callback=_keep_operations,
+        help=f"Operations that run at once at most. Default: {Policy().workers}.",
+    )(function)
+
+
+def _keep_operations(context: click.Context, _: click.Parameter, value: int | None) -> None:
+    context.meta[_OPERATIONS] = value
+
+
 def policy_of(task_retries: int | None, *, operations: int | None = None) -> Policy:
-    """Return the policy that `--task-retries` asks for, with so many operations at once."""
-    policy = Policy() if operations is None else Policy(workers=operations)
+    """Return the policy that `--task-retries` and `--operations` ask for."""
+    chosen = operations or click.get_current_context().meta.get(_OPERATIONS)
+    policy = Policy() if chosen is None else Policy(workers=chosen)
     return policy if task_retries is None else replace(policy, retries=task_retries)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
-from groundplan.cli.running import drive, retries_option, tell_who_goes_on
+from groundplan.cli.running import drive, operations_option, retries_option, tell_who_goes_on
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Change, Execution, ExecutionStatus
@@ -41,6 +41,7 @@ def executions() -> None:
     "--wait-after-fail", type=click.FloatRange(min=0), help="Seconds that running operations get after a failure."
 )
 @retries_option
+@operations_option
 @as_json
 def start(
     workflow: str,
@@ -132,6 +133,7 @@ def _tell_queued(opened: Engine, execution: Execution, *, as_json: bool) -> None
 )
 @click.option("-f", "--force", is_flag=True, help="Take it over although its driver is believed to live.")
 @retries_option
+@operations_option
 @as_json
 def resume(execution_id: str, reset_operations: bool, force: bool, task_retries: int | None, as_json: bool) -> None:
     """Go on with an execution that failed, was cancelled, or whose process ended. Finished tasks stay finished."""

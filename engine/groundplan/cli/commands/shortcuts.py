@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from groundplan.cli.options import engine, given_inputs, given_parameters
-from groundplan.cli.running import drive, retries_option
+from groundplan.cli.running import drive, operations_option, retries_option
 from groundplan.diagnostics.trouble import Conflict
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.service import blueprints, deployments, executions
@@ -23,6 +23,7 @@ from groundplan.service.given import read_given
 @given_inputs
 @given_parameters
 @retries_option
+@operations_option
 def install(
     path: Path,
     blueprint_id: str | None,
@@ -54,6 +55,7 @@ def install(
 @given_parameters
 @click.option("-f", "--force", is_flag=True, help="Although others need the deployment.")
 @retries_option
+@operations_option
 def uninstall(deployment_id: str, parameters: tuple[str, ...], force: bool, task_retries: int | None) -> None:
     """Run the uninstall workflow of a deployment, delete it, and delete its blueprint unless others use it."""
     with engine() as opened:

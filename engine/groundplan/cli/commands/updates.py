@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table
-from groundplan.cli.running import drive, retries_option
+from groundplan.cli.running import drive, operations_option, retries_option
 from groundplan.cli.views import records, updates
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.ids import BlueprintId, DeploymentId, InstanceId
@@ -56,6 +56,7 @@ _IGNORED = {
 @click.option("--reevaluate-active-statuses", is_flag=True, help="Accepted; does nothing.")
 @click.option("--runtime-only-evaluation", is_flag=True, help="Accepted; does nothing.")
 @retries_option
+@operations_option
 @as_json
 def update(
     deployment_id: str,
