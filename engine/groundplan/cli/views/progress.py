@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ _ENDS: Final[dict[ExecutionStatus | None, tuple[str, str]]] = {
     ExecutionStatus.FAILED: ("✗", "red"),
     ExecutionStatus.CANCELLED: ("■", "yellow"),
 }
+_STARTED: Final = "started"
 _LOG_LINES: Final = 4
+_MOST_LINES: Final = 40
+"""Instances of a deployment that are drawn; of more, those that something is done with, or that are in trouble."""
 
 
 SizeOf = Callable[[DeploymentId], int]
@@ -57,9 +61,9 @@ class Lines:
 
     def committed(self, batch: Batch) -> None:
         """Print the events of a batch."""
-        for event in batch.events:
-            if event.type not in _HIDDEN and event.level != "debug":
-                self.say(line(event))
+        lines = [line(event) for event in batch.events if event.type not in _HIDDEN and event.level != "debug"]
+        if lines:
+            self.say("\n".join(lines))
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -86,6 +90,8 @@ class _Deployment:
     took: float | None = None
     ended: ExecutionStatus | None = None
     instances: dict[str, _Instance] = field(default_factory=dict)
+    busy: dict[str, _Instance] = field(default_factory=dict)
+    started: int = 0
 
 
 class TreeView:
@@ -96,7 +102,7 @@ class TreeView:
         self._title = f"{execution.workflow} {execution.deployment}"
         self._began = time.monotonic()
         self._deployments: dict[str, _Deployment] = {}
-        self._log: list[str] = []
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
 
     def committed(self, batch: Batch) -> None:
         """Take in a batch."""
@@ -107,7 +113,9 @@ class TreeView:
             self._take(shown, event)
         for id_, change in batch.instances.items():
             if change.state is not None:
-                self._instance(shown, id_).state = str(change.state)
+                instance = self._instance(shown, id_)
+                shown.started += (change.state == _STARTED) - (instance.state == _STARTED)
+                instance.state = str(change.state)
         if batch.end is not None:
             shown.took = time.monotonic() - shown.began
             shown.ended = batch.end.status
@@ -122,16 +130,22 @@ class TreeView:
         instance = self._instance(shown, event.instance)
         if event.type is EventType.TASK_STARTED:
             instance.doing, instance.since = event.operation.rpartition(".")[2], time.monotonic()
+            shown.busy[event.instance] = instance
         elif event.type is EventType.TASK_SUCCEEDED:
             instance.doing = instance.trouble = ""
+            shown.busy.pop(event.instance, None)
         elif event.type in (EventType.TASK_FAILED, EventType.TASK_RESCHEDULED):
             instance.doing, instance.trouble = "", visible(event.message)
+            shown.busy[event.instance] = instance
         elif event.level in ("info", "warning", "error"):
             self._log.append(f"{event.instance}: {visible(event.message)}")
 
     @staticmethod
     def _instance(shown: _Deployment, id_: str) -> _Instance:
-        return shown.instances.setdefault(id_, _Instance())
+        found = shown.instances.get(id_)
+        if found is None:
+            found = shown.instances[id_] = _Instance()
+        return found
 
     def __rich__(self) -> Group:
         """Return the picture as it is now."""
@@ -140,9 +154,13 @@ class TreeView:
             branch = tree.add(_deployment_line(id_, shown))
             if shown.ended is ExecutionStatus.TERMINATED:
                 continue
-            for instance_id, instance in shown.instances.items():
+            # Copied: the driver's thread goes on meanwhile.
+            drawn = list((shown.instances if len(shown.instances) <= _MOST_LINES else shown.busy.copy()).items())
+            for instance_id, instance in drawn[:_MOST_LINES]:
                 branch.add(_instance_line(instance_id, instance))
-        return Group(tree, *(Text(text, style="dim", overflow="ellipsis") for text in self._log[-_LOG_LINES:]))
+            if len(shown.instances) > len(drawn[:_MOST_LINES]):
+                branch.add(Text(f"… and {len(shown.instances) - len(drawn[:_MOST_LINES])} more", style="dim"))
+        return Group(tree, *(Text(text, style="dim", overflow="ellipsis") for text in self._log.copy()))
 
 
 @contextmanager
@@ -160,11 +178,10 @@ def progress(execution: Execution, size_of: SizeOf, *, quiet: bool) -> Iterator[
 
 
 def _deployment_line(id_: str, shown: _Deployment) -> Text:
-    started = sum(instance.state == "started" for instance in shown.instances.values())
     took = shown.took if shown.took is not None else time.monotonic() - shown.began
     mark, style = _ENDS.get(shown.ended, ("…", "cyan"))
     return Text.assemble(
-        (f"{mark} ", style), (id_, "bold"), (f"  {started}/{shown.total} started  {took:.0f} s", "dim")
+        (f"{mark} ", style), (id_, "bold"), (f"  {shown.started}/{shown.total} started  {took:.0f} s", "dim")
     )
 
 
