@@ -111,4 +111,51 @@ class UpdateRequest(Request, frozen=True, kw_only=True, tag="update", forbid_unk
         return f"update {self.instance}"
 
 
-AnyRequest: TypeAlias = OperationRequest | StateRequest | LocalRequest | LifecycleRequest | ReadRequest | UpdateRequest
+class Count(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many instances a node or scaling group is to have, and which of them go first or stay."""
+
+    instances: Annotated[int, Meta(ge=0, le=1_000_000)]
+    removed_ids_include_hint: Annotated[tuple[Name, ...], Meta(max_length=100_000)] = ()
+    removed_ids_exclude_hint: Annotated[tuple[Name, ...], Meta(max_length=100_000)] = ()
+
+
+class ModifyRequest(Request, frozen=True, kw_only=True, tag="modify", forbid_unknown_fields=True):
+    """Begin a change of counts."""
+
+    counts: Annotated[dict[Name, Count], Meta(min_length=1, max_length=1000)]
+
+    @property
+    def name(self) -> str:
+        wanted = (f"{name} to {count.instances}" for name, count in sorted(self.counts.items())[:3])
+        return f"modify {', '.join(wanted)}"
+
+
+class ModifiedRequest(Request, frozen=True, kw_only=True, tag="modified", forbid_unknown_fields=True):
+    """Finish the change of counts that this execution began, or take it back."""
+
+    finish: bool
+
+    @property
+    def name(self) -> str:
+        return "finish the modification" if self.finish else "take the modification back"
+
+
+class ModificationsRequest(Request, frozen=True, kw_only=True, tag="modifications", forbid_unknown_fields=True):
+    """Show the changes of counts that are under way."""
+
+    @property
+    def name(self) -> str:
+        return "list modifications"
+
+
+AnyRequest: TypeAlias = (
+    OperationRequest
+    | StateRequest
+    | LocalRequest
+    | LifecycleRequest
+    | ReadRequest
+    | UpdateRequest
+    | ModifyRequest
+    | ModifiedRequest
+    | ModificationsRequest
+)

@@ -18,10 +18,26 @@ from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Change, Event, EventType, Failure, Outcome, TaskState, Verdict
 from groundplan.model.graph import Task, TaskGraph
 from groundplan.model.ids import InstanceId, NodeId
-from groundplan.model.requests import AnyRequest, LifecycleRequest, ReadRequest, Request, UpdateRequest
+from groundplan.model.requests import (
+    AnyRequest,
+    LifecycleRequest,
+    ModificationsRequest,
+    ModifiedRequest,
+    ModifyRequest,
+    ReadRequest,
+    Request,
+    UpdateRequest,
+)
 from groundplan.model.values import Data, quote_marks, reveal, sensitive_texts
 from groundplan.planning.evaluate import EvaluationFault
 from groundplan.planning.workflows.foreign import SCRIPT_PARAMETERS, ForeignWorkflow
+from groundplan.planning.workflows.modifying import (
+    Standing,
+    begin_modification,
+    finish_modification,
+    shown_modification,
+    take_back_modification,
+)
 from groundplan.planning.workflows.requested import is_settled_at_once, requested
 from groundplan.runtime.drive import INTERRUPTED, Drive, Start
 from groundplan.runtime.evaluation import Evaluator
@@ -104,11 +120,13 @@ class Workflows:
         library: Library,
         surroundings: Surroundings,
         policy: Policy,
+        new_id: Callable[[str], str],
         grace: float | None = None,
     ) -> None:
         self.library = library
         self.surroundings = surroundings
         self.policy = policy
+        self.new_id = new_id
         self.grace = GRACE_SECONDS if grace is None else grace
         self.evaluator = Evaluator.of_store(library, store)
 
@@ -300,8 +318,8 @@ class Dialogue:
                 self._waiting.append(request)  # type: ignore[arg-type]
         elif known.is_met:
             self._refuse(request.number, f"request {request.number} was made already")
-        elif known.name != request.name:
-            self._change(f"request {request.number} was {known.name!r}, now it is {request.name!r}")
+        elif known.name != self._shown(request.name):
+            self._change(f"request {request.number} was {known.name!r}, now it is {self._shown(request.name)!r}")
         else:
             known.is_met = True
             self._unmet -= 1
@@ -376,26 +394,40 @@ class Dialogue:
         tasks: list[Task] = []
         waits: list[tuple[int, ...]] = []
         kept: list[tuple[Task, Outcome]] = []
+        if self._waiting:
+            # Nothing is written when another driver has the execution by now.
+            transaction.heartbeat(self._drive.lease, self._clock())
+        instances = {it.id: it for it in self._drive.world.instances} if self._waiting else {}
         while self._waiting:
             request = self._waiting.popleft()
             first = self._count
             if self._drive.cancelling:
                 self._cancel(request.number)
                 continue
+            if request.number in self._asked:
+                self._refuse(request.number, f"request {request.number} was made already")
+                continue
             try:
                 graph = requested(
-                    self._drive.world.blueprint, {it.id: it for it in self._drive.world.instances}, request, first
+                    self._drive.world.blueprint,
+                    instances,
+                    request,
+                    first,
+                    name=self._shown(request.name),
+                    mark=self._masker.mark,
                 )
                 outcome = self._outcome_of(request, transaction)
                 _check_size(request, graph)
             except (UsageError, EvaluationFault, NonRecoverableError) as error:
                 self._refuse(request.number, error.message)
                 continue
+            if isinstance(request, ModifyRequest | ModifiedRequest):
+                instances = {it.id: it for it in self._drive.world.instances}
             after = self._done_before(request)
             own = [tuple(it) if it else after for it in graph.waits]
             tasks += graph.tasks
             waits += own
-            asked = _Asked(name=request.name, is_met=True)
+            asked = _Asked(name=self._shown(request.name), is_met=True)
             self._asked[request.number] = asked
             for task, needed in zip(graph.tasks, own, strict=True):
                 self._know(request.number, asked, task, needed)
@@ -404,8 +436,6 @@ class Dialogue:
         if not tasks:
             return
         appended = TaskGraph(tasks=tasks, waits=waits, first=tasks[0].number)
-        # It writes nothing that would be refused when another driver has the execution by now.
-        transaction.heartbeat(self._drive.lease, self._clock())
         transaction.extend_stage(self._drive.execution.id, appended)
         self._drive.extend(appended)
         for task, outcome in kept:
@@ -427,7 +457,32 @@ class Dialogue:
             return Outcome(verdict=done, result=self._seen(transaction, request.instance))
         if isinstance(request, UpdateRequest) and not self._drive.execution.is_dry_run:
             return Outcome(verdict=done, runtime_properties=self._updated(request, transaction))
+        if isinstance(request, ModifyRequest | ModifiedRequest | ModificationsRequest):
+            return Outcome(verdict=done, result=self._modify(request, transaction))
         return Outcome(verdict=done)
+
+    def _modify(
+        self, request: ModifyRequest | ModifiedRequest | ModificationsRequest, transaction: Transaction
+    ) -> Data:
+        """Change what the deployment consists of, in the transaction that records the request."""
+        world, execution = self._drive.world, self._drive.execution
+        standing = Standing(blueprint=world.blueprint, deployment=world.deployment, instances=world.instances)
+        if isinstance(request, ModificationsRequest):
+            begun = world.deployment.scaling.modification
+            return [] if begun is None else [shown_modification(begun, world.instances)]
+        if not self._drive.is_quiet_but_for(()):
+            raise NonRecoverableError("a modification begins and ends when no task of the workflow runs")
+        shown: Data = None
+        if isinstance(request, ModifyRequest):
+            reshape, shown = begin_modification(standing, execution.id, request.counts, self._house.new_id)
+        elif request.finish:
+            reshape = finish_modification(standing, execution.id, self._house.new_id)
+        else:
+            reshape = take_back_modification(standing, execution.id)
+        if not execution.is_dry_run:
+            transaction.reshape(execution.deployment, reshape)
+        world.reshape(reshape, world.blueprint)
+        return shown
 
     def _updated(self, request: UpdateRequest, transaction: Transaction) -> dict[InstanceId, Mapping[str, Data]]:
         """Return the runtime properties that an instance gets; what was not changed stays as it was stored."""

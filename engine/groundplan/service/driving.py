@@ -70,7 +70,9 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch, say: Callabl
         new_id=instance_id,
         clock=now,
         say=say,
-        workflows=Workflows(store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy),
+        workflows=Workflows(
+            store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy, new_id=instance_id
+        ),
     )
 
 

@@ -1,10 +1,13 @@
 """Custom workflows in Python, played by the real driver in real processes (spec 7.5)."""
 
+from pathlib import Path
+
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import ExecutionStatus, TaskState
+from groundplan.model.ids import DeploymentId
 
 from .conftest import CANARY
-from .stage import Stage
+from .stage import SHOP, Stage
 
 DONE = TaskState.SUCCEEDED
 
@@ -262,7 +265,8 @@ def test_a_script_of_the_blueprint_is_a_workflow_with_its_parameters(stage: Stag
                 ctx.logger.info("%s of %s and %s" % (node.id, parameters.count, parameters["word"]))
             ctx.logger.info("hidden is %s" % parameters.hidden)
             ctx.get_node_instance(next(ctx.get_node("db").instances).id).execute_operation(
-                "cloudify.interfaces.lifecycle.start").get()
+                "cloudify.interfaces.lifecycle.start", kwargs={"message": "told %s" % parameters.hidden}).get()
+            ctx.local_task(lambda: parameters.hidden, name="keep " + parameters.hidden).get()
         """
     )
     ended = stage.drive(stage.start("play_script", parameters={"count": "3"}))
@@ -270,7 +274,8 @@ def test_a_script_of_the_blueprint_is_a_workflow_with_its_parameters(stage: Stag
     said = stage.said(ended.id)
     assert {"db of 3 and hello", "<out> printed", "hidden is ******"} <= set(said)
     assert stage.ran(ended.id) == [("db", "start", DONE, 1)]
-    assert CANARY not in str(said)
+    assert "******" in said
+    assert CANARY not in str(said) + str(stage.records(ended.id))
 
 
 def test_a_dry_run_walks_the_whole_way_and_calls_nothing(stage: Stage) -> None:
@@ -287,3 +292,56 @@ def test_a_dry_run_walks_the_whole_way_and_calls_nothing(stage: Stage) -> None:
     assert (ended.status, ended.error) == (ExecutionStatus.TERMINATED, "")
     assert [(node, name) for node, name, _, _ in stage.ran(ended.id)] == [("broken", "start"), ("db", "start")]
     assert stage.instances()["db"].runtime_properties == {}
+
+
+SCALING = """
+@workflow
+def play(ctx, wanted, fail=False, **_):
+    change = ctx.deployment.start_modification({"web": {"instances": wanted}})
+    assert [item.id for item in ctx.deployment.list_started_modifications()] == [change.id]
+    added = [item for item in change.added.node_instances if item.modification == "added"]
+    removed = [item for item in change.removed.node_instances if item.modification == "removed"]
+    related = {item.node_id for item in change.added.node_instances if item.modification is None}
+    assert related <= {"db"}
+    if fail:
+        change.rollback()
+        raise ValueError("taken back")
+    lifecycle.install_node_instances(None, added)
+    lifecycle.uninstall_node_instances(None, removed)
+    change.finish()
+    assert ctx.get_node("web").number_of_instances == wanted
+    assert ctx.deployment.list_started_modifications() == []
+"""
+
+
+def webs(stage: Stage) -> list[str]:
+    """The states of the instances of web."""
+    with stage.engine.store.snapshot() as snapshot:
+        return [item.state for item in snapshot.instances(DeploymentId("shop")) if item.node == "web"]
+
+
+def test_a_workflow_changes_the_number_of_instances(stage: Stage) -> None:
+    stage.deploy(SCALING)
+    more = stage.drive(stage.start(parameters={"wanted": 3}, allow_custom_parameters=True))
+    assert (more.status, more.error) == (ExecutionStatus.TERMINATED, "")
+    assert webs(stage) == ["uninitialized", "started", "started"]
+    less = stage.drive(stage.start(parameters={"wanted": 1}, allow_custom_parameters=True))
+    assert (less.status, less.error) == (ExecutionStatus.TERMINATED, "")
+    assert len(webs(stage)) == 1
+
+
+def test_a_change_of_instances_is_taken_back(stage: Stage) -> None:
+    stage.deploy(SCALING)
+    execution = stage.start(parameters={"wanted": 3, "fail": True}, allow_custom_parameters=True)
+    assert stage.drive(execution).error == "taken back"
+    assert webs(stage) == ["uninitialized"]
+    assert stage.resume(execution).error == "taken back"
+
+
+def test_the_howto_is_true(stage: Stage) -> None:
+    text = (Path(__file__).parents[3] / "docs/howto/write-a-workflow.md").read_text()
+    code = text.partition("```python\n")[2].partition("```")[0]
+    ended = stage.play(code, body=SHOP.replace("play: acme.acme.play", "play: acme.acme.rolling_restart"))
+    assert (ended.status, ended.error) == (ExecutionStatus.TERMINATED, "")
+    assert [name for _, name, _, _ in stage.ran(ended.id)] == ["stop", "start"]
+    assert stage.instances()["web"].state is InstanceState.STARTED

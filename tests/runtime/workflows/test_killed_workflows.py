@@ -6,6 +6,8 @@ import time
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from groundplan.model.execution import TaskState
 from groundplan.model.ids import ExecutionId
 
@@ -51,6 +53,7 @@ def is_gone(pid: int) -> bool:
         return True
 
 
+@pytest.mark.slow
 def test_a_killed_workflow_is_completed_by_a_resume(stage: Stage, tmp_path: Path) -> None:
     stage.deploy(LONG, body=SHOP.replace("{values: {port: 5432}}", f"{{message: {tmp_path}}}"))
     user = User(home=stage.engine.home.path, folder=tmp_path)

@@ -1,6 +1,6 @@
 """The tasks behind a request of a custom workflow (spec 7.5); what it names is checked against the deployment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from groundplan.model.blueprint import Blueprint, Operation, short_operations
 from groundplan.model.deployment import InstanceState, NodeInstance
@@ -13,7 +13,7 @@ from groundplan.model.requests import (
     OperationRequest,
     StateRequest,
 )
-from groundplan.model.values import quote
+from groundplan.model.values import Data, quote
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.lifecycle import is_child_operation
 from groundplan.planning.workflows.install import install
@@ -21,17 +21,27 @@ from groundplan.planning.workflows.uninstall import uninstall
 
 
 def requested(
-    blueprint: Blueprint, instances: Mapping[InstanceId, NodeInstance], request: AnyRequest, first: int
+    blueprint: Blueprint,
+    instances: Mapping[InstanceId, NodeInstance],
+    request: AnyRequest,
+    first: int,
+    *,
+    name: str,
+    mark: Callable[[Data], Data],
 ) -> TaskGraph:
     """Return the tasks of a request, numbered from `first`; at least one, so that every request is recorded.
+
+    Args:
+        name: of the request, secrets masked.
+        mark: makes known secrets in arguments `Sensitive`.
 
     Raises:
         PlanningError: `workflow-request` when it names what is not there, or asks for what is not allowed.
     """
-    tasks, waits = _tasks(blueprint, instances, request, first)
+    tasks, waits = _tasks(blueprint, instances, request, first, name, mark)
     if not tasks:
-        tasks, waits = [_kept(request, first)], [()]
-    label = f"{request.number} {request.name}"
+        tasks, waits = [_kept(request, first, name)], [()]
+    label = f"{request.number} {name}"
     return TaskGraph(tasks=[task.asked_for_by(label) for task in tasks], waits=list(waits), first=first)
 
 
@@ -41,37 +51,47 @@ def is_settled_at_once(task: Task) -> bool:
 
 
 def _tasks(
-    blueprint: Blueprint, instances: Mapping[InstanceId, NodeInstance], request: AnyRequest, first: int
+    blueprint: Blueprint,
+    instances: Mapping[InstanceId, NodeInstance],
+    request: AnyRequest,
+    first: int,
+    name: str,
+    mark: Callable[[Data], Data],
 ) -> tuple[Sequence[Task], Sequence[Sequence[int]]]:
     if isinstance(request, LifecycleRequest):
         graph = _lifecycle(blueprint, instances, request, first)
         return list(graph.tasks), list(graph.waits)
     if isinstance(request, OperationRequest):
-        return [_operation(blueprint, instances, request, first)], [()]
+        return [_operation(blueprint, instances, request, first, mark)], [()]
     if isinstance(request, StateRequest):
         instance = _instance(instances, request.instance)
         return [Task(number=first, kind=TaskKind.STATE, instance=instance.id, after=_state(request.state))], [()]
     if isinstance(request, LocalRequest):
-        return [_kept(request, first)], [()]
-    if request.instance:
-        _instance(instances, request.instance)
+        return [_kept(request, first, name)], [()]
+    named = getattr(request, "instance", "")
+    if named:
+        _instance(instances, named)
     return [], []
 
 
-def _kept(request: AnyRequest, number: int) -> Task:
+def _kept(request: AnyRequest, number: int, name: str) -> Task:
     instance = getattr(request, "instance", "")
     ignored = isinstance(request, LocalRequest) and request.handled
     return Task(
         number=number,
         kind=TaskKind.LOCAL,
         instance=InstanceId(instance),
-        operation=request.name,
+        operation=name,
         ignore_failure=ignored,
     )
 
 
 def _operation(
-    blueprint: Blueprint, instances: Mapping[InstanceId, NodeInstance], request: OperationRequest, number: int
+    blueprint: Blueprint,
+    instances: Mapping[InstanceId, NodeInstance],
+    request: OperationRequest,
+    number: int,
+    mark: Callable[[Data], Data],
 ) -> Task:
     instance = _instance(instances, request.instance)
     node = blueprint.nodes[instance.node]
@@ -102,7 +122,7 @@ def _operation(
         relationship=reference,
         ignore_failure=request.handled,
         # What a workflow's process says is data: a mapping that looks like a function is none.
-        arguments={name: quote(value) for name, value in request.arguments.items()},
+        arguments={name: quote(value) for name, value in mark(request.arguments).items()},
     )
 
 

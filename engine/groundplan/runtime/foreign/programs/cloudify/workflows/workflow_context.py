@@ -122,6 +122,7 @@ class WorkflowNodeInstance:
         self._ctx = ctx
         self.id = shown["id"]
         self.node_id = shown["node"]
+        self.modification: Optional[str] = None
         self._show(shown)
 
     def _show(self, shown: Dict[str, Any]) -> None:
@@ -270,21 +271,68 @@ class WorkflowRelationshipInstance:
         return self._ctx._operate(named, found, message, kwargs, override)
 
 
+class ModificationNodes:
+    """The instances that a modification adds or removes, and those that relate to them; `modification` tells which."""
+
+    def __init__(self, node_instances: List[WorkflowNodeInstance]) -> None:
+        self._node_instances = node_instances
+
+    @property
+    def node_instances(self) -> Iterator[WorkflowNodeInstance]:
+        return iter(self._node_instances)
+
+    @property
+    def nodes(self) -> Iterator[WorkflowNode]:
+        return iter({item.node_id: item.node for item in self._node_instances}.values())
+
+
+class Modification:
+    """A change of counts under way: `finish` or `rollback` ends it."""
+
+    def __init__(self, ctx: "WorkflowContext", shown: Dict[str, Any]) -> None:
+        self._ctx = ctx
+        self.id = shown["id"]
+        self.added = self._nodes(shown["added"], shown["added_related"], "added")
+        self.removed = self._nodes(shown["removed"], shown["removed_related"], "removed")
+
+    def _nodes(self, own: List[str], related: List[str], kind: str) -> ModificationNodes:
+        found = [self._ctx._instances[each] for each in own + related if each in self._ctx._instances]
+        for item in found:
+            item.modification = kind if item.id in own else None
+        return ModificationNodes(found)
+
+    def finish(self) -> None:
+        """Have the new counts hold: what was to go is forgotten."""
+        self._end(True)
+
+    def rollback(self) -> None:
+        """Have the old counts hold: what was added is forgotten."""
+        self._end(False)
+
+    def _end(self, finish: bool) -> None:
+        self._ctx._task("modified", {"type": "modified", "finish": finish}).apply().get()
+        self._ctx.refresh_node_instances()
+
+
 class Deployment:
     """`ctx.deployment`."""
 
-    def __init__(self, shown: Dict[str, Any]) -> None:
+    def __init__(self, ctx: "WorkflowContext", shown: Dict[str, Any]) -> None:
+        self._ctx = ctx
         self.id = shown["id"]
         self.display_name = shown["display_name"]
         self.scaling_groups = shown["scaling_groups"]
 
-    def start_modification(self, nodes: Any) -> Any:
-        """Refused: a custom workflow cannot change the number of instances yet."""
-        raise RuntimeError("ctx.deployment.start_modification is not there yet; the workflow scale adds and removes")
+    def start_modification(self, nodes: Dict[str, Dict[str, Any]]) -> Modification:
+        """Begin a change of counts, `{"web": {"instances": 3}}`; the instances that come are there, uninitialized."""
+        shown = self._ctx._task("modify", {"type": "modify", "counts": nodes}).apply().get()
+        self._ctx.refresh_node_instances()
+        return Modification(self._ctx, shown)
 
-    def list_started_modifications(self) -> List[Any]:
-        """Return those that are under way: none."""
-        return []
+    def list_started_modifications(self) -> List[Modification]:
+        """Return the changes of counts that are under way."""
+        shown = self._ctx._task("modifications", {"type": "modifications"}).apply().get()
+        return [Modification(self._ctx, item) for item in shown]
 
 
 class Named:
@@ -307,7 +355,7 @@ class WorkflowContext:
         self._graph: Optional[TaskDependencyGraph] = None
         self.execution_id = hello["execution_id"]
         self.workflow_id = hello["workflow_id"]
-        self.deployment = Deployment(hello["deployment"])
+        self.deployment = Deployment(self, hello["deployment"])
         self.blueprint = Named(**hello["blueprint"])
         self.tenant = {"name": self.tenant_name}
         self.dry_run = hello["dry_run"]
