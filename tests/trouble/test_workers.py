@@ -27,7 +27,7 @@ def planted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Us
         if request.param == "postgresql":
             server = stack.enter_context(postgres_server())
             variables["GROUNDPLAN_DATABASE_URL"] = server.url(stack.enter_context(server.database()))
-        yield plant(tmp_path, **variables)
+        yield plant(tmp_path, seconds=0.2, **variables)
 
 
 def stop(worker: "subprocess.Popen[str]") -> str:
@@ -138,3 +138,14 @@ def test_a_worker_that_drains_hands_on_what_it_drives(tmp_path: Path) -> None:
         eventually(lambda: ended(user, "shop"), what="the end of the install")
         stop(second)
     assert set(marks.lines("end").values()) == {1}
+
+
+def test_a_worker_begins_what_is_due(tmp_path: Path) -> None:
+    user, marks = plant(tmp_path)
+    user.ok("deployments", "create", "shop", "-b", "child")
+    user.ok("schedules", "create", "shop", "install", "--since", "+0min", "--slip", "5")
+    with user.running("worker") as worker:
+        eventually(lambda: bool(marks.lines("end")) and ended(user, "shop"), what="the end of the scheduled install")
+        said = stop(worker)
+    assert "schedule install of shop: starts execution" in said
+    assert latest(user, "shop").execution.scheduled_for is not None
