@@ -131,13 +131,16 @@ class LocalDriver:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         workflows: Workflows | None = None,
         say: Callable[[str], None] = lambda _: None,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         """Get ready to drive.
 
         Args:
             say: tells people what is no part of the record: that the store fails, and that it is back.
+            retry_seconds: between two tries while the store fails.
         """
         self._say = say
+        self._retry_seconds = retry_seconds
         self._store = store
         self._keeping = Keeping(
             library=library,
@@ -363,7 +366,7 @@ class LocalDriver:
                 return
 
     def _wait(self, turn: _Turn) -> None:
-        until = time.monotonic() + RETRY_SECONDS
+        until = time.monotonic() + self._retry_seconds
         with suppress(Empty):
             while (left := until - time.monotonic()) > 0:
                 report = self._reports.get(timeout=left)
