@@ -49,7 +49,9 @@ live: $(STAMP) ## The contract suites against real parts, which are built or ins
 	@$(BIN)/python tests/live/build.py
 	@$(BIN)/pytest -m live tests
 
-nightly: $(STAMP) ## A hundred thousand made-up and spoilt blueprints: none may give a traceback (an hour or more).
+nightly: $(STAMP) ## Made-up and spoilt blueprints by the hundred thousand; workers killed by the hundred (hours).
+	@$(BIN)/python tests/live/build.py temporal
+	@GROUNDPLAN_WORKER_KILLS=100 $(BIN)/pytest -m live -s tests/trouble/test_killing_workers.py
 	@GROUNDPLAN_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) --timeout 14400 tests/dsl/test_fuzz.py tests/dsl/test_fuzz_structures.py
 
 docs: $(STAMP) ## Write the generated pages of docs/reference.

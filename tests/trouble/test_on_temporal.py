@@ -98,6 +98,21 @@ def test_what_is_queued_is_begun_by_the_worker(planted: tuple[User, Marks]) -> N
     assert user.latest("shop")["workflow_id"] == "uninstall"
 
 
+def test_an_execution_whose_workflow_was_terminated_is_taken_over(
+    server: TemporalServer, planted: tuple[User, Marks]
+) -> None:
+    user, marks = planted
+    marks.hold.touch()
+    with user.running("executions", "start", "install", "-d", "shop") as process:
+        eventually(lambda: marks.lines("begin").total() == 1, patience=60)
+        server.cli("workflow", "terminate", "--workflow-id", user.latest("shop")["id"])
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, "has ended in Temporal (terminated)" in errors) == (2, True)
+    marks.hold.unlink()
+    eventually(lambda: user.latest("shop")["status"] == "terminated", patience=60)
+    assert sorted(marks.lines("begin").values()) == [1, 1, 1, 1, 1, 2]
+
+
 def test_without_a_worker_it_says_what_to_start(server: TemporalServer, tmp_path: Path) -> None:
     user, _ = plant(tmp_path, GROUNDPLAN_TEMPORAL_ADDRESS="127.0.0.1:1")
     user.ok("deployments", "create", "shop", "-b", "child")

@@ -250,16 +250,19 @@ class Drive:
         interrupted = failure is not None and failure.type == INTERRUPTED
         return TaskState.INTERRUPTED if interrupted else TaskState.FAILED, None
 
-    def lose(self, number: int, now: datetime) -> None:
+    def lose(self, number: int, now: datetime, *, limited: bool = True) -> None:
         """Take note that the worker of an attempt is gone, and nobody knows how far it came.
 
         The attempt stays recorded as begun. The next one follows at once, while the policy allows another.
+
+        Args:
+            limited: that it counts for the policy; it does not when somebody has the execution resumed.
         """
         task = self._tasks[number]
         attempt = self._attempts[number] - self._earlier.get(number, 0)
         retries = self._policy.retries_of(task, self.world.operation(task))
         failure = Failure(type=_WORKER_LOST, message="The worker that ran it is gone", recoverable=True)
-        if retries != UNLIMITED and attempt > retries:
+        if limited and retries != UNLIMITED and attempt > retries:
             self.settle(number, Outcome(verdict=Verdict.FAILED, failure=replace(failure, recoverable=False)), now)
             return
         self._in_flight.discard(number)

@@ -114,8 +114,7 @@ def test_an_attempt_of_a_lost_driver_is_made_again_and_told_so(stage: Stage) -> 
         return DONE
 
     assert drive(stage, execution, Script(acts={"db create": look})).status is ExecutionStatus.TERMINATED
-    # Of whom nobody knows whether it ever reached an operation, the local driver tells; Temporal knows that it did not.
-    assert seen == [(2, True) if stage.name == "local" else (1, False)]
+    assert seen == [(2, True)]
 
 
 def test_a_driver_whose_lease_was_taken_writes_nothing_more(stage: Stage) -> None:

@@ -35,6 +35,11 @@ class Shell:
     fence: int = 0
     flying: list[Flying] = field(default_factory=list)
 
+    def begin(self) -> "Shell":
+        """Make the first exchange, which hands nothing out."""
+        assert self.ask().orders == []
+        return self
+
     def ask(self, *landed: Landed, room: int = 100, repeat: bool = False, give_up: bool = False) -> Answer:
         """One exchange; a repeat has the number of the one before."""
         self.sequence += not repeat
@@ -84,7 +89,7 @@ def _now() -> datetime:
 def shell(rehearsal: Rehearsal) -> Shell:
     """An install of two nodes that nobody has asked about yet."""
     rehearsal.deploy(TWO)
-    return Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal))
+    return Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal)).begin()
 
 
 def test_an_execution_ends_by_exchanges(shell: Shell) -> None:
@@ -98,7 +103,7 @@ def test_an_execution_ends_by_exchanges(shell: Shell) -> None:
 
 def test_no_more_is_handed_out_than_there_is_room_for(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(MANY)
-    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal))
+    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal)).begin()
     answer = shell.ask()
     assert (len(answer.orders), answer.more) == (100, True)
     assert list(rehearsal.states(shell.execution).values()).count(TaskState.STARTED) == 100
@@ -146,7 +151,7 @@ def test_a_lost_attempt_is_remembered_across_a_move(shell: Shell) -> None:
 
 def test_what_kills_its_worker_each_time_fails_in_the_end(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(TWO)
-    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal, retries=1))
+    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal, retries=1)).begin()
     order = shell.ask().orders[0]
     shell.ask(Landed(task=order.task, number=1, lost=True))
     last = shell.ask(Landed(task=order.task, number=2, lost=True))
@@ -170,7 +175,8 @@ def test_a_retry_waits_as_long_as_it_was_asked_to(shell: Shell) -> None:
 
 
 def test_the_number_of_retries_may_come_with_the_request(shell: Shell) -> None:
-    request = Request(execution=shell.execution, sequence=1, fence=0, room=9, retries=0)
+    shell.keeper = keeper_of(shell.rehearsal)
+    request = Request(execution=shell.execution, sequence=2, fence=shell.fence, room=9, retries=0)
     order = shell.keeper.exchange(request).orders[0]
     assert order.retries == 0
 
@@ -182,10 +188,32 @@ def test_an_older_keeper_is_refused(shell: Shell) -> None:
     shell.keeper = keeper_of(shell.rehearsal)
     shell.ask()
     with pytest.raises(StaleLease):
-        older.exchange(Request(execution=shell.execution, sequence=2, fence=fence, room=1))
+        older.exchange(Request(execution=shell.execution, sequence=3, fence=fence, room=1))
+
+
+def test_what_an_earlier_workflow_had_begun_is_lost_unless_it_left_an_outcome(shell: Shell) -> None:
+    order = shell.ask().orders[0]
+    shell.keeper.release_all()
+    later = replace(shell, keeper=keeper_of(shell.rehearsal), sequence=0, fence=0, flying=[])
+    again = later.begin().ask().orders[0]
+    assert (again.task, again.number, again.lost) == (order.task, 2, True)
+    shell.leave(again)
+    later.keeper.release_all()
+    last = replace(shell, keeper=keeper_of(shell.rehearsal), sequence=0, fence=0, flying=[])
+    assert [it.number for it in last.begin().ask().orders] == [1]
+    assert shell.rehearsal.states(shell.execution)["db create"] is TaskState.SUCCEEDED
+
+
+def test_what_was_lost_to_an_earlier_workflow_stays_so_across_a_move(shell: Shell) -> None:
+    shell.ask()
+    shell.keeper.release_all()
+    later = replace(shell, keeper=keeper_of(shell.rehearsal), sequence=0, fence=0, flying=[]).begin()
+    later.keeper = keeper_of(shell.rehearsal)
+    assert [(it.number, it.lost) for it in later.ask().orders] == [(2, True)]
 
 
 def test_an_execution_of_a_living_driver_is_waited_for(shell: Shell) -> None:
+    shell.keeper = keeper_of(shell.rehearsal)
     with shell.rehearsal.store.transaction() as transaction:
         transaction.acquire(shell.execution, f"elsewhere:1:{0}", _now())
     answer = shell.ask()
@@ -234,13 +262,13 @@ def test_leases_are_renewed_and_given_back(shell: Shell) -> None:
 )
 def test_a_property_of_the_node_names_the_queue(rehearsal: Rehearsal, properties: dict, queue: str) -> None:
     rehearsal.deploy(blueprint(node("db", operations=lifecycle("create"), **properties)))
-    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal))
+    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal)).begin()
     assert [order.queue for order in shell.ask().orders] == [queue]
 
 
 def test_what_is_no_name_of_a_queue_fails_the_task(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(blueprint(node("db", operations=lifecycle("create"), groundplan_queue="no such/queue")))
-    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal))
+    shell = Shell(rehearsal=rehearsal, execution=rehearsal.start(), keeper=keeper_of(rehearsal)).begin()
     shell.ask()
     assert shell.ask().status == "failed"
     assert "'no such/queue' is not the name of a queue" in rehearsal.executions()[0].error

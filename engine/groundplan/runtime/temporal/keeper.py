@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from groundplan.diagnostics.trouble import Conflict
-from groundplan.model.execution import ExecutionStatus, Failure, Outcome, Verdict
+from groundplan.model.execution import ExecutionStatus, Failure, Outcome, TaskState, Verdict
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.evaluation import Evaluator
@@ -119,20 +119,52 @@ class Keeper:
         with self._lock:
             self._kept.pop(execution, None)
 
-    def release_all(self) -> None:
-        """Give the leases back, so that another worker need not wait for them."""
+    def kept(self) -> list[ExecutionId]:
+        """Return the executions that are in memory."""
         with self._lock:
-            all_kept, self._kept = list(self._kept.values()), {}
-        with self._store.transaction() as transaction:
-            for kept in all_kept:
+            return list(self._kept)
+
+    def release(self, execution: ExecutionId) -> None:
+        """Drop an execution from memory and give its lease back.
+
+        Raises:
+            StoreFault: the store cannot be written now; the lease runs out by itself.
+        """
+        with self._lock:
+            kept = self._kept.pop(execution, None)
+        if kept is not None:
+            with self._store.recording() as transaction:
                 transaction.release(kept.drive.lease)
+
+    def release_all(self) -> None:
+        """Give all leases back, so that another worker need not wait for them."""
+        for execution in self.kept():
+            self.release(execution)
 
     # -- one exchange
 
     def _take(self, transaction: Transaction, id_: ExecutionId, request: Request) -> _Kept:
-        flying = {it.task: it.number for it in request.flying} | {it.task: it.number for it in request.landed}
+        if request.fence:
+            landed = {it.task: it.number for it in request.landed}
+            flying = {it.task: it.number for it in request.flying} | landed
+        else:
+            flying = _begun(transaction, id_)
         drive = self._keeping.adopt(transaction, id_, held=request.fence, flying=flying, retries=request.retries)
+        if not request.fence:
+            self._take_from_another(transaction, drive, flying)
         return _Kept(drive=drive, queue=deployment_queue(transaction, drive.world), sequence=request.sequence)
+
+    def _take_from_another(self, transaction: Transaction, drive: Drive, begun: Mapping[int, int]) -> None:
+        """See to what an earlier workflow, or another driver, had begun: this one knows nothing of it."""
+        outcomes = transaction.take_outcomes(drive.execution.id, [*begun.items()])
+        for task, number in begun.items():
+            outcome = outcomes.get((task, number))
+            if not drive.runs(task, number):
+                continue
+            if outcome is None:
+                drive.lose(task, self._clock(), limited=False)
+            else:
+                drive.settle(task, outcome, self._clock())
 
     def _turn(self, transaction: Transaction, kept: _Kept, request: Request) -> Answer:
         drive, now = kept.drive, self._clock()
@@ -146,7 +178,9 @@ class Keeper:
             self._record(transaction, drive)
             transaction.drop_outcomes(drive.execution.id)
             return Answer(status=ended.status, ended=True)
-        orders, more = self._orders(transaction, kept, request.room)
+        # A workflow that knows no fencing number yet has handed nothing out, and is held to that: what is begun in the
+        # record was another's, until it says otherwise.
+        orders, more = self._orders(transaction, kept, request.room if request.fence else 0)
         self._record(transaction, drive)
         return Answer(
             status=ExecutionStatus.CANCELLING if drive.cancelling else ExecutionStatus.STARTED,
@@ -257,3 +291,9 @@ class Keeper:
         batch = drive.take_batch()
         if not batch.is_empty:
             transaction.record(batch)
+
+
+def _begun(transaction: Transaction, id_: ExecutionId) -> dict[int, int]:
+    """Return the attempts that are recorded as begun and not as ended, by task."""
+    records = transaction.tasks(id_)
+    return {it.task.number: it.attempts for it in records if it.state is TaskState.STARTED}

@@ -15,8 +15,8 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
 
 from groundplan.model.execution import ExecutionStatus
@@ -42,6 +42,7 @@ _THROTTLE = timedelta(seconds=1)
 _GRACE = timedelta(seconds=30)
 """What runs when a worker is asked to stop may go on for so long; what is not done then is another attempt's."""
 _LOOK_SECONDS = 0.5
+_MIND_SECONDS = 5.0
 _OBEY_SECONDS = 0.2
 _CLERKS = 16
 _EXCHANGES = 8
@@ -167,6 +168,8 @@ async def serve(
         queue: that of the keeper, from `keeper_queue`.
         ready: called once everything is polled.
     """
+    # The library warns, with a traceback, of each attempt that is cancelled; those that failed we tell ourselves.
+    logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
     clerks = ThreadPoolExecutor(_CLERKS, thread_name_prefix="groundplan-clerk")
     workers = Workers(service.slots * len(service.queues))
     activities = Activities(keeper=keeper, hands=hands, clerks=clerks, workers=workers)
@@ -174,6 +177,8 @@ async def serve(
         async with AsyncExitStack() as stack:
             beating = asyncio.create_task(_beat(client, keeper))
             stack.callback(beating.cancel)
+            minding = asyncio.create_task(_mind(client, keeper))
+            stack.callback(minding.cancel)
             for worker in _workers(client, service, queue, activities):
                 await stack.enter_async_context(worker)
             if service.build:
@@ -243,6 +248,28 @@ async def _beat(client: Client, keeper: Keeper) -> None:
             continue
         for execution, status in asked.items():
             await _pass_on(client, execution, status)
+
+
+async def _mind(client: Client, keeper: Keeper) -> None:
+    """Give back the executions whose workflow was closed by somebody else: nothing asks for them any more."""
+    while True:
+        await asyncio.sleep(_MIND_SECONDS)
+        for execution in keeper.kept():
+            try:
+                if not await _is_open(client, execution):
+                    await asyncio.to_thread(keeper.release, execution)
+            except (RPCError, StoreFault) as error:
+                _logger.warning("Execution %s is not looked after: %s", execution, error.message)
+
+
+async def _is_open(client: Client, execution: ExecutionId) -> bool:
+    try:
+        found = await client.get_workflow_handle(execution).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
 
 
 async def _pass_on(client: Client, execution: ExecutionId, status: ExecutionStatus) -> None:
