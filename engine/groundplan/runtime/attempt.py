@@ -100,13 +100,15 @@ class Attempts:
         changes: Changes = {}
         try:
             found = self._run(assignment, masker, changes)
-            outcome = found if isinstance(found, Outcome) else Outcome(verdict=Verdict.SUCCEEDED, result=found)
-            result = masker.mark(recordable(outcome.result, "the result"))
+            step = found if isinstance(found, Outcome) else None
+            result = masker.mark(recordable(found if step is None else step.result, "the result"))
             own = {instance: _recorded(instance, properties, masker) for instance, properties in changes.items()}
         # SystemExit as well: an operation that calls exit() ends its attempt, not the thread that runs it.
         except BaseException as error:
             return replace(_failed(error, masker), runtime_properties=_what_is_left(changes, masker))
-        return replace(outcome, result=result, runtime_properties={**own, **outcome.runtime_properties})
+        if step is None:
+            return Outcome(verdict=Verdict.SUCCEEDED, result=result, runtime_properties=own)
+        return replace(step, result=result, runtime_properties={**own, **step.runtime_properties})
 
     def _masker(self, assignment: Assignment) -> Masker:
         with self._lock:

@@ -18,6 +18,7 @@ class Registry:
 
     def __init__(self, manifests: Iterable[PluginManifest]) -> None:
         self._by_name: dict[str, PluginManifest] = {}
+        self._loaded: dict[str, Callable[..., Any]] = {}
         for manifest in manifests:
             self._by_name.setdefault(manifest.name, manifest)
             for stand_in in manifest.stands_for:
@@ -53,6 +54,9 @@ class Registry:
         target = manifest.operations.get(operation)
         if target is None:
             raise NonRecoverableError(f"Plugin {manifest.name!r} has no operation {operation!r}.")
+        loaded = self._loaded.get(target)
+        if loaded is not None:
+            return loaded
         module_name, _, function_name = target.partition(":")
         try:
             function: Callable[..., Any] = getattr(importlib.import_module(module_name), function_name)
@@ -60,6 +64,7 @@ class Registry:
             raise NonRecoverableError(
                 f"Plugin {manifest.name!r} cannot be loaded: {error}. Install groundplan[{manifest.name}]."
             ) from error
+        self._loaded[target] = function
         return function
 
 

@@ -9,6 +9,7 @@ import ipaddress
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,8 @@ from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service.home import Home
 
 UNCONFINED_VARIABLE: Final = "GROUNDPLAN_UNCONFINED"
+_FRESH_SECONDS: Final = 0.05
+"""How long it is taken as known whether the home is bound; that a bound home's sandbox lives is looked at each time."""
 DOWN: Final = "The sandbox of this home is down: groundplan sandbox up"
 
 
@@ -44,13 +47,19 @@ class HomeSettings:
         # Asked for by every attempt, so it is put together once.
         self._binding_path = str(home.binding)
         self._unconfined = environment.get(UNCONFINED_VARIABLE) == "1"
+        self._bound, self._look_again = False, 0.0
         self._lock = threading.Lock()
         self._stamp: tuple[int, int] = (0, 0)
         self._sections: Mapping[str, Any] = {}
 
     @property
     def sandboxed(self) -> bool:
-        return os.path.exists(self._binding_path)
+        # Thousands of attempts a second ask; each look at the disk would let another thread in.
+        clock = time.monotonic()
+        if clock >= self._look_again:
+            self._bound = os.path.exists(self._binding_path)
+            self._look_again = clock + _FRESH_SECONDS
+        return self._bound
 
     @property
     def unconfined(self) -> bool:

@@ -5,6 +5,7 @@ A value that was moved to another row, changed, or sealed with another key does 
 """
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ from groundplan.state.keys import Fits
 from groundplan.state.store import StoreFault
 
 _NONCE_BYTES: Final = 12
+_NONCES: Final = 256
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,10 +34,25 @@ class Seal:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._cipher = AESGCM(key)
+        self._nonces: deque[bytes] = deque()
+        self._process = os.getpid()
+
+    def _nonce(self) -> bytes:
+        """Return random bytes that were never used; drawn many at once, since each call lets other threads in."""
+        if self._process != os.getpid():
+            # After a fork both processes would go on with the same ones.
+            self._nonces.clear()
+            self._process = os.getpid()
+        try:
+            return self._nonces.pop()
+        except IndexError:
+            drawn = os.urandom(_NONCE_BYTES * _NONCES)
+            self._nonces.extend(drawn[at : at + _NONCE_BYTES] for at in range(_NONCE_BYTES, len(drawn), _NONCE_BYTES))
+            return drawn[:_NONCE_BYTES]
 
     def close(self, clear: bytes, owner: str) -> bytes:
         """Return `clear` sealed for `owner` (nonce, ciphertext and tag)."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = self._nonce()
         return nonce + self._cipher.encrypt(nonce, clear, owner.encode())
 
     def open(self, sealed: bytes, owner: str) -> bytes:

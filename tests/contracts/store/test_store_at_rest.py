@@ -1,5 +1,8 @@
 """What lies at rest: sealed values, which key sealed them, and the form of the tables."""
 
+import subprocess
+import sys
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -161,3 +164,21 @@ def test_a_store_that_is_opened_again_keeps_what_it_has(filled: SqlStore, dialec
     with again.snapshot() as snapshot:
         assert snapshot.deployment(DEPLOYMENT.id) == DEPLOYMENT
     again.close()
+
+
+FORK = """
+import os
+from groundplan.state.seal import Seal
+seal = Seal(b"k" * 32)
+seal.close(b"x", "a")
+child = os.fork()
+print(seal.close(b"x", "a")[:12].hex(), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
+
+
+def test_two_processes_after_a_fork_draw_nonces_of_their_own() -> None:
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, check=True)
+    one, other = done.stdout.split()
+    assert one != other
