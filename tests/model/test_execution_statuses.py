@@ -20,6 +20,7 @@ def sources(change: Change) -> set[str]:
         (Change.FORCE_CANCEL, {"pending", "started", "scheduled", "queued", "cancelling"}),
         (Change.KILL, {str(status) for status in ExecutionStatus if status not in FINAL}),
         (Change.RESUME, {"cancelled", "failed", "started", "pending"}),
+        (Change.REQUEUE, {"cancelled", "failed"}),
     ],
 )
 def test_each_request_is_allowed_from_where_the_specification_says(change: Change, allowed: set[str]) -> None:
@@ -42,7 +43,7 @@ def test_an_end_changes_only_by_resume_and_a_request_only_grows_stricter(changes
         if moved is None:
             continue
         if status in FINAL:
-            assert change is Change.RESUME
+            assert change in (Change.RESUME, Change.REQUEUE)
         if status in STOPPING and moved in STOPPING:
             assert strictness.index(moved) >= strictness.index(status)
         status = moved

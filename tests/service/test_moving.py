@@ -103,7 +103,7 @@ def fill_the_rest(engine: Engine) -> None:
 def made_up(column: Column[Any]) -> Any:
     """Return a value that a column takes."""
     for key in column.foreign_keys:
-        return {"deployments": DEPLOYMENT.id, "executions": EXECUTION.id}[key.column.table.name]
+        return {"deployments": DEPLOYMENT.id, "executions": EXECUTION.id}.get(key.column.table.name, "1")
     if isinstance(column.type, LargeBinary):
         return b'{"plain": 1}'
     return column.type.python_type("1") if column.type.python_type is not bool else True

@@ -83,7 +83,7 @@ def drive(
             _show_plan(rehearsed)
         _close(engine, ended)
         _tell_remains(engine, ended)
-    _drive_queued(engine, policy_of(task_retries))
+    drive_queued(engine, policy_of(task_retries))
     if ended.status is not ExecutionStatus.TERMINATED:
         raise click.exceptions.Exit(1)
 
@@ -99,7 +99,7 @@ def _show_plan(rehearsed: Sequence[Step]) -> None:
         click.echo(f"{len(rows)} operations would run; nothing was called and nothing changed (dry run)")
 
 
-def _drive_queued(engine: Engine, policy: Policy) -> None:
+def drive_queued(engine: Engine, policy: Policy) -> None:
     """Go on with what others queued while this process drove, unless a worker does."""
     while True:
         with engine.store.snapshot() as snapshot:

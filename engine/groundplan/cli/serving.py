@@ -35,7 +35,7 @@ def serve_queues(
         UsageError: Temporal cannot be used.
     """
     logging.basicConfig(format="%(asctime)s  %(levelname)s  %(message)s", level=logging.WARNING)
-    with _spoken() as say:
+    with spoken() as say:
         source = None
         if DEFAULT_QUEUE in queues:
             source = StoreSource(
@@ -57,7 +57,7 @@ def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
     Args:
         room: how many executions are driven at once.
     """
-    with _spoken() as say:
+    with spoken() as say:
         source = StoreSource(
             store=engine.store, library=engine.library, clock=now, most=engine.limit, room=room, say=say
         )
@@ -77,13 +77,14 @@ def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
 
 
 @contextmanager
-def _spoken() -> Iterator[Say]:
-    """Print lines from a thread of its own: a signal's handler must not print itself."""
+def spoken(*, quiet: bool = False) -> Iterator[Say]:
+    """Print lines from a thread of its own, or none of them: a signal's handler must not print itself."""
     words: SimpleQueue[str | None] = SimpleQueue()
 
     def speak() -> None:
         while (text := words.get()) is not None:
-            click.echo(f"{_stamp(now())}  {visible(text)}")
+            if not quiet:
+                click.echo(f"{_stamp(now())}  {visible(text)}")
 
     speaker = threading.Thread(target=speak, name="groundplan-speaker", daemon=True)
     speaker.start()

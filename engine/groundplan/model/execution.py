@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
+from groundplan.model.ids import DeploymentId, ExecutionGroupId, ExecutionId, InstanceId
 from groundplan.model.values import Data
 
 
@@ -50,6 +50,8 @@ class Change(StrEnum):
     FORCE_CANCEL = "force-cancel"
     KILL = "kill"
     RESUME = "resume"
+    REQUEUE = "requeue"
+    """A resume that waits for its turn."""
     SUCCEED = "succeed"
     FAIL = "fail"
     STOP = "stop"
@@ -74,6 +76,7 @@ TRANSITIONS: Final[Mapping[Change, Mapping[ExecutionStatus, ExecutionStatus]]] =
     },
     Change.KILL: {**dict.fromkeys(_ALIVE, _S.KILL_CANCELLING), **_NOT_BEGUN},
     Change.RESUME: dict.fromkeys((_S.CANCELLED, _S.FAILED, _S.PENDING, _S.STARTED), _S.STARTED),
+    Change.REQUEUE: dict.fromkeys((_S.CANCELLED, _S.FAILED), _S.QUEUED),
     Change.SUCCEED: dict.fromkeys(_ALIVE, _S.TERMINATED),
     Change.FAIL: dict.fromkeys((*_ALIVE, _S.SCHEDULED, _S.QUEUED), _S.FAILED),
     Change.STOP: dict.fromkeys((*_ALIVE, _S.SCHEDULED, _S.QUEUED), _S.CANCELLED),
@@ -220,6 +223,7 @@ class Execution:
         stage: number of the workflow's stages planned so far.
         wait_after_fail: seconds from the first failure that running tasks get to end, or None for as long as they need.
         scheduled_for: the occurrence of the schedule that started it, or None.
+        group: the execution group that it is one of, or None.
     """
 
     id: ExecutionId
@@ -236,6 +240,7 @@ class Execution:
     stage: int = 0
     wait_after_fail: float | None = None
     scheduled_for: datetime | None = None
+    group: ExecutionGroupId | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

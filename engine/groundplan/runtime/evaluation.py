@@ -10,7 +10,7 @@ from typing import Final
 from groundplan.model.blueprint import NodeTemplate, Output
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import Task
-from groundplan.model.ids import DeploymentId, InstanceId, NodeId
+from groundplan.model.ids import DeploymentId, GroupId, InstanceId, NodeId
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import LEAVES, Data, Value, copy_data, from_data
 from groundplan.planning.evaluate import (
@@ -202,7 +202,17 @@ class WorldLookup:
         return values[name]
 
     def group_capability(self, group: str, names: Sequence[str]) -> Mapping[str, Sequence[Data]]:
-        raise LookupFault(f"There is no deployment group {group!r}: this version keeps none.")
+        with self._reading() as snapshot:
+            if snapshot.deployment_group(GroupId(group)) is None:
+                raise LookupFault(f"There is no deployment group {group!r}.")
+            members = snapshot.members(GroupId(group))
+            found = [snapshot.deployment(member) for member in members]
+            worlds = [self._library.world(snapshot, item) for item in found if item is not None]
+        return {
+            world.deployment.id: [self.capability(world.deployment.id, name) for name in names]
+            for world in worlds
+            if world.blueprint.capabilities.keys() >= set(names)
+        }
 
     def environment_capability(self, name: str) -> Data:
         parents = self.label(PARENT_LABEL)

@@ -332,6 +332,8 @@ class LocalDriver:
             self._ended[execution.id] = execution
         else:
             self._source.ended(execution)
+            # What waited for this end need not wait for the next look as well.
+            self._last_seek, self._woken = -SEEK_SECONDS, True
 
     def _decides(self) -> bool:
         """Whether the turn depends on what other drivers do: it plans, ends, or takes over children."""

@@ -22,7 +22,8 @@ from groundplan.model.deployment import (
     Owner,
     Scaling,
 )
-from groundplan.model.ids import BlueprintId, DeploymentId, InstanceId
+from groundplan.model.group import DeploymentGroup
+from groundplan.model.ids import BlueprintId, DeploymentId, GroupId, InstanceId
 from groundplan.model.schedule import Schedule
 from groundplan.model.values import Data, from_data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
@@ -81,17 +82,13 @@ def create(store: Store, library: Library, new: NewDeployment, now: datetime) ->
 
 def create_in(transaction: Transaction, library: Library, new: NewDeployment, now: datetime) -> Deployment:
     """Make a deployment in a transaction of the caller's; see `create`."""
-    if not _ID.fullmatch(new.id):
-        raise UsageError(
-            f"{new.id!r} cannot be the id of a deployment.",
-            fix="Use letters, digits, hyphens, dots and underscores, at most 256.",
-        )
+    refuse_malformed(new.id, "deployment")
     if transaction.deployment(new.id) is not None:
         raise Conflict(
             f"There is a deployment {new.id!r} already.",
             fix=f"Choose another id, or take that one away first: groundplan uninstall {new.id}",
         )
-    stored = _stored_blueprint(transaction, new.blueprint)
+    stored = stored_blueprint(transaction, new.blueprint)
     blueprint = library.blueprint(transaction, stored.digest)
     resolved = resolve_inputs(blueprint.inputs, blueprint.data_types, new.inputs)
     if resolved.faults:
@@ -116,7 +113,21 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     note_capability_uses(transaction, library, new.id)
     for schedule in schedules_of(world, evaluator, now):
         transaction.put_schedule(schedule)
+    _join_default_groups(transaction, world, evaluator, now)
     return deployment
+
+
+def refuse_malformed(id: str, noun: str) -> None:
+    """Refuse what cannot be the id of a deployment or a group.
+
+    Raises:
+        UsageError: says what an id is made of.
+    """
+    if not _ID.fullmatch(id):
+        raise UsageError(
+            f"{id!r} cannot be the id of a {noun}.",
+            fix="Use letters, digits, hyphens, dots and underscores, at most 256.",
+        )
 
 
 def note_capability_uses(transaction: Transaction, library: Library, id: DeploymentId) -> None:
@@ -264,7 +275,12 @@ def try_values(world: World, evaluator: Evaluator, verb: str = "made") -> None:
         raise UsageError("\n".join([f"Deployment {world.deployment.id!r} cannot be {verb}:", *lines]))
 
 
-def _stored_blueprint(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
+def stored_blueprint(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
+    """Return an uploaded blueprint.
+
+    Raises:
+        NotFound: there is none of that id.
+    """
     found = snapshot.blueprint(id)
     if found is None:
         known = ", ".join(item.id for item in snapshot.blueprints()) or "none"
@@ -288,14 +304,27 @@ def added_labels(labels: Mapping[str, tuple[str, ...]], blueprint: Blueprint) ->
 
 def schedules_of(world: World, evaluator: Evaluator, now: datetime) -> Sequence[Schedule]:
     """Return the schedules that a blueprint asks for, of a deployment that is made or updated now."""
+    found = _setting(world, evaluator, "default_schedules")
+    return default_schedules(world.deployment.id, world.blueprint, found, now) if found else []
+
+
+def _join_default_groups(transaction: Transaction, world: World, evaluator: Evaluator, now: datetime) -> None:
+    """Have a deployment belong to the groups that its blueprint names; those that are not there are made."""
+    for name in _setting(world, evaluator, "default_groups") or ():
+        group = GroupId(str(reveal(name)))
+        refuse_malformed(group, "group")
+        if transaction.deployment_group(group) is None:
+            transaction.put_deployment_group(DeploymentGroup(id=group, created_at=now))
+        transaction.add_members(group, [world.deployment.id])
+
+
+def _setting(world: World, evaluator: Evaluator, name: str) -> Data:
+    """Return one of the blueprint's deployment settings, evaluated; None where it is not set."""
     settings = world.blueprint.deployment_settings
-    written = settings.get("default_schedules") if isinstance(settings, dict) else None
+    written = settings.get(name) if isinstance(settings, dict) else None
     if not written:
-        return []
-    found = evaluator.outputs(world, {"it": Output(value=from_data(written))}, "deployment_settings.default_schedules")[
-        "it"
-    ]
-    return default_schedules(world.deployment.id, world.blueprint, found, now)
+        return None
+    return evaluator.outputs(world, {name: Output(value=from_data(written))}, "deployment_settings")[name]
 
 
 def counts_of(world: World, evaluator: Evaluator) -> dict[str, int]:

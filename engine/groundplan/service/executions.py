@@ -21,7 +21,7 @@ from groundplan.model.execution import (
     TaskState,
     after,
 )
-from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.ids import DeploymentId, ExecutionGroupId, ExecutionId
 from groundplan.model.types import Schema
 from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
@@ -29,6 +29,7 @@ from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
+from groundplan.service.collecting import collect
 from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
 from groundplan.service.queue import BEGUN, DEFAULT_LIMIT, VARIABLE, is_lost, read_lines
 from groundplan.state.store import Snapshot, Store, TaskRecord, Transaction
@@ -49,6 +50,7 @@ class NewExecution:
         deferred: somebody else than the caller will drive it: queued, unless it is forced.
         wait_after_fail: see `Execution`.
         scheduled_for: see `Execution`.
+        group: the execution group that it is one of: it waits for its turn.
         limit: how many executions may run at once in the store; see `queue.limit`.
     """
 
@@ -63,6 +65,7 @@ class NewExecution:
     deferred: bool = False
     wait_after_fail: float | None = None
     scheduled_for: datetime | None = None
+    group: ExecutionGroupId | None = None
     limit: int = DEFAULT_LIMIT
 
 
@@ -86,7 +89,9 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     """
     deployment = existing(transaction, new.deployment)
     blueprint = library.blueprint(transaction, deployment.digest)
-    waits = (new.deferred and not new.force) or (new.queue and _must_wait(transaction, new, now))
+    waits = (
+        new.group is not None or (new.deferred and not new.force) or (new.queue and _must_wait(transaction, new, now))
+    )
     if not waits:
         refuse_to_start(transaction, library, new, now)
     execution = Execution(
@@ -101,6 +106,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
         is_dry_run=new.is_dry_run,
         wait_after_fail=new.wait_after_fail,
         scheduled_for=new.scheduled_for,
+        group=new.group,
     )
     workflow_stages(blueprint, execution)
     if not new.force and not waits and new.parent is None:
@@ -141,6 +147,9 @@ def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now
 
 def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
     """Return why a queued execution cannot begin as things stand now, or nothing; what else runs is not asked."""
+    group = None if execution.group is None else snapshot.execution_group(execution.group)
+    if execution.stage or (group is not None and group.is_forced):
+        return ""  # what began once is resumed
     deployment = existing(snapshot, execution.deployment)
     blueprint = library.blueprint(snapshot, deployment.digest)
     try:
@@ -180,6 +189,7 @@ def fail_in(transaction: Transaction, id: ExecutionId, why: str, now: datetime) 
             deployment=execution.deployment,
         )
     )
+    collect(transaction, replace(execution, status=failed))
 
 
 def _must_wait(snapshot: Snapshot, new: NewExecution, now: datetime) -> bool:
@@ -213,7 +223,13 @@ def _refuse_needed(
 
 
 def prepare_resume(
-    store: Store, id: ExecutionId, now: datetime, *, reset_operations: bool = False, force: bool = False
+    store: Store,
+    id: ExecutionId,
+    now: datetime,
+    *,
+    reset_operations: bool = False,
+    force: bool = False,
+    queue: bool = False,
 ) -> Execution:
     """Make an execution that failed, was cancelled or lost its driver fit to be driven again (spec 5.8).
 
@@ -222,6 +238,7 @@ def prepare_resume(
     Args:
         reset_operations: run operations again that were cut off and are not known to be safe to repeat.
         force: although a driver that seems to live has it; whatever that one writes from now on is refused.
+        queue: have it wait for its turn, whatever runs in the deployment.
 
     Raises:
         NotFound: there is no such execution.
@@ -236,10 +253,11 @@ def prepare_resume(
                 f"Execution {execution.id} is being driven on {shown_driver(lease.driver)}.",
                 fix=f"If that process does not do it any more: groundplan executions resume {execution.id} --force",
             )
-        resumed = after(Change.RESUME, execution.status)
+        resumed = after(Change.REQUEUE if queue else Change.RESUME, execution.status)
         if resumed is None:
             raise _not_resumable(execution)
-        _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
+        if not queue:
+            _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
         if lease is not None:
             transaction.revoke(lease)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
@@ -419,10 +437,11 @@ def listing(
             existing(snapshot, deployment)
         found = snapshot.executions(deployment=deployment, statuses=statuses)
         leases = snapshot.leases()
-    return [_listed(item, leases, now) for item in found]
+    return [listed(item, leases, now) for item in found]
 
 
-def _listed(execution: Execution, leases: Mapping[ExecutionId, Lease], now: datetime) -> Listed:
+def listed(execution: Execution, leases: Mapping[ExecutionId, Lease], now: datetime) -> Listed:
+    """Return an execution with who drives it, given the leases of the same moment."""
     lost, lease = is_lost(execution, leases, now), leases.get(execution.id)
     return Listed(execution=execution, driver="" if lost or lease is None else lease.driver, is_lost=lost)
 
@@ -430,7 +449,7 @@ def _listed(execution: Execution, leases: Mapping[ExecutionId, Lease], now: date
 def get_listed(store: Store, id: ExecutionId, now: datetime) -> Listed:
     """Return an execution with who drives it; see `get_in`."""
     with store.snapshot() as snapshot:
-        return _listed(get_in(snapshot, id), snapshot.leases(), now)
+        return listed(get_in(snapshot, id), snapshot.leases(), now)
 
 
 def _refuse_while_running(

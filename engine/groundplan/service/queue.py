@@ -10,7 +10,7 @@ from typing import Final
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import STOPPING, Execution, ExecutionStatus, Lease
-from groundplan.model.ids import ExecutionId
+from groundplan.model.ids import ExecutionGroupId, ExecutionId
 from groundplan.runtime.liveness import is_alive
 from groundplan.state.store import Snapshot
 
@@ -40,7 +40,7 @@ class Lines:
 
     Attributes:
         lost: begun, and no living driver has them or their parent's; oldest first.
-        next: queued ones that may begin now, in the order of their creation.
+        next: queued ones that may begin now, in the order of their creation; of a group as many as run at once.
         waiting: all that are queued.
         running: how many are driven now, those of child deployments not counted.
     """
@@ -61,7 +61,7 @@ def read_lines(snapshot: Snapshot, now: datetime, most: int) -> Lines:
     running = sum(item.parent is None and item.id not in undriven for item in begun)
     return Lines(
         lost=[item for item in begun if item.id in undriven and not _of(item, known)],
-        next=_startable(begun, queued, most - running),
+        next=_startable(begun, queued, most - running, rooms(snapshot, begun, queued)),
         waiting=queued,
         running=running,
     )
@@ -78,11 +78,31 @@ def _of(execution: Execution, known: set[ExecutionId]) -> bool:
     return execution.parent is not None and execution.parent.execution in known
 
 
-def _startable(begun: Sequence[Execution], queued: Sequence[Execution], free: int) -> list[Execution]:
+def rooms(
+    snapshot: Snapshot, begun: Sequence[Execution], queued: Sequence[Execution]
+) -> dict[ExecutionGroupId | None, int]:
+    """Return how many more executions of each group that waits may begin, given its concurrency."""
+    found: dict[ExecutionGroupId | None, int] = {}
+    for id_ in {item.group for item in queued if item.group is not None}:
+        group = snapshot.execution_group(id_)
+        if group is not None:
+            found[id_] = group.concurrency - sum(item.group == id_ for item in begun)
+    return found
+
+
+def _startable(
+    begun: Sequence[Execution],
+    queued: Sequence[Execution],
+    free: int,
+    room: dict[ExecutionGroupId | None, int],
+) -> list[Execution]:
     busy = {item.deployment for item in begun}
     chosen: list[Execution] = []
     for item in queued:
-        if item.deployment not in busy and len(chosen) < free:
-            busy.add(item.deployment)
-            chosen.append(item)
+        if item.deployment in busy or len(chosen) >= free or room.get(item.group, 1) <= 0:
+            continue
+        busy.add(item.deployment)
+        chosen.append(item)
+        if item.group in room:
+            room[item.group] -= 1
     return chosen

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 from groundplan.model.deployment import Dependency, Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import Event, Execution, ExecutionStatus, Lease, Outcome, TaskState
 from groundplan.model.graph import Task, TaskGraph
-from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
+from groundplan.model.group import DeploymentGroup, ExecutionGroup
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionGroupId, ExecutionId, GroupId, InstanceId
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
@@ -250,6 +251,7 @@ class Snapshot(Protocol):
         *,
         deployment: DeploymentId | None = None,
         parent: ExecutionId | None = None,
+        group: ExecutionGroupId | None = None,
         statuses: Collection[ExecutionStatus] = (),
     ) -> Sequence[Execution]:
         """Return executions by age, oldest first; without `statuses` those of all."""
@@ -280,10 +282,12 @@ class Snapshot(Protocol):
         *,
         execution: ExecutionId | None = None,
         deployment: DeploymentId | None = None,
+        group: ExecutionGroupId | None = None,
         after: int = 0,
+        newest: bool = False,
         limit: int = 1000,
     ) -> Sequence[tuple[int, Event]]:
-        """Return events with their sequence numbers, oldest first."""
+        """Return events with their sequence numbers, oldest first; with `newest` the other way round."""
 
     def secret(self, name: str) -> SecretValue | None: ...
     def secrets(self) -> Sequence[StoredSecret]: ...
@@ -304,6 +308,15 @@ class Snapshot(Protocol):
         """Return records of updates, oldest first; the state of one is told by its execution while that is kept."""
 
     def update(self, id: UpdateId) -> Update | None: ...
+    def deployment_groups(self) -> Sequence[DeploymentGroup]: ...
+    def deployment_group(self, id: GroupId) -> DeploymentGroup | None: ...
+    def members(self, group: GroupId) -> Sequence[DeploymentId]:
+        """Return the deployments of a group, oldest first."""
+
+    def execution_groups(self) -> Sequence[ExecutionGroup]: ...
+    def execution_group(self, id: ExecutionGroupId) -> ExecutionGroup | None: ...
+    def running_since(self, execution: ExecutionId) -> Mapping[int, datetime]:
+        """Return when the latest attempt of each task began that has not ended, by the task's number."""
 
 
 class Transaction(Snapshot, Protocol):
@@ -324,6 +337,15 @@ class Transaction(Snapshot, Protocol):
     def put_update(self, update: Update) -> None:
         """Keep the record of an update, in place of an older one of its id."""
 
+    def put_deployment_group(self, group: DeploymentGroup) -> None: ...
+    def delete_deployment_group(self, id: GroupId) -> None:
+        """Delete a group; its deployments stay."""
+
+    def add_members(self, group: GroupId, deployments: Collection[DeploymentId]) -> None:
+        """Have deployments belong to a group; those that do already stay in it."""
+
+    def remove_members(self, group: GroupId, deployments: Collection[DeploymentId]) -> None: ...
+    def put_execution_group(self, group: ExecutionGroup) -> None: ...
     def add_execution(self, execution: Execution, *, claimed: bool = True) -> None:
         """Record an execution; `claimed` tells workers for a while that somebody is about to drive it."""
 
@@ -347,7 +369,7 @@ class Transaction(Snapshot, Protocol):
         """Change what a deployment consists of."""
 
     def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
-        """Delete executions with their tasks, attempts and events."""
+        """Delete executions with their tasks, attempts and events, and execution groups of which none is left."""
 
     def put_schedule(self, schedule: Schedule) -> None: ...
     def delete_schedule(self, deployment: DeploymentId, id: ScheduleId) -> None: ...

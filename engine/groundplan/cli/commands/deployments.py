@@ -5,14 +5,15 @@ from collections.abc import Mapping
 import click
 
 from groundplan.cli.commands import updates
+from groundplan.cli.commands.deployment_groups import groups
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table, reveal_option
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.diagnostics.visible import visible
-from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.model.ids import BlueprintId, DeploymentId, GroupId
 from groundplan.model.values import Data, conceal, reveal
+from groundplan.service import deployment_groups, standing
 from groundplan.service import deployments as use_case
-from groundplan.service import standing
 from groundplan.service.assembly import now
 from groundplan.service.given import read_given
 from groundplan.service.revealing import note_reveal
@@ -26,6 +27,7 @@ def deployments() -> None:
 deployments.add_command(updates.update)
 deployments.add_command(updates.get_update)
 deployments.add_command(updates.history)
+deployments.add_command(groups)
 
 
 @deployments.command()
@@ -61,27 +63,20 @@ def _labels(texts: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
 
 
 @deployments.command(name="list")
+@click.option("-g", "--group-id", help="Only those of a group.")
 @as_json
-def list_(as_json: bool) -> None:
+def list_(group_id: str | None, as_json: bool) -> None:
     """List deployments with how they stand."""
     with engine(quiet=as_json) as opened:
         found = standing.listing(opened.store)
+        if group_id is not None:
+            members = set(deployment_groups.members(opened.store, GroupId(group_id)))
+            found = [item for item in found if item.deployment.id in members]
     if as_json:
         print_json([records.deployment(item) for item in found])
         return
-    rows = [
-        (
-            item.deployment.id,
-            item.deployment.blueprint,
-            item.installation,
-            "" if item.latest is None else f"{item.latest.workflow} {records.shown_status(item.latest.status)}",
-            "" if item.deployment.owner is None else item.deployment.owner.deployment,
-        )
-        for item in found
-    ]
-    print_table(
-        ["id", "blueprint", "installation", "latest execution", "component of"], rows, empty="No deployments yet."
-    )
+    rows = [records.deployment_row(item) for item in found]
+    print_table(records.DEPLOYMENT_COLUMNS, rows, empty="No deployments yet." if group_id is None else "None in it.")
 
 
 @deployments.command()

@@ -1,7 +1,8 @@
 """`groundplan events`: what happened in an execution or a deployment."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import click
@@ -11,10 +12,12 @@ from groundplan.cli.views import records
 from groundplan.cli.views.lines import line
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Event, ExecutionStatus
-from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.ids import DeploymentId, ExecutionGroupId, ExecutionId
+from groundplan.service import execution_groups
 from groundplan.service import executions as use_case
-from groundplan.service.assembly import Engine
+from groundplan.service.assembly import Engine, now
 from groundplan.service.deployments import existing
+from groundplan.state.store import Snapshot
 
 _POLL_SECONDS: Final = 0.5
 _PAGE: Final = 1000
@@ -28,52 +31,88 @@ def events() -> None:
 @events.command(name="list")
 @click.argument("execution_id", required=False)
 @click.option("-d", "--deployment-id", help="Those of a deployment, of all its executions and outside of them.")
+@click.option("-g", "--execution-group-id", help="Those of all executions of a group.")
 @click.option("--tail", is_flag=True, help="Go on until the execution ends.")
 @click.option("--include-logs/--no-logs", default=True, help="Whether lines that operations logged are shown.")
 @as_json
-def list_(execution_id: str | None, deployment_id: str | None, tail: bool, include_logs: bool, as_json: bool) -> None:
-    """List the events of an execution or a deployment, oldest first."""
-    if (execution_id is None) == (deployment_id is None):
+def list_(
+    execution_id: str | None,
+    deployment_id: str | None,
+    execution_group_id: str | None,
+    tail: bool,
+    include_logs: bool,
+    as_json: bool,
+) -> None:
+    """List the events of an execution, a deployment or an execution group, oldest first."""
+    if [execution_id, deployment_id, execution_group_id].count(None) != 2:
         raise UsageError(
-            "Name an execution, or a deployment by -d.", fix="See those that there are: groundplan executions list"
+            "Name an execution, or a deployment by -d, or an execution group by -g.",
+            fix="See those that there are: groundplan executions list",
         )
-    if tail and execution_id is None:
-        raise UsageError("--tail follows one execution: name it.")
+    if tail and deployment_id is not None:
+        raise UsageError("--tail follows one execution or one group: name it.")
     with engine(quiet=as_json) as opened:
-        if execution_id is None:
-            found = _of_deployment(opened, DeploymentId(str(deployment_id)))
+        if execution_id is not None:
+            wanted = _of_execution(opened, ExecutionId(execution_id))
+        elif execution_group_id is not None:
+            wanted = _of_group(opened, ExecutionGroupId(execution_group_id))
         else:
-            execution = use_case.get(opened.store, ExecutionId(execution_id)).id
-            found = _of_execution(opened, execution, tail=tail)
-        shown = (item for item in found if include_logs or not item[1].level)
+            wanted = _of_deployment(opened, DeploymentId(str(deployment_id)))
+        shown = (item for item in _follow(opened, wanted, tail=tail) if include_logs or not item[1].level)
         if as_json:
             print_json([records.event(number, event) for number, event in shown])
         else:
             for _, event in shown:
                 click.echo(line(event))
-        if tail and use_case.get(opened.store, ExecutionId(str(execution_id))).status is ExecutionStatus.FAILED:
+        if tail and wanted.status() is ExecutionStatus.FAILED:
             raise click.exceptions.Exit(1)
 
 
-def _of_deployment(opened: Engine, deployment: DeploymentId) -> Iterator[tuple[int, Event]]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Wanted:
+    """Whose events are read.
+
+    Attributes:
+        page: reads those after a number.
+        status: tells whether more will come.
+    """
+
+    page: Callable[[Snapshot, int], Sequence[tuple[int, Event]]]
+    status: Callable[[], ExecutionStatus]
+
+
+def _of_deployment(opened: Engine, deployment: DeploymentId) -> _Wanted:
     with opened.store.snapshot() as snapshot:
         existing(snapshot, deployment)
-    after, page = 0, True
-    while page:
-        with opened.store.snapshot() as snapshot:
-            found = snapshot.events(deployment=deployment, after=after, limit=_PAGE)
-        yield from found
-        page = len(found) == _PAGE
-        after = found[-1][0] if found else after
+    return _Wanted(
+        page=lambda snapshot, after: snapshot.events(deployment=deployment, after=after, limit=_PAGE),
+        status=lambda: ExecutionStatus.TERMINATED,
+    )
 
 
-def _of_execution(opened: Engine, execution: ExecutionId, *, tail: bool) -> Iterator[tuple[int, Event]]:
+def _of_execution(opened: Engine, named: ExecutionId) -> _Wanted:
+    execution = use_case.get(opened.store, named).id
+    return _Wanted(
+        page=lambda snapshot, after: snapshot.events(execution=execution, after=after, limit=_PAGE),
+        status=lambda: use_case.get(opened.store, execution).status,
+    )
+
+
+def _of_group(opened: Engine, named: ExecutionGroupId) -> _Wanted:
+    group = execution_groups.get(opened.store, named, now()).group.id
+    return _Wanted(
+        page=lambda snapshot, after: snapshot.events(group=group, after=after, limit=_PAGE),
+        status=lambda: execution_groups.get(opened.store, group, now()).status,
+    )
+
+
+def _follow(opened: Engine, wanted: _Wanted, *, tail: bool) -> Iterator[tuple[int, Event]]:
     after = 0
     while True:
         # Asked before the events are read, so that those of the end are not missed.
-        ended = use_case.get(opened.store, execution).status.is_final
+        ended = wanted.status().is_final
         with opened.store.snapshot() as snapshot:
-            page = snapshot.events(execution=execution, after=after, limit=_PAGE)
+            page = wanted.page(snapshot, after)
         yield from page
         after = page[-1][0] if page else after
         if len(page) == _PAGE:

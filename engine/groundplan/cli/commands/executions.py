@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import click
 
+from groundplan.cli.commands.execution_groups import groups
 from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
 from groundplan.cli.running import drive, operations_option, retries_option, tell_who_goes_on
 from groundplan.cli.views import records
@@ -25,6 +26,9 @@ from groundplan.service.scheduling import NewSchedule, local_zone
 @click.group()
 def executions() -> None:
     """Run workflows, and resume, cancel or read their executions."""
+
+
+executions.add_command(groups)
 
 
 @executions.command()

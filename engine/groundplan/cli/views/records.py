@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, Execution, ExecutionStatus
+from groundplan.model.group import DeploymentGroup
 from groundplan.model.schedule import Schedule, Worker
 from groundplan.model.values import Data, conceal, reveal
 from groundplan.planning.health import is_available, is_drifted
+from groundplan.service.execution_groups import Run
 from groundplan.service.executions import Listed
 from groundplan.service.rehearsing import Step
 from groundplan.service.standing import Below, DeploymentStatus
@@ -53,6 +55,56 @@ def deployment(item: DeploymentStatus) -> dict[str, Any]:
     }
 
 
+DEPLOYMENT_COLUMNS: Final = ("id", "blueprint", "installation", "latest execution", "component of")
+
+
+def deployment_row(item: DeploymentStatus) -> tuple[str, ...]:
+    """Return a deployment's row under `DEPLOYMENT_COLUMNS`."""
+    latest, owner = item.latest, item.deployment.owner
+    return (
+        item.deployment.id,
+        item.deployment.blueprint,
+        item.installation,
+        "" if latest is None else f"{latest.workflow} {shown_status(latest.status)}",
+        "" if owner is None else owner.deployment,
+    )
+
+
+def deployment_group(item: DeploymentGroup, count: int) -> dict[str, Any]:
+    """Return the record of a group with so many deployments."""
+    return {
+        "id": item.id,
+        "deployments": count,
+        "description": item.description,
+        "default_blueprint_id": item.blueprint,
+        "default_inputs": conceal(dict(item.inputs)),
+        "created_at": moment(item.created_at),
+    }
+
+
+def execution_group(item: Run) -> dict[str, Any]:
+    """Return the record of a group of executions."""
+    group = item.group
+    return {
+        "id": group.id,
+        "workflow_id": group.workflow,
+        "deployment_group_id": group.group,
+        "status": str(item.status),
+        "status_display": shown_status(item.status),
+        "created_at": moment(group.created_at),
+        "concurrency": group.concurrency,
+        "success_group_id": group.success_group,
+        "failed_group_id": group.failure_group,
+        "number_of_executions": len(item.executions),
+        "counts": {str(status): count for status, count in item.counts.items()},
+    }
+
+
+def shown_counts(item: Run) -> str:
+    """Return how many executions of a group have which status, for people."""
+    return ", ".join(f"{count} {shown_status(status)}" for status, count in item.counts.items())
+
+
 def _scaling(item: DeploymentStatus) -> dict[str, Any] | None:
     scaling = item.deployment.scaling
     begun = scaling.modification
@@ -88,6 +140,7 @@ def execution(item: Execution) -> dict[str, Any]:
         "error": item.error,
         "is_dry_run": item.is_dry_run,
         "parent_execution": None if item.parent is None else item.parent.execution,
+        "execution_group": item.group,
         "parameters": conceal(dict(item.parameters)),
     }
 

@@ -12,6 +12,7 @@ from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import updates
 from groundplan.service.blueprints import Refused
+from groundplan.service.collecting import collect
 from groundplan.service.composition.components import Components
 from groundplan.service.composition.endings import ending
 from groundplan.service.composition.passwords import Passwords
@@ -70,5 +71,6 @@ class Composition:
         return ending(transaction, self._library, task, child)
 
     def conclude(self, transaction: Transaction, execution: Execution) -> None:
-        """Finish the update that an execution carried out (see `runtime.children`)."""
+        """Finish the update that an execution carried out, and collect its result (see `runtime.children`)."""
         updates.conclude(transaction, self._library, execution)
+        collect(transaction, execution)

@@ -5,11 +5,20 @@ from datetime import datetime
 from typing import Any, Final
 from zlib import decompress
 
-from sqlalchemy import Connection, Table, select, tuple_
+from sqlalchemy import Connection, Table, func, select, tuple_
 
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
 from groundplan.model.execution import FINAL, STOPPING, Event, Execution, ExecutionStatus, Lease
-from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
+from groundplan.model.group import DeploymentGroup, ExecutionGroup
+from groundplan.model.ids import (
+    BlueprintId,
+    DeploymentId,
+    Digest,
+    ExecutionGroupId,
+    ExecutionId,
+    GroupId,
+    InstanceId,
+)
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
@@ -18,6 +27,7 @@ from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows, schema
 from groundplan.state.sql.codec import from_json, open_data, to_moment, to_seconds
+from groundplan.state.sql.groups import execution_group_of, group_of
 from groundplan.state.sql.transfer import dump
 from groundplan.state.sql.updates import update_of
 from groundplan.state.store import FilePart, StageRecord, StoredBlueprint, StoredSecret, TaskRecord
@@ -108,6 +118,7 @@ class SqlSnapshot:
         *,
         deployment: DeploymentId | None = None,
         parent: ExecutionId | None = None,
+        group: ExecutionGroupId | None = None,
         statuses: Collection[ExecutionStatus] = (),
     ) -> Sequence[Execution]:
         table = schema.executions
@@ -116,6 +127,8 @@ class SqlSnapshot:
             query = query.where(table.c.deployment_id == deployment)
         if parent is not None:
             query = query.where(table.c.parent_execution == parent)
+        if group is not None:
+            query = query.where(table.c.group_id == group)
         if statuses:
             query = query.where(table.c.status.in_(statuses))
         return [rows.execution(row, self._seal) for row in self._connection.execute(query)]
@@ -193,15 +206,21 @@ class SqlSnapshot:
         *,
         execution: ExecutionId | None = None,
         deployment: DeploymentId | None = None,
+        group: ExecutionGroupId | None = None,
         after: int = 0,
+        newest: bool = False,
         limit: int = _PAGE,
     ) -> Sequence[tuple[int, Event]]:
         table = schema.events
-        query = select(table).where(table.c.id > after).order_by(table.c.id).limit(limit)
+        order = table.c.id.desc() if newest else table.c.id
+        query = select(table).where(table.c.id > after).order_by(order).limit(limit)
         if execution is not None:
             query = query.where(table.c.execution_id == execution)
         if deployment is not None:
             query = query.where(table.c.deployment_id == deployment)
+        if group is not None:
+            members = select(schema.executions.c.id).where(schema.executions.c.group_id == group)
+            query = query.where(table.c.execution_id.in_(members))
         return [(row.id, rows.event(row)) for row in self._connection.execute(query)]
 
     def secret(self, name: str) -> SecretValue | None:
@@ -250,6 +269,42 @@ class SqlSnapshot:
     def update(self, id: UpdateId) -> Update | None:
         row = self._connection.execute(_UPDATES.where(schema.deployment_updates.c.id == id)).one_or_none()
         return None if row is None else update_of(row, row.status, self._seal)
+
+    def deployment_groups(self) -> Sequence[DeploymentGroup]:
+        table = schema.deployment_groups
+        return [group_of(row, self._seal) for row in self._connection.execute(select(table).order_by(table.c.id))]
+
+    def deployment_group(self, id: GroupId) -> DeploymentGroup | None:
+        row = self._one(schema.deployment_groups, id=id)
+        return None if row is None else group_of(row, self._seal)
+
+    def members(self, group: GroupId) -> Sequence[DeploymentId]:
+        table, made = schema.group_members, schema.deployments
+        query = (
+            select(made.c.id)
+            .join(table, table.c.deployment_id == made.c.id)
+            .where(table.c.group_id == group)
+            .order_by(made.c.created_at, made.c.id)
+        )
+        return [DeploymentId(row.id) for row in self._connection.execute(query)]
+
+    def execution_groups(self) -> Sequence[ExecutionGroup]:
+        table = schema.execution_groups
+        found = self._connection.execute(select(table).order_by(table.c.created_at, table.c.id))
+        return [execution_group_of(row) for row in found]
+
+    def execution_group(self, id: ExecutionGroupId) -> ExecutionGroup | None:
+        row = self._one(schema.execution_groups, id=id)
+        return None if row is None else execution_group_of(row)
+
+    def running_since(self, execution: ExecutionId) -> Mapping[int, datetime]:
+        table = schema.attempts
+        query = (
+            select(table.c.task, func.max(table.c.started_at).label("began"))
+            .where(table.c.execution_id == execution, table.c.ended_at.is_(None))
+            .group_by(table.c.task)
+        )
+        return {row.task: to_moment(row.began) for row in self._connection.execute(query)}
 
     def _one(self, table: Table, **keys: str | int) -> Any:
         query = select(table).where(*(table.c[name] == value for name, value in keys.items()))

@@ -21,7 +21,7 @@ from groundplan.model.deployment import (
 )
 from groundplan.model.execution import Event, EventType, Execution, ExecutionStatus, ParentTask, TaskState
 from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
-from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId, NodeId
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionGroupId, ExecutionId, InstanceId, NodeId
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.model.schedule import Arguments, Rule, Schedule, ScheduleId, Worker, WorkerState
 from groundplan.state.seal import Seal
@@ -137,6 +137,7 @@ def execution(row: Row[Any], seal: Seal) -> Execution:
         stage=row.stage,
         wait_after_fail=row.wait_after_fail,
         scheduled_for=to_moment_or_none(row.scheduled_for),
+        group=None if row.group_id is None else ExecutionGroupId(row.group_id),
     )
 
 

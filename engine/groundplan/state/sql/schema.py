@@ -117,6 +117,37 @@ executions: Final = Table(
     Column("heartbeat", Float),
     Column("wait_after_fail", Float),
     Column("scheduled_for", Float),
+    Column("group_id", String, index=True),
+)
+
+deployment_groups: Final = Table(
+    "deployment_groups",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("blueprint_id", String),
+    Column("sealed_inputs", LargeBinary, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+group_members: Final = Table(
+    "group_members",
+    metadata,
+    Column("group_id", String, ForeignKey("deployment_groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("deployment_id", String, ForeignKey("deployments.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+execution_groups: Final = Table(
+    "execution_groups",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("deployment_group", String, nullable=False, index=True),
+    Column("workflow", String, nullable=False),
+    Column("concurrency", Integer, nullable=False),
+    Column("is_forced", Boolean, nullable=False),
+    Column("success_group", String),
+    Column("failure_group", String),
+    Column("created_at", Float, nullable=False),
 )
 
 schedules: Final = Table(

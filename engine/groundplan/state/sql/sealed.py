@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, Table, bindparam, select, tuple_, upd
 from groundplan.state.seal import Proof, Seal
 from groundplan.state.sql import schema
 from groundplan.state.sql.codec import from_json, to_json
+from groundplan.state.sql.groups import inputs_owner as group_inputs_owner
 from groundplan.state.sql.rows import instance_owner, left_outcome_owner, result_owner, schedule_owner
 from groundplan.state.sql.updates import inputs_owner
 
@@ -23,6 +24,7 @@ _HEAVY: Final = frozenset({schema.plans, schema.blueprint_files})
 _OWNERS: Final[Mapping[Table, Mapping[str, Callable[[Row], str]]]] = {
     schema.deployments: {"sealed_inputs": lambda row: f"deployments/{row['id']}/inputs"},
     schema.node_instances: {"sealed_runtime_properties": lambda row: instance_owner(row["deployment_id"], row["id"])},
+    schema.deployment_groups: {"sealed_inputs": lambda row: group_inputs_owner(row["id"])},
     schema.deployment_updates: {"sealed_inputs": lambda row: inputs_owner(row["id"])},
     schema.executions: {"sealed_parameters": lambda row: f"executions/{row['id']}/parameters"},
     schema.schedules: {"sealed_parameters": lambda row: schedule_owner(row["deployment_id"], row["id"])},

@@ -21,7 +21,14 @@ from groundplan.state.sql.sealed import close_row, is_sealed, open_row, page_siz
 WITHHELD: Final = "(not exported)"
 _STAYS: Final = frozenset({schema.keys, schema.workers})
 _SECRET: Final = frozenset({schema.secrets, schema.remembered})
-_CONTENT: Final = (schema.blueprints, schema.deployments, schema.executions, schema.secrets, schema.events)
+_CONTENT: Final = (
+    schema.blueprints,
+    schema.deployments,
+    schema.executions,
+    schema.secrets,
+    schema.events,
+    schema.deployment_groups,
+)
 _TABLES: Final = {table.name: table for table in schema.metadata.sorted_tables if table not in _STAYS}
 
 

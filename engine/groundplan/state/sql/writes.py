@@ -3,7 +3,7 @@
 What drivers record is written by `journal`, what attempts elsewhere leave for them by `outcomes`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
@@ -14,14 +14,15 @@ from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from groundplan.model.deployment import Dependency, Deployment, NodeInstance
 from groundplan.model.execution import Execution, ExecutionStatus, TaskState
 from groundplan.model.graph import TaskGraph
-from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, InstanceId
+from groundplan.model.group import DeploymentGroup, ExecutionGroup
+from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId, GroupId, InstanceId
 from groundplan.model.plugin import PluginManifest
 from groundplan.model.reshape import Reshape
 from groundplan.model.schedule import Schedule, ScheduleId, Worker
 from groundplan.model.secret import SecretValue
 from groundplan.model.update import Update
 from groundplan.state.seal import Seal
-from groundplan.state.sql import rows, schema
+from groundplan.state.sql import groups, rows, schema
 from groundplan.state.sql.batches import graph_rows
 from groundplan.state.sql.codec import seal_data, to_json, to_seconds, to_text
 from groundplan.state.sql.journal import Journal
@@ -94,6 +95,35 @@ class SqlTransaction(Journal, LeftOutcomes):
 
     def delete_deployment(self, id: DeploymentId) -> None:
         self._connection.execute(delete(schema.deployments).where(schema.deployments.c.id == id))
+        self._drop_empty_groups()
+
+    def _drop_empty_groups(self) -> None:
+        table, members = schema.execution_groups, schema.executions
+        left = select(members.c.id).where(members.c.group_id == table.c.id).exists()
+        self._connection.execute(delete(table).where(~left))
+
+    def put_deployment_group(self, group: DeploymentGroup) -> None:
+        row = groups.row_of(group, self._seal)
+        self._put(schema.deployment_groups, {"id": row.pop("id")}, row)
+
+    def delete_deployment_group(self, id: GroupId) -> None:
+        self._connection.execute(delete(schema.deployment_groups).where(schema.deployment_groups.c.id == id))
+
+    def add_members(self, group: GroupId, deployments: Collection[DeploymentId]) -> None:
+        known = set(self.members(group))
+        added = [{"group_id": group, "deployment_id": each} for each in deployments if each not in known]
+        if added:
+            self._connection.execute(insert(schema.group_members), added)
+
+    def remove_members(self, group: GroupId, deployments: Collection[DeploymentId]) -> None:
+        table = schema.group_members
+        matches = (table.c.group_id == group, table.c.deployment_id == bindparam("of"))
+        if deployments:
+            self._connection.execute(delete(table).where(*matches), [{"of": each} for each in deployments])
+
+    def put_execution_group(self, group: ExecutionGroup) -> None:
+        row = groups.execution_row_of(group)
+        self._put(schema.execution_groups, {"id": row.pop("id")}, row)
 
     def put_dependency(self, dependency: Dependency) -> None:
         self._put(
@@ -130,6 +160,7 @@ class SqlTransaction(Journal, LeftOutcomes):
                 stage=execution.stage,
                 wait_after_fail=execution.wait_after_fail,
                 scheduled_for=to_seconds(execution.scheduled_for),
+                group_id=execution.group,
                 fence=0,
                 heartbeat=to_seconds(execution.created_at) if pending and claimed else None,
             )
@@ -154,6 +185,7 @@ class SqlTransaction(Journal, LeftOutcomes):
     def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
         table = schema.executions
         self._connection.execute(delete(table).where(table.c.id == bindparam("of")), [{"of": each} for each in ids])
+        self._drop_empty_groups()
 
     def put_schedule(self, schedule: Schedule) -> None:
         sealed = seal_data(self._seal, dict(schedule.parameters), rows.schedule_owner(schedule.deployment, schedule.id))
