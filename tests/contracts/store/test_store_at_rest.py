@@ -172,7 +172,7 @@ from groundplan.state.seal import Seal
 seal = Seal(b"k" * 32)
 seal.close(b"x", "a")
 child = os.fork()
-os.write(1, seal.close(b"x", "a")[:12].hex().encode() + b"\n")
+os.write(1, seal.close(b"x", "a")[:12].hex().encode() + b" ")
 if child:
     os.waitpid(child, 0)
 """
