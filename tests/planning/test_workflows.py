@@ -14,6 +14,7 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.values import Data, from_data
 from groundplan.planning.faults import PlanningError
+from groundplan.planning.workflows.contained import run_in_contained
 from groundplan.planning.workflows.parameters import names
 from groundplan.planning.workflows.table import WORKFLOWS, workflow_stages
 
@@ -186,9 +187,15 @@ def test_a_delta_is_a_whole_number(given: Data) -> None:
         planned("scale", chain_of_three(), delta=given)
 
 
-def test_what_is_not_supported_is_refused_rather_than_ignored() -> None:
-    with pytest.raises(PlanningError, match="not supported yet"):
-        planned("uninstall", chain_of_three(), recursive=True)
+def test_deployments_are_uninstalled_after_those_that_need_them() -> None:
+    graph = run_in_contained({"a": ["b"], "b": [], "c": ["a"]}, "uninstall", {}, first=7)
+    assert [task.deployment for task in graph.tasks] == ["b", "a", "c"]
+    assert [list(waits) for waits in graph.waits] == [[], [7], [8]]
+
+
+def test_deployments_that_need_each_other_are_told() -> None:
+    with pytest.raises(PlanningError, match="a -> b"):
+        run_in_contained({"a": ["b"], "b": ["a"]}, "uninstall", {})
 
 
 def test_workflows_are_found_by_what_the_blueprint_maps_them_to() -> None:

@@ -322,9 +322,9 @@ def test_nothing_is_dispatched_when_the_commit_fails(rehearsal: Rehearsal) -> No
 
 def test_what_cannot_be_planned_fails_and_can_be_tried_again(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(ONE)
-    execution = rehearsal.start(workflow="uninstall", parameters={"recursive": True})
+    execution = rehearsal.start(workflow="uninstall", parameters={"ignore_failure": "perhaps"})
     ended = rehearsal.drive(execution)
-    assert (ended.status, "recursive" in ended.error) == (ExecutionStatus.FAILED, True)
+    assert (ended.status, "ignore_failure" in ended.error) == (ExecutionStatus.FAILED, True)
     assert rehearsal.drive(execution).status is ExecutionStatus.FAILED
 
 

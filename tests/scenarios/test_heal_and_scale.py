@@ -1,17 +1,13 @@
 """A deployment at the command line: found unwell, healed, scaled out and in, and the same for a component."""
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from groundplan.cli import main
+from .conftest import Run, Write
 
 SHOP = """
-tosca_definitions_version: cloudify_dsl_1_5
-imports: [cloudify/types/types.yaml, plugin:groundplan-nop]
 node_templates:
   vm: {type: groundplan.nodes.Nop}
   sick:
@@ -22,8 +18,6 @@ workflows:
   mine: {mapping: default_workflows.cloudify.plugins.workflows.heal}
 """
 PARENT = """
-tosca_definitions_version: cloudify_dsl_1_5
-imports: [cloudify/types/types.yaml]
 node_templates:
   shop:
     type: cloudify.nodes.ServiceComponent
@@ -33,24 +27,11 @@ node_templates:
         deployment: {id: shop}
 """
 
-Run = Callable[..., str]
-
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command line and return what it printed; the exit code must be the one that is expected."""
-    monkeypatch.setenv("GROUNDPLAN_HOME", str(tmp_path / "home"))
-    for name, text in {"shop": SHOP, "parent": PARENT}.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "blueprint.yaml").write_text(text)
-
-    def command(*arguments: str, code: int = 0) -> str:
-        found = main.run([*arguments])
-        printed = capsys.readouterr()
-        assert found == code, printed.out + printed.err
-        return printed.out
-
-    return command
+def shop(write: Write) -> str:
+    """The blueprint of a shop."""
+    return write("shop", SHOP)
 
 
 def standing(run: Run, deployment: str = "shop") -> tuple[str, int]:
@@ -65,8 +46,8 @@ def instances(run: Run, node: str) -> list[Any]:
     return found
 
 
-def test_a_deployment_is_found_unwell_and_healed_by_a_workflow_of_another_name(run: Run, tmp_path: Path) -> None:
-    run("install", str(tmp_path / "shop" / "blueprint.yaml"), "-d", "shop")
+def test_a_deployment_is_found_unwell_and_healed_by_a_workflow_of_another_name(run: Run, shop: str) -> None:
+    run("install", shop, "-d", "shop")
     run("executions", "start", "check_status", "-d", "shop", code=1)
     assert standing(run) == ("requires_attention", 1)
     assert "unavailable" in run("node-instances", "list", "-d", "shop")
@@ -78,8 +59,8 @@ def test_a_deployment_is_found_unwell_and_healed_by_a_workflow_of_another_name(r
     assert instances(run, "sick")[0]["id"] == sick["id"]
 
 
-def test_a_node_is_scaled_out_and_in(run: Run, tmp_path: Path) -> None:
-    run("install", str(tmp_path / "shop" / "blueprint.yaml"), "-d", "shop")
+def test_a_node_is_scaled_out_and_in(run: Run, shop: str) -> None:
+    run("install", shop, "-d", "shop")
     run("executions", "start", "scale", "-d", "shop", "-p", "scalable_entity_name=vm", "-p", "delta=2")
     assert [item["index"] for item in instances(run, "vm")] == [1, 2, 3]
     last = instances(run, "vm")[-1]["id"]
@@ -91,9 +72,9 @@ def test_a_node_is_scaled_out_and_in(run: Run, tmp_path: Path) -> None:
     assert (nodes["number_of_instances"], nodes["planned_number_of_instances"]) == (1, 1)
 
 
-def test_a_component_is_as_well_as_its_deployment_and_heals_it(run: Run, tmp_path: Path) -> None:
-    run("blueprints", "upload", "-b", "shop", str(tmp_path / "shop" / "blueprint.yaml"))
-    run("install", str(tmp_path / "parent" / "blueprint.yaml"), "-d", "parent")
+def test_a_component_is_as_well_as_its_deployment_and_heals_it(run: Run, shop: str, write: Write) -> None:
+    run("blueprints", "upload", "-b", "shop", shop)
+    run("install", write("parent", PARENT), "-d", "parent")
     run("executions", "start", "check_status", "-d", "shop", code=1)
     run("executions", "start", "check_status", "-d", "parent", code=1)
     assert standing(run, "parent") == ("requires_attention", 1)

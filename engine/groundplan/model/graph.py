@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from groundplan.model.deployment import InstanceState
-from groundplan.model.ids import InstanceId
+from groundplan.model.ids import DeploymentId, InstanceId
 from groundplan.model.values import Data
 
 
@@ -20,6 +20,8 @@ class TaskKind(StrEnum):
     """One step with a child deployment; the engine's own, not a plugin's (house: composition belongs to the engine)."""
     STATE = "state"
     """Only set the instance's state: nothing to run."""
+    DEPLOYMENT = "deployment"
+    """Run a workflow of another deployment and wait for its end; for no instance, so no operation of the blueprint."""
     LOCAL = "local"
     """Run in the process of a custom workflow, or kept for it: a function of its own, or what it was shown."""
 
@@ -50,13 +52,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         number: its place in the graph, from 0, unique within the execution.
         instance: the node instance it is for (the source's in a relationship operation); empty for a `LOCAL` task
-            that is for none.
-        operation: full name, `cloudify.interfaces.lifecycle.create`; empty for `STATE`; of a `LOCAL` one its name.
+            that is for none, and for a `DEPLOYMENT` one.
+        operation: full name, `cloudify.interfaces.lifecycle.create`; empty for `STATE`; of a `LOCAL` one its name; of a
+            `DEPLOYMENT` one the workflow.
         before: state that the instance gets when the task starts, or None.
         after: state that it gets when the task succeeds, or None.
         ignore_failure: the workflow goes on when it fails (spec 5.4).
         retries: attempts after the first, overriding the operation's and the engine's; None leaves them.
-        arguments: operation inputs laid over those of the blueprint (`operation_kwargs`, spec 5.7).
+        arguments: operation inputs laid over those of the blueprint (`operation_kwargs`, spec 5.7); of a `DEPLOYMENT`
+            task the parameters of the workflow.
+        deployment: that of a `DEPLOYMENT` task.
         request: number and name of the request of a custom workflow that asked for it; empty for a planned one.
     """
 
@@ -71,6 +76,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retries: int | None = None
     arguments: Mapping[str, Data] = msgspec.field(default_factory=dict)
     request: str = ""
+    deployment: DeploymentId | None = None
 
     @property
     def name(self) -> str:

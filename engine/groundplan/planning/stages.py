@@ -4,7 +4,7 @@ A stage may also reshape the deployment (`model.reshape`). The built-in workflow
 `workflows.table` finds them; the driver asks for the next stage when nothing of the one before is left to do.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -13,7 +13,7 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment, NodeInstance
 from groundplan.model.execution import TaskState
 from groundplan.model.graph import Task, TaskGraph
-from groundplan.model.ids import Digest, ExecutionId
+from groundplan.model.ids import DeploymentId, Digest, ExecutionId
 from groundplan.model.reshape import Reshape
 from groundplan.model.values import Data
 
@@ -48,6 +48,8 @@ class Facts:
         stage: how many stages were planned before.
         first: the number that the stage's first task gets.
         failed: whether a task failed that neither ignored its failure nor was forgiven (`Stage.forgives`).
+        contained: reads the deployments that stand in this one (label `csys-obj-parent`) and that no component of it
+            made, each with those of them that need it.
         ended: the tasks of all stages before, by number. Read from the record when it is first looked at.
         new_id: makes an id for an instance of the node or scaling group that it is told, other at each call. What was
             planned with it is recorded with the stage, so a resume invents no others.
@@ -65,6 +67,7 @@ class Facts:
     first: int = 0
     failed: bool = False
     ended: Sequence[Ended] = ()
+    contained: Callable[[], Mapping[DeploymentId, Collection[DeploymentId]]] = dict
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

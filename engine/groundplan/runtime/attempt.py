@@ -117,6 +117,8 @@ class Attempts:
     def _run(self, assignment: Assignment, masker: Masker, changes: "Changes") -> Data | Outcome:
         self._surroundings.check()
         world, task = assignment.world, assignment.task
+        if task.kind is TaskKind.DEPLOYMENT:
+            return self._children.run(ParentTask(execution=assignment.execution.id, task=task.number), task)
         operation = world.operation(task)
         plugin = world.blueprint.plugins.get(operation.plugin) or Plugin(name=operation.plugin)
         inputs = self._evaluator.inputs(world, task)

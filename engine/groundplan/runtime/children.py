@@ -10,6 +10,7 @@ from typing import Protocol
 from groundplan.model.blueprint import NodeTemplate
 from groundplan.model.deployment import Deployment
 from groundplan.model.execution import Execution, Outcome, ParentTask
+from groundplan.model.graph import Task
 from groundplan.model.values import Data, Value
 from groundplan.sdk.context import OperationContext
 from groundplan.state.store import Transaction
@@ -45,6 +46,13 @@ class Children(Protocol):
 
         Raises:
             NonRecoverableError, RecoverableError: as an operation does.
+        """
+
+    def run(self, parent: ParentTask, task: Task) -> Outcome:
+        """Run the workflow that a task names in the deployment that it names; ends with `WAITING` until that ends.
+
+        Raises:
+            NonRecoverableError, OperationRetry: as an operation does.
         """
 
     def finish(self, transaction: Transaction, task: ParentTask, child: Execution) -> Outcome:

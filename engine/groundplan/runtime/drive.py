@@ -480,7 +480,7 @@ class Drive:
     def _error(self) -> str:
         if self._conclusion is not None:
             return self._refusal
-        lines = [f"{task.instance} {task.name}: {message}" for task, message in self._failures]
+        lines = [f"{task.instance or task.deployment} {task.name}: {message}" for task, message in self._failures]
         if self._refusal:
             return "\n".join([self._refusal, *lines])
         return lines[0] if len(lines) == 1 else f"{len(lines)} tasks failed:\n" + "\n".join(lines)
@@ -536,7 +536,9 @@ class Drive:
             self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + ignored, now)
 
     def _tell_task(self, type_: EventType, verb: str, task: Task, rest: str, now: datetime) -> None:
-        path = task.operation if task.kind is TaskKind.LOCAL else self.world.operation(task).operation
+        path = self.world.operation(task).operation
+        if task.kind in (TaskKind.LOCAL, TaskKind.DEPLOYMENT):
+            path = task.operation if task.deployment is None else f"{task.operation} of {task.deployment}"
         self.tell(
             Event(
                 at=now,

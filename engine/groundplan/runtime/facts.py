@@ -5,13 +5,15 @@ may have a hundred thousand tasks.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import overload
 
-from groundplan.model.ids import ExecutionId
+from groundplan.model.execution import Execution
+from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.planning.stages import Ended, Facts
+from groundplan.runtime.containment import Containment
 from groundplan.runtime.drive import Drive
 from groundplan.runtime.library import Library
 from groundplan.state.store import Snapshot
@@ -37,7 +39,24 @@ def gather_facts(
         first=drive.task_count,
         failed=drive.failed,
         ended=_Record(snapshot, drive.execution.id),
+        contained=lambda: _contained(snapshot, drive.execution),
     )
+
+
+def _contained(snapshot: Snapshot, execution: Execution) -> Mapping[DeploymentId, Collection[DeploymentId]]:
+    """Return the deployments that stand in the execution's; one that has this done to itself is not among them."""
+    above = {item.deployment for item in _line(snapshot, execution)}
+    children = [item for item in Containment(snapshot).within(execution.deployment) if item not in above]
+    return {
+        child: {item.source for item in snapshot.dependencies(target=child)}.intersection(children)
+        for child in children
+    }
+
+
+def _line(snapshot: Snapshot, execution: Execution | None) -> Iterator[Execution]:
+    while execution is not None:
+        yield execution
+        execution = None if execution.parent is None else snapshot.execution(execution.parent.execution)
 
 
 class _Record(Sequence[Ended]):

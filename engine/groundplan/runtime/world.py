@@ -81,9 +81,9 @@ class World:
         return self.template(task.relationship.source).relationships[task.relationship.index]
 
     def operation(self, task: Task) -> Operation:
-        """Return the operation that a task runs; the one that does nothing for a state or local task."""
+        """Return the operation that a task runs; the one that does nothing where it runs none of the blueprint."""
         relationship = self.relationship(task)
-        if task.kind is TaskKind.LOCAL:
+        if task.kind in (TaskKind.LOCAL, TaskKind.DEPLOYMENT):
             return _NOTHING
         if relationship is None or task.relationship is None:
             return self.template(task.instance).operations.get(task.operation, _NOTHING)

@@ -5,7 +5,7 @@ How they stand is told by `standing`.
 
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -29,6 +29,7 @@ from groundplan.model.values import Data, from_data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
 from groundplan.planning.instances import make_instances
 from groundplan.planning.static import capability_uses, try_blueprint
+from groundplan.runtime.containment import Containment
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
@@ -203,8 +204,13 @@ def capabilities(store: Store, library: Library, id: DeploymentId) -> Mapping[st
     return _evaluated(store, library, id, "capabilities")
 
 
-def delete(store: Store, home: Home, id: DeploymentId, *, force: bool = False) -> None:
-    """Forget a deployment.
+def delete(
+    store: Store, home: Home, id: DeploymentId, *, force: bool = False, recursive: bool = False
+) -> Sequence[DeploymentId]:
+    """Forget a deployment; return which were forgotten.
+
+    Args:
+        recursive: those that stand in it first, and in those; all of them or none.
 
     Raises:
         NotFound: there is none of that id.
@@ -212,18 +218,26 @@ def delete(store: Store, home: Home, id: DeploymentId, *, force: bool = False) -
             latter two.
     """
     with store.transaction() as transaction:
-        delete_in(transaction, id, force=force)
-    shutil.rmtree(home.deployment_folder(id), ignore_errors=True)
+        existing(transaction, id)
+        below = Containment(transaction).below(id) if recursive else ()
+        gone = [*reversed(below), id]
+        for each in gone:
+            delete_in(transaction, each, force=force, besides=gone)
+    for each in gone:
+        shutil.rmtree(home.deployment_folder(each), ignore_errors=True)
+    return gone
 
 
-def delete_in(transaction: Transaction, id: DeploymentId, *, force: bool = False) -> None:
+def delete_in(
+    transaction: Transaction, id: DeploymentId, *, force: bool = False, besides: Collection[DeploymentId] = ()
+) -> None:
     """Forget a deployment in a transaction of the caller's; see `delete`."""
     existing(transaction, id)
     running = [item.id for item in transaction.executions(deployment=id) if not item.status.is_final]
     if running:
         raise Conflict(f"Deployment {id!r} has an execution that has not ended: {running[0]}.")
     if not force:
-        refuse_if_needed(transaction, id, "deleted")
+        refuse_if_needed(transaction, id, "deleted", besides=besides)
         alive = [item.id for item in transaction.instances(id) if item.state not in _GONE]
         if alive:
             raise Conflict(
@@ -234,12 +248,18 @@ def delete_in(transaction: Transaction, id: DeploymentId, *, force: bool = False
 
 
 def refuse_if_needed(
-    snapshot: Snapshot, id: DeploymentId, verb: str, *, on_behalf_of: DeploymentId | None = None
+    snapshot: Snapshot,
+    id: DeploymentId,
+    verb: str,
+    *,
+    on_behalf_of: DeploymentId | None = None,
+    besides: Collection[DeploymentId] = (),
 ) -> None:
-    """Refuse what would take a deployment away from others that need it (spec 6.4).
+    """Refuse what would take a deployment away from others that need it, or from those in it (spec 6.4).
 
     Args:
         on_behalf_of: the deployment whose own component asks; its need does not count.
+        besides: deployments whose need does not count, since the same happens to them.
 
     Raises:
         Conflict: names those that need it.
@@ -247,9 +267,14 @@ def refuse_if_needed(
     users: list[str] = []
     for item in snapshot.dependencies(target=id):
         installed = installation_of(snapshot, item.source)
-        if item.source == on_behalf_of or (item.kind is DependencyKind.CAPABILITY and not installed):
+        if item.source == on_behalf_of or item.source in besides:
+            continue
+        if item.kind is DependencyKind.CAPABILITY and not installed:
             continue
         users.append(f"  [{len(users) + 1}] {item.source} ({item.kind}{f', node {item.node}' if item.node else ''})")
+    for inside in Containment(snapshot).within(id):
+        if inside not in besides and installation_of(snapshot, inside):
+            users.append(f"  [{len(users) + 1}] {inside} (stands in it)")
     if users:
         raise Conflict(f"Deployment {id!r} cannot be {verb}: others need it.\n" + "\n".join(users))
 

@@ -1,6 +1,6 @@
 """Executions: started, driven to their end, resumed, cancelled and read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -26,6 +26,7 @@ from groundplan.model.types import Schema
 from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
+from groundplan.runtime.containment import Containment
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
@@ -34,7 +35,8 @@ from groundplan.service.deployments import InputsRefused, existing, refuse_if_ne
 from groundplan.service.queue import BEGUN, DEFAULT_LIMIT, VARIABLE, is_lost, read_lines
 from groundplan.state.store import Snapshot, Store, TaskRecord, Transaction
 
-_TAKING_AWAY: Final = frozenset({"stop", "uninstall", "heal", "update"})
+_UNINSTALL: Final = "uninstall"
+_TAKING_AWAY: Final = frozenset({"stop", _UNINSTALL, "heal", "update"})
 _AGAIN: Final = frozenset({TaskState.FAILED, TaskState.RESCHEDULED})
 _CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
 
@@ -142,7 +144,7 @@ def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now
     _refuse_while_running(snapshot, new.deployment, now)
     _refuse_above_limit(snapshot, new, now)
     blueprint = library.blueprint(snapshot, deployment.digest)
-    _refuse_needed(snapshot, deployment, blueprint, new.workflow, new.parent)
+    _refuse_needed(snapshot, deployment, blueprint, new.workflow, new.parent, lambda: _parameters(blueprint, new))
 
 
 def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
@@ -153,7 +155,9 @@ def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
     deployment = existing(snapshot, execution.deployment)
     blueprint = library.blueprint(snapshot, deployment.digest)
     try:
-        _refuse_needed(snapshot, deployment, blueprint, execution.workflow, execution.parent)
+        _refuse_needed(
+            snapshot, deployment, blueprint, execution.workflow, execution.parent, lambda: execution.parameters
+        )
         _refuse_unavailable(blueprint, execution.workflow, snapshot.instances(deployment.id))
     except UsageError as error:
         return error.message
@@ -213,13 +217,22 @@ def _refuse_above_limit(snapshot: Snapshot, new: NewExecution, now: datetime) ->
 
 
 def _refuse_needed(
-    snapshot: Snapshot, deployment: Deployment, blueprint: Blueprint, workflow: str, parent: ParentTask | None
+    snapshot: Snapshot,
+    deployment: Deployment,
+    blueprint: Blueprint,
+    workflow: str,
+    parent: ParentTask | None,
+    parameters: Callable[[], Mapping[str, Data]],
 ) -> None:
     declared = blueprint.workflows.get(workflow)
     built_in = "" if declared is None else declared.operation.removeprefix(BUILT_IN)
-    if not _TAKING_AWAY.isdisjoint((workflow, built_in)):
-        asker = _asker(snapshot, deployment, parent)
-        refuse_if_needed(snapshot, deployment.id, f"put through {workflow!r}", on_behalf_of=asker)
+    if _TAKING_AWAY.isdisjoint((workflow, built_in)):
+        return
+    # An uninstall that takes along what stands in the deployment need not spare it.
+    recursive = built_in == _UNINSTALL and parameters().get("recursive") is True
+    spared = Containment(snapshot).below(deployment.id) if recursive else ()
+    asker = _asker(snapshot, deployment, parent)
+    refuse_if_needed(snapshot, deployment.id, f"put through {workflow!r}", on_behalf_of=asker, besides=spared)
 
 
 def prepare_resume(

@@ -159,8 +159,10 @@ def _shown(data: Mapping[str, Data], *, revealed: bool) -> dict[str, Data]:
 @deployments.command()
 @click.argument("deployment_id")
 @click.option("-f", "--force", is_flag=True, help="Although it is installed or others need it.")
-def delete(deployment_id: str, force: bool) -> None:
+@click.option("--recursive", is_flag=True, help="The deployments that stand in it first.")
+def delete(deployment_id: str, force: bool, recursive: bool) -> None:
     """Forget a deployment that is uninstalled and that nothing needs."""
     with engine() as opened:
-        use_case.delete(opened.store, opened.home, DeploymentId(deployment_id), force=force)
-        click.echo(f"Deployment {deployment_id} deleted")
+        gone = use_case.delete(opened.store, opened.home, DeploymentId(deployment_id), force=force, recursive=recursive)
+        for each in gone:
+            click.echo(f"Deployment {each} deleted")

@@ -13,6 +13,7 @@ from groundplan.planning.faults import PlanningError
 from groundplan.planning.lifecycle import LIFECYCLE, VALIDATION
 from groundplan.planning.selection import select
 from groundplan.planning.stages import Facts, Stage, Stages, Workflow
+from groundplan.planning.workflows.contained import run_in_contained
 from groundplan.planning.workflows.execute_operation import Order, execute_operation
 from groundplan.planning.workflows.foreign import AskedFor, foreign_workflow
 from groundplan.planning.workflows.heal import heal
@@ -47,13 +48,6 @@ def _install(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
 
 
 def _uninstall(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
-    if flag(parameters, "recursive", default=False):
-        raise PlanningError(
-            "unsupported-parameter",
-            "Uninstalling contained deployments as well (recursive) is not supported yet.",
-            path="recursive",
-            fix="uninstall them first, one by one.",
-        )
     return uninstall(
         facts.blueprint,
         facts.instances,
@@ -61,6 +55,22 @@ def _uninstall(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
         selection=select(facts.blueprint, facts.instances, parameters),
         first=facts.first,
     )
+
+
+def _uninstall_contained(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
+    ignore_failure = flag(parameters, "ignore_failure", default=False)
+    return run_in_contained(
+        facts.contained(),
+        "uninstall",
+        {"recursive": True, "ignore_failure": ignore_failure},
+        ignore_failure=ignore_failure,
+        first=facts.first,
+    )
+
+
+def _uninstall_workflow(parameters: Mapping[str, Data]) -> Stages:
+    recursive = flag(parameters, "recursive", default=False)
+    return FixedStages(stages=(_uninstall_contained, _uninstall) if recursive else (_uninstall,), parameters=parameters)
 
 
 def _execute_operation(facts: Facts, parameters: Mapping[str, Data]) -> TaskGraph:
@@ -141,7 +151,7 @@ WORKFLOWS: Final[Mapping[str, Workflow]] = {
     f"{BUILT_IN}{name}": workflow
     for name, workflow in {
         "install": _workflow(_install),
-        "uninstall": _workflow(_uninstall),
+        "uninstall": _uninstall_workflow,
         "reinstall": _workflow(_uninstall, _install),
         "execute_operation": _workflow(_execute_operation),
         "start": _workflow(_one_operation(_START, arguments="operation_parms")),

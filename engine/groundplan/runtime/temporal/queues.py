@@ -41,7 +41,7 @@ def task_queue_name(world: World, task: Task, evaluator: Evaluator, otherwise: s
     Raises:
         NoQueue: the property is no name, or cannot be evaluated.
     """
-    if task.kind is TaskKind.CHILD:
+    if task.kind in (TaskKind.CHILD, TaskKind.DEPLOYMENT):
         return DEFAULT_QUEUE
     name = _named(world, _place(task), evaluator) or otherwise
     if not QUEUE_NAME.fullmatch(name):

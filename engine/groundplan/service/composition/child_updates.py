@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from groundplan.model.deployment import Deployment
-from groundplan.model.execution import Outcome, Verdict
+from groundplan.model.execution import Execution, Outcome, Verdict
 from groundplan.model.ids import BlueprintId
 from groundplan.model.reshape import Content, Reshape
 from groundplan.model.values import Data
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
 from groundplan.service import deployments, updates
-from groundplan.service.composition.awaiting import await_execution
+from groundplan.service.composition.awaiting import await_execution, wait_limit
 from groundplan.service.composition.resource_config import ResourceConfig, read_inputs, target_of
 from groundplan.service.home import Home
 from groundplan.state.store import Snapshot, Transaction
@@ -94,9 +94,11 @@ def update_child(
         by=f"component {call.context.instance.id} of {call.deployment.id}",
         parent=call.task,
     )
-    return await_execution(
-        transaction, library, call, child.id, lambda: updates.start_in(transaction, library, home, new, now)
-    )
+
+    def begin() -> Execution:
+        return updates.start_in(transaction, library, home, new, now)
+
+    return await_execution(transaction, library, call.task, child.id, begin, wait_limit(call))
 
 
 def _add_labels(transaction: Transaction, child: Deployment, labels: Labels) -> None:

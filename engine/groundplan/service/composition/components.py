@@ -21,7 +21,7 @@ from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import blueprints, deployments, executions
-from groundplan.service.composition.awaiting import await_workflow
+from groundplan.service.composition.awaiting import await_workflow, wait_limit
 from groundplan.service.composition.child_updates import find_child_difference, update_child
 from groundplan.service.composition.resource_config import (
     ResourceConfig,
@@ -186,7 +186,7 @@ class Components:
                 force=bool(arguments.get("force")),
                 parent=call.task,
             )
-            outcome = await_workflow(transaction, self.library, call, new, self.clock())
+            outcome = await_workflow(transaction, self.library, call.task, new, self.clock(), wait_limit(call))
         if outcome.waits_for is not None:
             call.context.logger.info(f"Waits for {workflow} of {child} (execution {outcome.waits_for})")
         return outcome
@@ -228,7 +228,7 @@ class Components:
                     f"Heal it itself: groundplan executions start heal -d {child}"
                 )
             new = executions.NewExecution(deployment=child, workflow=HEAL, parent=call.task)
-            return await_workflow(transaction, self.library, call, new, self.clock())
+            return await_workflow(transaction, self.library, call.task, new, self.clock(), wait_limit(call))
 
     def refresh(self, call: ChildCall) -> Outcome:
         """Read the child's capabilities again."""

@@ -12,7 +12,7 @@ from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import executions
-from groundplan.service.composition.awaiting import await_workflow
+from groundplan.service.composition.awaiting import await_workflow, wait_limit
 from groundplan.service.composition.resource_config import (
     evaluate_capabilities,
     owner_of,
@@ -81,4 +81,4 @@ class SharedResources:
             parent=call.task,
         )
         with self.store.transaction() as transaction:
-            return await_workflow(transaction, self.library, call, new, self.clock())
+            return await_workflow(transaction, self.library, call.task, new, self.clock(), wait_limit(call))

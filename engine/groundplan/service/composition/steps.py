@@ -7,12 +7,14 @@ from groundplan.diagnostics.render import render
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.dsl.imports import Fetch
 from groundplan.model.execution import Execution, Outcome, ParentTask
+from groundplan.model.graph import Task
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan.service import updates
+from groundplan.service import executions, updates
 from groundplan.service.blueprints import Refused
 from groundplan.service.collecting import collect
+from groundplan.service.composition.awaiting import await_workflow
 from groundplan.service.composition.components import Components
 from groundplan.service.composition.endings import ending
 from groundplan.service.composition.passwords import Passwords
@@ -30,7 +32,7 @@ class Composition:
         components = Components(store=store, library=library, home=home, fetch=fetch, clock=clock)
         shared = SharedResources(store=store, library=library, clock=clock)
         passwords = Passwords(store=store, clock=clock)
-        self._library = library
+        self._store, self._library, self._clock = store, library, clock
         self._steps: Mapping[str, Callable[[ChildCall], Outcome]] = {
             "cloudify_types.component.upload_blueprint": components.upload,
             "cloudify_types.component.create": components.create,
@@ -63,6 +65,22 @@ class Composition:
             return step(call)
         except Refused as refused:
             raise NonRecoverableError("The child's blueprint has errors.", detail=render(refused.report)) from refused
+        except UsageError as error:
+            raise NonRecoverableError(error.message) from error
+
+    def run(self, parent: ParentTask, task: Task) -> Outcome:
+        """Run a workflow of a deployment that belongs to no component (see `runtime.children`)."""
+        assert task.deployment is not None, "a task that runs a workflow of a deployment names it"
+        new = executions.NewExecution(
+            deployment=task.deployment,
+            workflow=task.operation,
+            parameters=task.arguments,
+            allow_custom_parameters=True,
+            parent=parent,
+        )
+        try:
+            with self._store.transaction() as transaction:
+                return await_workflow(transaction, self._library, parent, new, self._clock())
         except UsageError as error:
             raise NonRecoverableError(error.message) from error
 

@@ -202,6 +202,7 @@ def task(row: Row[Any], seal: Seal) -> TaskRecord:
             retries=details.get("retries"),
             arguments={} if sealed is None else open_data(seal, b64decode(sealed), owner),
             request=details.get("request", ""),
+            deployment=details.get("deployment"),
         ),
         waits=tuple(from_json(row.waits)),
         state=TaskState(row.state),
@@ -244,6 +245,8 @@ def task_details(execution: ExecutionId, item: Task, seal: Seal) -> dict[str, An
         details["ignore_failure"] = True
     if item.request:
         details["request"] = item.request
+    if item.deployment is not None:
+        details["deployment"] = item.deployment
     if item.arguments:
         sealed = seal_data(seal, dict(item.arguments), _arguments_owner(execution, item.number))
         details["sealed_arguments"] = b64encode(sealed).decode()
