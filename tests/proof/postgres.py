@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import psycopg
 from groundplan_sandbox.cells.confinement import find_owner
 from groundplan_sandbox.postgres.programs import find_programs
 
-from .user import eventually
+from .user import descendants, eventually
 
 USER = "keeper"
 PASSWORD = "pass:w@rd/of the/store"
@@ -70,6 +70,15 @@ class PostgresServer:
             self.process.wait(30)
             self.process = None
 
+    def kill(self) -> None:
+        """End every process of it by SIGKILL: no word to anybody."""
+        assert self.process is not None
+        for pid in (self.process.pid, *descendants(self.process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(30)
+        self.process = None
+
     def url(self, database: str = "postgres") -> str:
         """Return the URL of a database, with its password."""
         return f"postgresql://{USER}:{_QUOTED}@127.0.0.1:{self.port}/{database}"
@@ -85,12 +94,15 @@ class PostgresServer:
         """Give the name of a fresh database while the block runs."""
         self._count += 1
         name = f"test{self._count}"
+        self._do(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield name
+        finally:
+            self._do(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _do(self, statement: str) -> None:
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
-            try:
-                yield name
-            finally:
-                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+            connection.execute(statement.encode())
 
     def _answers(self) -> bool:
         assert self.process is not None

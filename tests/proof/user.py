@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -58,6 +58,13 @@ class User:
         assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout
+
+    def all_ok(self, *commands: Sequence[str | Path]) -> None:
+        """Run commands that must succeed one after the other in one process, which starts once for all of them."""
+        program = "import json, sys; from groundplan.cli.main import run; "
+        each = "[run(it) and sys.exit(f'{it} failed') for it in json.load(sys.stdin)]"
+        words = json.dumps([[str(word) for word in command] for command in commands])
+        replace(self, program=(sys.executable, "-c", program + each)).ok(stdin=words)
 
     def json(self, *arguments: str | Path) -> Any:
         """Run a command that must succeed with `--json`; return the document it printed."""

@@ -1,7 +1,8 @@
 """A composed environment whose operations mark on disk that they began and ended (see `groundplan_marks`)."""
 
+import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from groundplan.service.assembly import open_engine
@@ -51,6 +52,8 @@ PARENT = """
           - {{type: cloudify.relationships.depends_on, target: right}}
 """
 
+_TEXTS = {"child": CHILD, "parent": PARENT}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
@@ -77,17 +80,31 @@ class Marks:
         eventually(lambda: self.lines("begin").total() >= count, what=f"the begin of {count} operations")
 
 
-def plant(folder: Path, *, seconds: float = 0.0, **variables: str) -> tuple[User, Marks]:
-    """Return a user with the plugin on their path and its blueprints uploaded, and what will be marked."""
+def equip(folder: Path, **variables: str) -> tuple[User, Marks]:
+    """Return a user with an empty home and the plugin on their path, and what will be marked."""
     site = folder / "site" / "groundplan_marks-0.1.0.dist-info"
     site.mkdir(parents=True)
     (site / "METADATA").write_text("Metadata-Version: 2.1\nName: groundplan-marks\nVersion: 0.1.0\n")
     (site / "entry_points.txt").write_text("[groundplan.plugins]\nmarks = groundplan_marks\n")
     user = user_in(folder, PYTHONPATH=f"{site.parent}:{Path(__file__).parent}", **variables)
-    marks = Marks(folder=user.folder)
-    for name, text in (("child", CHILD), ("parent", PARENT)):
-        user.upload(name, text.format(seconds=seconds))
+    return user, Marks(folder=user.folder)
+
+
+def plant(folder: Path, *, seconds: float = 0.0, **variables: str) -> tuple[User, Marks]:
+    """Return a user with the plugin on their path and its blueprints uploaded, and what will be marked."""
+    user, marks = equip(folder, **variables)
+    files = {name: user.write(f"{name}/blueprint.yaml", text.format(seconds=seconds)) for name, text in _TEXTS.items()}
+    user.all_ok(*(["blueprints", "upload", file, "-b", name] for name, file in files.items()))
     return user, marks
+
+
+def moved(user: User, folder: Path, **variables: str) -> tuple[User, Marks]:
+    """Return the user with a copy of their home and a place of their own to stand and to mark in."""
+    shutil.copytree(user.home, folder / "home")
+    (folder / "place").mkdir()
+    variables = {**user.variables, **variables}
+    copy = replace(user, home=folder / "home", folder=folder / "place", variables=variables)
+    return copy, Marks(folder=copy.folder)
 
 
 def succeeded(user: User, *deployments: str) -> Counter[str]:

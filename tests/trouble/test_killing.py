@@ -1,84 +1,85 @@
-"""The process of a composed install is killed at random moments: a resume completes, and nothing finished runs again.
+"""What drives an install of 300 nodes is killed at random moments: whoever goes on completes it and runs nothing twice.
 
-The moment is a line of its progress, chosen by a seed that is printed, and some milliseconds more. Each line tells of
-something committed, so the moments lie everywhere between the first commit and the last.
+GROUNDPLAN_KILLS says at how many moments on each store; `make nightly` has 200, and writes its table into
+docs/benchmarks.md (GROUNDPLAN_KILLS_PAGE). The seed is printed.
 """
 
 import os
 import random
-import shutil
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from ..proof.user import User
-from .marks import Marks, plant, succeeded
+from ..proof.postgres import PostgresServer
+from . import city
+from .killing import Rehearsal, Tally, Victim, undisturbed
+from .kills_table import write_table
+from .marks import equip, moved
+from .record import Place
 
-MOMENTS = 20
+MOMENTS = int(os.environ.get("GROUNDPLAN_KILLS", "10"))
 SEED = int(os.environ.get("GROUNDPLAN_TEST_SEED", random.SystemRandom().randrange(10**6)))
-OPERATIONS = 16
-"""create and start of two own nodes and of three in each of two children."""
+IN_ONE_INSTALL = 5
+SECONDS = 0.005
+SHARES = {
+    "SQLite": {Victim.PROCESS: 0.4, Victim.GROUP: 0.3, Victim.WORKER: 0.3},
+    "PostgreSQL": {Victim.PROCESS: 0.3, Victim.GROUP: 0.2, Victim.WORKER: 0.2, Victim.SERVER: 0.3},
+}
+"""How many of the moments kill whom."""
 
 
-@pytest.fixture
-def template(tmp_path: Path) -> User:
-    """A home in which the deployment is created; each moment gets a copy of it."""
-    user, _ = plant(tmp_path / "template", seconds=0.01)
-    user.ok("deployments", "create", "parent", "-b", "parent")
-    return user
+@contextmanager
+def template(folder: Path, server: PostgresServer | None) -> Iterator[Place]:
+    """Have a home in which the city's deployment is created; each install gets a copy of it."""
+    with ExitStack() as stack:
+        url = {} if server is None else {"GROUNDPLAN_DATABASE_URL": server.url(stack.enter_context(server.database()))}
+        user, _ = equip(folder, **url)
+        files = [(it, user.write(f"{it}/blueprint.yaml", text)) for it, text in city.blueprints(SECONDS).items()]
+        uploads = [["blueprints", "upload", file, "-b", name] for name, file in files]
+        user.all_ok(*uploads, ["deployments", "create", "city", "-b", "city"])
+        yield Place(user=user, server=server)
 
 
-def copy_of(template: User, folder: Path) -> tuple[User, Marks]:
-    """Copy a home; operations mark in the folder that the copy's user stands in."""
-    shutil.copytree(template.home, folder / "home")
-    (folder / "place").mkdir()
-    return replace(template, home=folder / "home", folder=folder / "place"), Marks(folder=folder / "place")
+@contextmanager
+def copy(of: Place, folder: Path) -> Iterator[Place]:
+    """Have a copy of a home and its database."""
+    with ExitStack() as stack:
+        url = {}
+        if of.server is not None:
+            url["GROUNDPLAN_DATABASE_URL"] = of.server.url(stack.enter_context(of.server.database(of.database)))
+        user, _ = moved(of.user, folder, **url)
+        yield Place(user=user, server=of.server)
 
 
-def kill_after(user: User, lines: int, delay: float) -> None:
-    """Start the install and kill its process when it has said so much and a little later."""
-    with user.running("executions", "start", "install", "-d", "parent") as process:
-        assert process.stdout is not None
-        for _ in range(lines):
-            process.stdout.readline()
-        time.sleep(delay)
-        process.kill()
-
-
-def survive(template: User, folder: Path, lines: int, delay: float) -> str:
-    """Kill an install, resume it, and return what is wrong then; nothing when nothing is."""
-    user, marks = copy_of(template, folder)
-    kill_after(user, lines, delay)
-    committed, ends = succeeded(user), marks.lines("end")
-    unfinished = [name for name, count in committed.items() if name in marks.lines("begin") and not ends[name]]
-    done = user.run("executions", "resume", user.latest("parent")["id"])
-    if done.returncode and "has succeeded" not in done.stderr:
-        return f"the resume ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr}"
-    again = [name for name in committed if marks.lines("end")[name] != ends[name]]
-    total, recorded = marks.lines("end"), succeeded(user)
-    wrong = {
-        "recorded as finished, and it was not": unfinished,
-        "finished, and ran again": again,
-        "recorded twice": [name for name, count in recorded.items() if count > 1],
-        "marked, and not recorded": [name for name in total if not recorded[name]],
-        "operations missing": OPERATIONS - len(total),
-    }
-    return "; ".join(f"{what}: {names}" for what, names in wrong.items() if names)
+def rehearse(folder: Path, store: str, server: PostgresServer | None) -> dict[Victim, Tally]:
+    """Kill installs of each kind, and return what came of it."""
+    chance = random.Random(f"{SEED} {store}")
+    tallies: dict[Victim, Tally] = {}
+    with template(folder / "template", server) as planted:
+        with copy(planted, folder / "reference") as place:
+            reference = undisturbed(place)
+        for victim, share in SHARES[store].items():
+            tally = tallies[victim] = Tally()
+            wanted = round(MOMENTS * share)
+            while tally.moments < wanted and not tally.faults:
+                with copy(planted, folder / f"{victim} {tally.moments}") as place:
+                    rehearsal = Rehearsal(place=place, victim=victim, reference=reference, chance=chance)
+                    tally.add(rehearsal.run(min(IN_ONE_INSTALL, wanted - tally.moments)))
+    return tallies
 
 
 @pytest.mark.slow
-def test_an_install_killed_at_any_moment_is_completed_by_a_resume(template: User, tmp_path: Path) -> None:
-    reference, marks = copy_of(template, tmp_path / "reference")
-    said = reference.install("parent").count("\n")
-    assert set(marks.lines("end").values()) == {1}
-    assert len(marks.lines("end")) == OPERATIONS
-
+@pytest.mark.timeout(120 + 30 * MOMENTS)
+@pytest.mark.parametrize("store", SHARES)
+def test_an_install_killed_at_any_moment_is_completed_by_who_goes_on(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     print(f"seed {SEED}: set GROUNDPLAN_TEST_SEED to repeat")
-    chance = random.Random(SEED)
-    moments = [(chance.randrange(1, said), chance.uniform(0, 0.03)) for _ in range(MOMENTS)]
-    with ThreadPoolExecutor(2) as both:
-        found = list(both.map(lambda item: survive(template, tmp_path / str(item[0]), *item[1]), enumerate(moments)))
-    assert [(moment, wrong) for moment, wrong in zip(moments, found, strict=True) if wrong] == []
+    server = request.getfixturevalue("durable_server") if store == "PostgreSQL" else None
+    tallies = rehearse(tmp_path, store, server)
+    if page := os.environ.get("GROUNDPLAN_KILLS_PAGE"):
+        write_table(Path(page), store, tallies, SEED)
+    assert [fault for tally in tallies.values() for fault in tally.faults] == []
+    assert sum(tally.second_attempts for tally in tallies.values()), "no kill met an operation in flight"

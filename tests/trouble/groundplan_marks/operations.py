@@ -11,12 +11,22 @@ from groundplan.sdk.operation import operation
 
 @operation()
 def mark(ctx: OperationContext, **_: Data) -> None:
-    """Append `begin INSTANCE.OPERATION` to `marks` in the engine's folder, wait for `hold` to go, append `end`."""
-    name = f"{ctx.instance.id}.{ctx.operation.name.rpartition('.')[2]}"
+    """Append `begin INSTANCE.OPERATION` to `marks` in the engine's folder, wait for `hold` to go, append `end`.
+
+    A node that is `apart` has a process of its own do the waiting. What was done is kept as runtime property `made`.
+    """
+    operation = ctx.operation.name.rpartition(".")[2]
+    name = f"{ctx.instance.id}.{operation}"
     _append(f"begin {name}")
-    time.sleep(float(ctx.node.properties["seconds"]))
+    seconds = float(ctx.node.properties["seconds"])
+    if ctx.node.properties["apart"]:
+        ctx.run(["sleep", str(seconds)])
+    else:
+        time.sleep(seconds)
     while Path("hold").exists():
         time.sleep(0.02)
+    made = ctx.instance.runtime_properties.get("made") or []
+    ctx.instance.runtime_properties["made"] = [*made, operation]
     _append(f"end {name}")
 
 
