@@ -4,6 +4,7 @@ Which attempt is due and what follows from its outcome is the driver's and the s
 """
 
 import threading
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
@@ -18,12 +19,14 @@ from groundplan.model.graph import Side, Task, TaskKind
 from groundplan.model.ids import InstanceId
 from groundplan.model.values import Data, Value, is_sensitive, reveal, sensitive_texts
 from groundplan.planning.faults import PlanningError
+from groundplan.runtime.calls import Calls
 from groundplan.runtime.children import ChildCall, Children
 from groundplan.runtime.context import AttemptContext, Place
 from groundplan.runtime.evaluation import EvaluationFault, Evaluator
 from groundplan.runtime.foreign.hosted import NotResumable, NotThere, run_hosted
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.runtime.masking import Masker
+from groundplan.runtime.observer import Attempted, Observer
 from groundplan.runtime.recordable import recordable
 from groundplan.runtime.registry import Registry
 from groundplan.runtime.surroundings import Surroundings
@@ -83,12 +86,14 @@ class Attempts:
         store: Store,
         surroundings: Surroundings,
         evaluator: Evaluator,
+        observer: Observer | None = None,
     ) -> None:
         self._registry = registry
         self._children = children
         self._store = store
         self._surroundings = surroundings
         self._evaluator = evaluator
+        self._observer = observer
         self._lock = threading.Lock()
         self._maskers: dict[str, Masker] = {}
 
@@ -97,6 +102,33 @@ class Attempts:
         if assignment.execution.is_dry_run:
             return Outcome(verdict=Verdict.SUCCEEDED)
         masker = self._masker(assignment)
+        if self._observer is None:
+            return self._attempt(assignment, masker)
+        return self._observed(assignment, masker, self._observer)
+
+    def _observed(self, assignment: Assignment, masker: Masker, observer: Observer) -> Outcome:
+        execution, task, number = assignment.execution, assignment.task, assignment.number
+        calls = Calls(traceparent=lambda call: observer.traceparent(execution, task.number, number, call))
+        began = time.time_ns()
+        with calls.collecting():
+            outcome = self._attempt(assignment, masker)
+        observer.attempted(
+            Attempted(
+                execution=execution,
+                task=task,
+                plugin=assignment.world.operation(task).plugin,
+                number=number,
+                retry=number - assignment.earlier - 1,
+                outcome=outcome,
+                began=began,
+                ended=time.time_ns(),
+                calls=calls.masked(masker.mask),
+                given_up=assignment.given_up.is_set(),
+            )
+        )
+        return outcome
+
+    def _attempt(self, assignment: Assignment, masker: Masker) -> Outcome:
         changes: Changes = {}
         try:
             found = self._run(assignment, masker, changes)

@@ -32,6 +32,7 @@ from groundplan.sdk.context import (
     Resources,
 )
 from groundplan.sdk.errors import RecoverableError
+from groundplan.sdk.spans import span
 from groundplan.state.store import Store
 
 Say = Callable[[EventType, str, str], None]
@@ -307,15 +308,17 @@ class AttemptContext:
         timeout: float | None = None,
         on_line: LineSink | None = None,
     ) -> Completed:
-        return self._machine.run(
-            command,
-            cancelled=self.cancelled,
-            environment=environment,
-            folder=folder,
-            stdin=stdin,
-            timeout=timeout,
-            on_line=on_line,
-        )
+        program = Path(command[0]).name if command else ""
+        with span("process", process_executable_name=program) as process:
+            return self._machine.run(
+                command,
+                cancelled=self.cancelled,
+                environment={**process.environment, **(environment or {})},
+                folder=folder,
+                stdin=stdin,
+                timeout=timeout,
+                on_line=on_line,
+            )
 
     def changes(self, *, trusted: bool) -> Mapping[InstanceId, Mapping[str, Data]]:
         """Return the runtime properties of every instance that the operation changed (see `LiveInstance.stored`)."""

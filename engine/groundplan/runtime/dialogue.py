@@ -46,6 +46,7 @@ from groundplan.runtime.foreign.messages import Ended, FileWanted, Judged, Prope
 from groundplan.runtime.foreign.workflow_process import Gone, Hear, Heard, Program, WorkflowProcess
 from groundplan.runtime.library import Library
 from groundplan.runtime.masking import Masker
+from groundplan.runtime.observer import Observer
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.recordable import recordable
 from groundplan.runtime.surroundings import Surroundings
@@ -122,11 +123,13 @@ class Workflows:
         policy: Policy,
         new_id: Callable[[str], str],
         grace: float | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.library = library
         self.surroundings = surroundings
         self.policy = policy
         self.new_id = new_id
+        self.observer = observer
         self.grace = GRACE_SECONDS if grace is None else grace
         self.evaluator = Evaluator.of_store(library, store)
 
@@ -221,9 +224,14 @@ class Dialogue:
             return
         self._masker.learn(sensitive_texts(parameters))
         given = reveal(parameters)
-        self._process = WorkflowProcess(machine, self._program(given), self._hearing())
+        self._process = WorkflowProcess(machine, self._program(given), self._hearing(), self._trace())
         self._process.send(self._hello(given))
         self._process.start()
+
+    def _trace(self) -> Mapping[str, str]:
+        """Return the variables by which the process takes part in the execution's trace."""
+        observer = self._house.observer
+        return {} if observer is None else {"TRACEPARENT": observer.traceparent(self._drive.execution)}
 
     def _program(self, parameters: Mapping[str, Data]) -> Program:
         plugin = self._workflow.plugin

@@ -82,8 +82,12 @@ class Start(NamedTuple):
 class Drive:
     """An execution in the hands of this driver."""
 
-    def __init__(self, *, execution: Execution, lease: Lease, world: World, policy: Policy) -> None:
+    def __init__(
+        self, *, execution: Execution, lease: Lease, world: World, policy: Policy, taken_over: bool = False
+    ) -> None:
         self.execution = execution
+        self.taken_over = taken_over
+        """Another driver had it and was lost."""
         self.lease = lease
         self.world = world
         self.cancelling = execution.status in STOPPING
@@ -436,6 +440,16 @@ class Drive:
     def task_count(self) -> int:
         """How many tasks were planned so far."""
         return len(self._tasks)
+
+    @property
+    def tasks(self) -> Mapping[int, Task]:
+        """The tasks by number; grows with further stages."""
+        return self._tasks
+
+    @property
+    def ready_count(self) -> int:
+        """How many attempts could start now."""
+        return len(self._ready) + len(self._locals)
 
     @property
     def failed(self) -> bool:

@@ -106,7 +106,7 @@ class Keeping:
             raise NotFound(f"Deployment {execution.deployment} of execution {id} is gone.")
         if begun is not execution.status:
             transaction.set_execution(id, status=begun, at=now)
-            execution = replace(execution, status=begun)
+            execution = replace(execution, status=begun, started_at=execution.started_at or now)
         world = self._library.world(transaction, deployment)
         self._stages[id] = self._stages_of(world.blueprint, execution)
         drive = Drive(
@@ -114,6 +114,7 @@ class Keeping:
             lease=transaction.acquire(id, driver_name(), now),
             world=world,
             policy=self._policy if retries is None else replace(self._policy, retries=retries),
+            taken_over=lease is not None and lease.fence != held,
         )
         if execution.stage:
             cut_off = transaction.cut_off(id) if flying is not None else ()

@@ -42,6 +42,7 @@ from groundplan.runtime.foreign.workflow_process import Heard
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
+from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
 from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.serving import Source
@@ -103,6 +104,7 @@ class _Turn:
 
     Attributes:
         taken: the attempts whose outcomes are among the reports.
+        recorded: the drive of each batch.
         late: reports that came in while the store failed.
     """
 
@@ -111,6 +113,7 @@ class _Turn:
     starts: list[tuple[Drive, Start]] = field(default_factory=list)
     ended: list[Drive] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
+    recorded: list[Drive] = field(default_factory=list)
     late: list[_Report] = field(default_factory=list)
 
 
@@ -132,6 +135,7 @@ class LocalDriver:
         workflows: Workflows | None = None,
         say: Callable[[str], None] = lambda _: None,
         retry_seconds: float = RETRY_SECONDS,
+        observer: Observer | None = None,
     ) -> None:
         """Get ready to drive.
 
@@ -141,6 +145,7 @@ class LocalDriver:
         """
         self._say = say
         self._retry_seconds = retry_seconds
+        self._observer = observer
         self._store = store
         self._keeping = Keeping(
             library=library,
@@ -311,7 +316,10 @@ class LocalDriver:
             turn.starts.extend(self._starts())
             for drive in self._drives.values():
                 self._record(transaction, drive, turn)
-        self._window.committed(time.monotonic() - begun)
+        took = time.monotonic() - begun
+        self._window.committed(took)
+        if self._observer is not None:
+            self._tell(self._observer, turn, took)
         self._dropped.clear()
         for batch in turn.batches:
             self._watch.committed(batch)
@@ -326,6 +334,18 @@ class LocalDriver:
                 dialogue.begin()
         for drive, start in turn.starts:
             self._dispatch(drive, start)
+
+    def _tell(self, observer: Observer, turn: _Turn, seconds: float) -> None:
+        """Tell who watches of a commit, and of what is under way after it."""
+        written = Written(
+            seconds=seconds,
+            outcomes=sum(len(batch.ended) for batch in turn.batches),
+            ready=sum(drive.ready_count for drive in self._drives.values()),
+            in_flight=len(self._flights) + len(turn.starts),
+            executions=len(self._drives) - len(turn.ended),
+        )
+        told = [(drive.execution, drive.tasks, batch) for drive, batch in zip(turn.recorded, turn.batches, strict=True)]
+        tell_commit(observer, told, written, frozenset(it.execution.id for it in turn.recorded if it.taken_over))
 
     def _end_of(self, execution: Execution) -> None:
         if self._source is None:
@@ -427,6 +447,8 @@ class LocalDriver:
         self._kept = [it for it in self._kept if it.heard is None]
         if landed:
             self._dropped.clear()
+            if self._observer is not None:
+                self._tell(self._observer, turn, 0.0)
             for batch in turn.batches:
                 self._watch.committed(batch)
         for (execution, task), flight in list(self._flights.items()):
@@ -680,6 +702,7 @@ class LocalDriver:
         if not batch.is_empty:
             transaction.record(batch)
             turn.batches.append(batch)
+            turn.recorded.append(drive)
 
     def _end(self, transaction: Transaction, drive: Drive, turn: _Turn) -> None:
         execution = self._keeping.end(transaction, drive)

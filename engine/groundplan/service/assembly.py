@@ -4,6 +4,7 @@ Imports that only some commands need are made where they are used, so that a com
 """
 
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from typing import Any, Final
 from groundplan.dsl.imports import Fetch
 from groundplan.model.plugin import PluginManifest
 from groundplan.runtime.library import Library
+from groundplan.runtime.observer import Observer
 from groundplan.service.blueprint_files import BlueprintFiles
 from groundplan.service.home import Home, find_home, prepare
 from groundplan.service.settings import HomeSettings
@@ -20,6 +22,8 @@ from groundplan.state.keys import HomeKeys
 from groundplan.state.store import Store
 
 DATABASE_VARIABLE: Final = "GROUNDPLAN_DATABASE_URL"
+OBSERVE_VARIABLE: Final = "GROUNDPLAN_OBSERVE"
+"""What is watched; see `observing`."""
 
 
 def now() -> datetime:
@@ -111,20 +115,46 @@ class Engine:
 
         return HomeFetch(lambda: self.manifests, lambda: self.store, self.files, offline=self.settings.sandboxed)
 
+    @cached_property
+    def observer(self) -> Observer | None:
+        """Who watches from outside, or None: made by the commands that drive something.
+
+        Raises:
+            UsageError: what the environment says of it cannot be had.
+        """
+        from groundplan.service.observing import make_observer, read_observing
+
+        observing = read_observing(self._environment)
+        return None if observing is None else make_observer(observing, self.store, _complain)
+
     def close(self) -> None:
-        """Close the store, if it was opened."""
+        """Close the observer, and the store, as far as they were opened."""
+        if self.__dict__.get("observer") is not None:
+            self.__dict__["observer"].close()
         if "store" in self.__dict__:
             self.store.close()
 
 
 @contextmanager
 def open_engine(environment: Mapping[str, str] = os.environ) -> Iterator[Engine]:
-    """Open the home that the environment names, and close it at the end of the block."""
+    """Open the home that the environment names, and close it at the end of the block.
+
+    Raises:
+        UsageError: the environment wants something watched that cannot be.
+    """
+    if environment.get(OBSERVE_VARIABLE):
+        from groundplan.service.observing import read_observing
+
+        read_observing(environment)
     engine = Engine(find_home(environment), environment)
     try:
         yield engine
     finally:
         engine.close()
+
+
+def _complain(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _upgrade(engine: Any) -> None:

@@ -71,8 +71,14 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch, say: Callabl
         clock=now,
         say=say,
         workflows=Workflows(
-            store=engine.store, library=engine.library, surroundings=engine.settings, policy=policy, new_id=instance_id
+            store=engine.store,
+            library=engine.library,
+            surroundings=engine.settings,
+            policy=policy,
+            new_id=instance_id,
+            observer=engine.observer,
         ),
+        observer=engine.observer,
     )
 
 
@@ -132,6 +138,7 @@ def _attempts(engine: Engine, children: Composition) -> Attempts:
         store=engine.store,
         surroundings=engine.settings,
         evaluator=Evaluator.of_store(engine.library, engine.store),
+        observer=engine.observer,
     )
 
 

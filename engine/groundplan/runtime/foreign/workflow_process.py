@@ -78,7 +78,11 @@ Hear = Callable[[Heard], None]
 class WorkflowProcess:
     """One process, from `start` to the `Gone` that `hear` is told last. `hear` is called in threads of its own."""
 
-    def __init__(self, machine: Machine, program: Program, hear: Hear) -> None:
+    def __init__(
+        self, machine: Machine, program: Program, hear: Hear, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Get ready; `environment` is given to it besides its own."""
+        self._environment = environment or {}
         self._machine = machine
         self._program = program
         self._hear = hear
@@ -124,6 +128,7 @@ class WorkflowProcess:
         output = OutputLog(_Log(self._put), ProcessOptions())
         try:
             environment = {
+                **self._environment,
                 "CTX_WORKFLOW_CHANNEL": str(self._theirs.fileno()),
                 "CTX_WORKFLOW_PROGRAM": self._place_program(),
                 "PYTHONPATH": ":".join(self._code_folders()),
