@@ -3,8 +3,8 @@
 Imports that only some commands need are made where they are used, so that a command that lists stays quick.
 """
 
+import logging
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from groundplan.service.settings import HomeSettings
 from groundplan.state.keys import HomeKeys
 from groundplan.state.store import Store
 
+_logger = logging.getLogger(__name__)
 DATABASE_VARIABLE: Final = "GROUNDPLAN_DATABASE_URL"
 OBSERVE_VARIABLE: Final = "GROUNDPLAN_OBSERVE"
 """What is watched; see `observing`."""
@@ -125,7 +126,7 @@ class Engine:
         from groundplan.service.observing import make_observer, read_observing
 
         observing = read_observing(self._environment)
-        return None if observing is None else make_observer(observing, self.store, _complain)
+        return None if observing is None else make_observer(observing, self.store, _logger.warning)
 
     def close(self) -> None:
         """Close the observer, and the store, as far as they were opened."""
@@ -151,10 +152,6 @@ def open_engine(environment: Mapping[str, str] = os.environ) -> Iterator[Engine]
         yield engine
     finally:
         engine.close()
-
-
-def _complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _upgrade(engine: Any) -> None:

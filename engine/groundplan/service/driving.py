@@ -123,6 +123,7 @@ def make_queue_worker(
         timing=read_timing(engine.environment),
         retries=policy.retries,
         clock=now,
+        observer=engine.observer,
     )
     return worker
 

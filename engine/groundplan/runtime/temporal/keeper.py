@@ -6,8 +6,9 @@ a move, a repeat or trouble with the store, it forgets what it had in memory and
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from groundplan.diagnostics.trouble import Conflict
@@ -18,10 +19,11 @@ from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.keeping import Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name
+from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.temporal.messages import Answer, Child, Landed, Order, Request
 from groundplan.runtime.temporal.queues import NoQueue, deployment_queue, task_queue_name
 from groundplan.runtime.world import World
-from groundplan.state.store import StaleLease, Store, Transaction
+from groundplan.state.store import Batch, StaleLease, Store, Transaction
 
 _HELD_PAUSE = 5.0
 """Seconds until an execution that another driver holds is asked for again."""
@@ -34,14 +36,24 @@ class _Kept:
     drive: Drive
     queue: str
     sequence: int
+    recorded: list[Batch] = field(default_factory=list)
+    """What the exchange under way wrote."""
 
 
 class Keeper:
     """Keeps the executions that their workflows brought to this worker."""
 
     def __init__(
-        self, *, store: Store, library: Library, keeping: Keeping, queue: str, clock: Callable[[], datetime]
+        self,
+        *,
+        store: Store,
+        library: Library,
+        keeping: Keeping,
+        queue: str,
+        clock: Callable[[], datetime],
+        observer: Observer | None = None,
     ) -> None:
+        self._observer = observer
         self._store = store
         self._library = library
         self._keeping = keeping
@@ -61,6 +73,7 @@ class Keeper:
         with self._lock:
             kept = self._kept.pop(id_, None)
         # Whatever is raised leaves it forgotten: memory may be ahead of the store then.
+        began = time.monotonic()
         with self._store.transaction() as transaction:
             execution = transaction.execution(id_)
             if execution is None or execution.status.is_final:
@@ -71,6 +84,9 @@ class Keeper:
                 except Conflict:
                     return Answer(status=execution.status, held=True, fence=request.fence, wake_in=_HELD_PAUSE)
             answer = self._turn(transaction, kept, request)
+        if self._observer is not None:
+            self._tell(self._observer, kept, time.monotonic() - began, len(answer.orders) + len(request.flying))
+        kept.recorded.clear()
         kept.sequence = request.sequence
         if not answer.ended:
             with self._lock:
@@ -173,15 +189,15 @@ class Keeper:
         drive.give_up_waiting(now)
         self._obey(drive, status, give_up=request.give_up)
         self._look_at_children(transaction, drive)
-        if self._is_over(transaction, drive):
+        if self._is_over(transaction, kept):
             ended = self._keeping.end(transaction, drive)
-            self._record(transaction, drive)
+            self._record(transaction, kept)
             transaction.drop_outcomes(drive.execution.id)
             return Answer(status=ended.status, ended=True)
         # A workflow that knows no fencing number yet has handed nothing out, and is held to that: what is begun in the
         # record was another's, until it says otherwise.
         orders, more = self._orders(transaction, kept, request.room if request.fence else 0)
-        self._record(transaction, drive)
+        self._record(transaction, kept)
         return Answer(
             status=ExecutionStatus.CANCELLING if drive.cancelling else ExecutionStatus.STARTED,
             keeper=self._queue,
@@ -220,8 +236,9 @@ class Keeper:
             if execution is None or execution.status.is_final:
                 self._keeping.finish_waiting(transaction, drive, task, execution)
 
-    def _is_over(self, transaction: Transaction, drive: Drive) -> bool:
+    def _is_over(self, transaction: Transaction, kept: _Kept) -> bool:
         """Run what needs no worker and plan further stages, until something is to be waited for or nothing is left."""
+        drive = kept.drive
         while True:
             drive.run_states(self._clock())
             if not drive.is_idle:
@@ -229,7 +246,7 @@ class Keeper:
             if drive.cancelling or drive.refused:
                 return True
             # A stage is planned from the record, which must hold the last outcomes of the stage before.
-            self._record(transaction, drive)
+            self._record(transaction, kept)
             if not self._keeping.plan(transaction, drive):
                 return True
 
@@ -287,10 +304,26 @@ class Keeper:
         return None if due is None else max(0.0, (due - self._clock()).total_seconds())
 
     @staticmethod
-    def _record(transaction: Transaction, drive: Drive) -> None:
-        batch = drive.take_batch()
+    def _record(transaction: Transaction, kept: _Kept) -> None:
+        batch = kept.drive.take_batch()
         if not batch.is_empty:
             transaction.record(batch)
+            kept.recorded.append(batch)
+
+    def _tell(self, observer: Observer, kept: _Kept, seconds: float, in_flight: int) -> None:
+        """Tell who watches of an exchange that was committed."""
+        drive = kept.drive
+        with self._lock:
+            executions = len(self._kept)
+        written = Written(
+            seconds=seconds,
+            outcomes=sum(len(batch.ended) for batch in kept.recorded),
+            ready=drive.ready_count,
+            in_flight=in_flight,
+            executions=executions + 1,
+        )
+        told = [(drive.execution, drive.tasks, batch) for batch in kept.recorded]
+        tell_commit(observer, told, written, frozenset({drive.execution.id} if drive.taken_over else ()))
 
 
 def _begun(transaction: Transaction, id_: ExecutionId) -> dict[int, int]:

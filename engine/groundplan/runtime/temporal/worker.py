@@ -24,6 +24,7 @@ from groundplan.model.ids import ExecutionId
 from groundplan.runtime.attempt import Attempts
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
+from groundplan.runtime.observer import Observer
 from groundplan.runtime.serving import Source
 from groundplan.runtime.temporal.activities import Activities
 from groundplan.runtime.temporal.address import Address
@@ -85,6 +86,7 @@ class QueueWorker:
         timing: Timing,
         retries: int,
         clock: Callable[[], datetime],
+        observer: Observer | None = None,
     ) -> None:
         self._source = source
         self._timing = timing
@@ -93,7 +95,9 @@ class QueueWorker:
         self._address = address
         self._service = Service(queues=queues, slots=slots, build=build, promote=promote)
         self._queue = keeper_queue()
-        self._keeper = Keeper(store=store, library=library, keeping=keeping, queue=self._queue, clock=clock)
+        self._keeper = Keeper(
+            store=store, library=library, keeping=keeping, queue=self._queue, clock=clock, observer=observer
+        )
         self._hands = Hands(store=store, library=library, attempts=attempts, worlds=self._keeper.world, clock=clock)
         self._stop_asked = False
         self._abandon_asked = False
