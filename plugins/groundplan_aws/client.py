@@ -9,6 +9,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -29,6 +30,7 @@ from botocore.waiter import SingleWaiterConfig
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, OperationError, RecoverableError
+from groundplan.sdk.spans import Span, span
 from groundplan_aws.failures import BusyError, Refusal, RefusedError, judge
 
 _KEPT: Final = 64
@@ -155,6 +157,18 @@ class Api:
             NonRecoverableError: the request could not even be built or signed, or the sandbox is down.
             RecoverableError: no answer, or not a whole one.
         """
+        with self._told(method):
+            return self._call(method, parameters)
+
+    def _told(self, method: str) -> AbstractContextManager[Span]:
+        meta = self._client.meta
+        service = meta.service_model.service_name
+        region = meta.region_name or ""
+        return span(
+            f"aws {service}.{method}", rpc_system="aws-api", rpc_service=service, rpc_method=method, cloud_region=region
+        )
+
+    def _call(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self._client, method)(**parameters)
         except ClientError as error:

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning, LocationValueE
 from urllib3.util.ssl_match_hostname import CertificateError
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan.sdk.spans import span
 from groundplan_kubernetes.access import ClusterAccess
 from groundplan_kubernetes.failures import Refused, Unreachable
 
@@ -60,6 +61,13 @@ class Connection:
             Refused: the cluster answers with something else than success.
             Unreachable: it does not answer, or cannot be trusted.
         """
+        host = urlsplit(self._access.server).hostname or ""
+        with span(f"kubernetes {method}", http_request_method=method, server_address=host, url_path=path):
+            return self._ask(method, path, query, body, media_type)
+
+    def _ask(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Definition | None, media_type: str
+    ) -> dict[str, Any]:
         headers = {"Accept": "application/json", "User-Agent": _NAME}
         if media_type:
             headers["Content-Type"] = media_type
@@ -164,7 +172,10 @@ def post_form(url: str, fields: Mapping[str, str], *, authority: str, direct: bo
     headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
     try:
         body = urlencode(fields)
-        answer = pool.request("POST", url, body=body, headers=headers, timeout=_TIMEOUT, retries=False, redirect=False)
+        with span("token POST", http_request_method="POST", server_address=urlsplit(url).hostname or ""):
+            answer = pool.request(
+                "POST", url, body=body, headers=headers, timeout=_TIMEOUT, retries=False, redirect=False
+            )
         document = json.loads(answer.data)
     except (HTTPError, ValueError) as error:
         raise RecoverableError(f"{url} gives no answer that can be read: {type(error).__name__}") from error

@@ -20,6 +20,7 @@ from minio.error import InvalidResponseError, S3Error, ServerError
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan.sdk.spans import span
 from groundplan_minio.failures import RefusedError, judge
 
 _CONNECT_SECONDS: Final = 10.0
@@ -48,40 +49,40 @@ class ObjectServer:
         self._client = client
 
     def has_bucket(self, bucket: str) -> bool:
-        with _judged(f"looking for bucket {bucket}"):
+        with _judged(f"looking for bucket {bucket}", self.endpoint):
             return bool(self._client.bucket_exists(bucket))
 
     def make_bucket(self, bucket: str, region: str) -> None:
-        with _judged(f"making bucket {bucket}"):
+        with _judged(f"making bucket {bucket}", self.endpoint):
             self._client.make_bucket(bucket, region)
 
     def bucket_tags(self, bucket: str) -> dict[str, str]:
-        with _judged(f"reading the tags of bucket {bucket}"):
+        with _judged(f"reading the tags of bucket {bucket}", self.endpoint):
             return dict(self._client.get_bucket_tags(bucket) or {})
 
     def tag_bucket(self, bucket: str, tags: Mapping[str, str]) -> None:
         wanted = Tags.new_bucket_tags()
         wanted.update(tags)
-        with _judged(f"tagging bucket {bucket}"):
+        with _judged(f"tagging bucket {bucket}", self.endpoint):
             self._client.set_bucket_tags(bucket, wanted)
 
     def set_policy(self, bucket: str, policy: str) -> None:
-        with _judged(f"setting the policy of bucket {bucket}"):
+        with _judged(f"setting the policy of bucket {bucket}", self.endpoint):
             self._client.set_bucket_policy(bucket, policy)
 
     def keys(self, bucket: str) -> Iterator[str]:
-        with _judged(f"listing bucket {bucket}"):
+        with _judged(f"listing bucket {bucket}", self.endpoint):
             for found in self._client.list_objects(bucket, recursive=True):
                 yield str(found.object_name)
 
     def remove_bucket(self, bucket: str) -> None:
-        with _judged(f"deleting bucket {bucket}"):
+        with _judged(f"deleting bucket {bucket}", self.endpoint):
             self._client.remove_bucket(bucket)
 
     def describe(self, bucket: str, key: str) -> ObjectFacts | None:
         """What the server has under a key; None when it has nothing there."""
         try:
-            with _judged(f"looking for object {bucket}/{key}"):
+            with _judged(f"looking for object {bucket}/{key}", self.endpoint):
                 found = self._client.stat_object(bucket, key)
         except RefusedError as error:
             if error.code == "NoSuchKey":
@@ -92,13 +93,13 @@ class ObjectServer:
         return ObjectFacts(size=found.size or 0, etag=found.etag or "", metadata=own)
 
     def put(self, bucket: str, key: str, content: bytes, content_type: str, metadata: Mapping[str, str]) -> None:
-        with _judged(f"putting object {bucket}/{key}"):
+        with _judged(f"putting object {bucket}/{key}", self.endpoint):
             self._client.put_object(
                 bucket, key, io.BytesIO(content), len(content), content_type=content_type, metadata=dict(metadata)
             )
 
     def remove(self, bucket: str, key: str) -> None:
-        with _judged(f"deleting object {bucket}/{key}"):
+        with _judged(f"deleting object {bucket}/{key}", self.endpoint):
             self._client.remove_object(bucket, key)
 
 
@@ -148,9 +149,10 @@ def _connections(timeout: float) -> urllib3.PoolManager:
 
 
 @contextmanager
-def _judged(act: str) -> Iterator[None]:
+def _judged(act: str, endpoint: str) -> Iterator[None]:
     try:
-        yield
+        with span("minio", groundplan_act=act, server_address=urlsplit(endpoint).hostname or ""):
+            yield
     except S3Error as error:
         raise judge(act, error.code or "", error.message or "") from error
     except (ServerError, InvalidResponseError, urllib3.exceptions.HTTPError) as error:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan.sdk.spans import span
 from groundplan_postgres.failures import judge
 
 _CONNECT_SECONDS: Final = 10
@@ -149,7 +150,8 @@ class Server:
     @contextmanager
     def _judged(self, act: str) -> Iterator[None]:
         try:
-            yield
+            with span("postgresql", groundplan_act=act, server_address=self._connection.info.host):
+                yield
         except psycopg.Error as error:
             primary = error.diag.message_primary or str(error)
             raise judge(act, error.sqlstate or "08000", primary, error.diag.message_detail or "") from error
@@ -178,7 +180,8 @@ def connect(ctx: OperationContext) -> Iterator[Server]:
             f"{config['host']} is not a server of the sandbox; this home connects to nothing else"
         )
     try:
-        connection = psycopg.connect(autocommit=True, **_parameters(config, ctx.operation.timeout))
+        with span("postgresql", groundplan_act="connecting", server_address=str(config["host"])):
+            connection = psycopg.connect(autocommit=True, **_parameters(config, ctx.operation.timeout))
     except psycopg.OperationalError as error:
         raise _no_session(config, error) from error
     except (psycopg.Error, ValueError) as error:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan.sdk.spans import span
 from groundplan_ssh import hostkeys
 from groundplan_ssh.target import Login, Target
 
@@ -62,7 +63,7 @@ class Connection:
             Dropped: the connection ended first.
         """
         try:
-            with self._transport.open_session() as channel:
+            with span("ssh run"), self._transport.open_session() as channel:
                 channel.exec_command("exec sh")
                 channel.sendall(program)
                 channel.shutdown_write()
@@ -111,7 +112,8 @@ def connect(ctx: OperationContext, target: Target, patience: float) -> Connectio
     is_told = False
     while True:
         try:
-            return _connect(ctx, target)
+            with span("ssh connect", server_address=target.host):
+                return _connect(ctx, target)
         except (OSError, EOFError, paramiko.SSHException) as error:
             if isinstance(error, paramiko.AuthenticationException):
                 raise RecoverableError(f"{target}: the host refuses this login: {error}") from error

@@ -15,6 +15,7 @@ from groundplan.sdk.context import ContextProxy, OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan.sdk.scripts import OutputLog, ProcessOptions, environment
+from groundplan.sdk.spans import span
 from groundplan_ssh.attempts import run_job
 from groundplan_ssh.remote import Job
 from groundplan_ssh.target import Target
@@ -117,10 +118,12 @@ def _run(
 ) -> Data:
     target = Target.read(ctx, fabric_env)
     log = OutputLog(ctx.logger, _logged(options, hide_output))
-    with ctx.serve() if options.serves_ctx else nullcontext() as proxy:
+    proxied = ctx.serve() if options.serves_ctx else nullcontext()
+    with proxied as proxy, span("ssh", server_address=target.host) as told:
 
         def make(url: str) -> Job:
-            return _job(script, options, use_sudo, inputs, proxy, url)
+            job = _job(script, options, use_sudo, inputs, proxy, url)
+            return replace(job, environment={**told.environment, **job.environment})
 
         return run_job(ctx, target, make, name=script[0], proxy=proxy, log=log)
 

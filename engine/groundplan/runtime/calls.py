@@ -75,6 +75,8 @@ class Calls:
         failure: BaseException | None = None
         try:
             yield Span(traceparent=self.traceparent(number))
+        except GeneratorExit:  # nobody wants more of an answer that came in pieces
+            raise
         except BaseException as error:
             failure = error
             raise
