@@ -31,6 +31,11 @@ class ExecutionStatus(StrEnum):
         """Whether only `resume` can change it."""
         return self in FINAL
 
+    @property
+    def shown(self) -> str:
+        """How people read it (spec 5.8)."""
+        return "completed" if self is ExecutionStatus.TERMINATED else str(self)
+
 
 FINAL: Final = frozenset({ExecutionStatus.CANCELLED, ExecutionStatus.TERMINATED, ExecutionStatus.FAILED})
 WAITING_TO_BEGIN: Final = frozenset({ExecutionStatus.SCHEDULED, ExecutionStatus.QUEUED})

@@ -83,6 +83,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """The operation's last part, as people read it (`create`); the state's name for a state task."""
         return self.operation.rpartition(".")[2] or str(self.after or "")
 
+    @property
+    def label(self) -> str:
+        """What people call it: `vm_a1b2c3.create`, or `web_d4e5f6->vm_a1b2c3.establish`."""
+        ends = self.instance if self.relationship is None else f"{self.instance}->{self.relationship.target}"
+        return f"{ends}.{self.name}" if ends else self.name
+
     def asked_for_by(self, request: str) -> "Task":
         """Return the task with the request that asked for it."""
         return msgspec.structs.replace(self, request=request)

@@ -14,6 +14,7 @@ from groundplan.service.execution_groups import Run
 from groundplan.service.executions import Listed
 from groundplan.service.rehearsing import Step
 from groundplan.service.standing import Below, DeploymentStatus
+from groundplan.service.waiting import Reason
 from groundplan.state.store import StoredBlueprint, StoredSecret
 
 
@@ -97,6 +98,22 @@ def execution_group(item: Run) -> dict[str, Any]:
         "failed_group_id": group.failure_group,
         "number_of_executions": len(item.executions),
         "counts": {str(status): count for status, count in item.counts.items()},
+    }
+
+
+def reason(item: Reason) -> dict[str, Any]:
+    """Return the record of why something is not done."""
+    return {
+        "execution_id": item.execution,
+        "task": item.task,
+        "name": item.name,
+        "cause": str(item.cause),
+        "why": item.words,
+        "fix": item.fix,
+        "waits_for_tasks": list(item.tasks),
+        "waits_for_execution": item.child,
+        "due_at": moment(item.due_at),
+        "holds_up": item.holds_up,
     }
 
 
@@ -263,4 +280,4 @@ def latest_status(status: ExecutionStatus) -> str:
 
 def shown_status(status: ExecutionStatus) -> str:
     """Return how a status is shown to people (spec 5.8)."""
-    return "completed" if status is ExecutionStatus.TERMINATED else str(status)
+    return status.shown
