@@ -21,6 +21,7 @@ from groundplan.model.ids import DeploymentId
 from groundplan.runtime.driver import Driver
 from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine, now
+from groundplan.service.cascading import cascade_of
 from groundplan.service.deployments import remains
 from groundplan.service.driving import make_driver
 from groundplan.service.executions import next_queued
@@ -125,7 +126,8 @@ def _drive(
             return len(snapshot.instances(deployment))
 
     with progress(execution, size_of, quiet=quiet) as view:
-        driver = make_driver(engine, policy, view, view.say)
+        beside = cascade_of(engine.store, engine.library, execution, now, engine.limit)
+        driver = make_driver(engine, policy, view, view.say, beside)
         with _interruptible(driver, view), _limited(driver, timeout):
             return driver.run(execution.id)
 

@@ -45,7 +45,7 @@ from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
 from groundplan.runtime.policy import Policy, timed_out
-from groundplan.runtime.serving import Source
+from groundplan.runtime.serving import Offer, Source
 from groundplan.runtime.window import Window
 from groundplan.runtime.workers import Flag, Workers
 from groundplan.state.store import Batch, StaleLease, Store, StoreFault, Transaction
@@ -136,10 +136,12 @@ class LocalDriver:
         say: Callable[[str], None] = lambda _: None,
         retry_seconds: float = RETRY_SECONDS,
         observer: Observer | None = None,
+        beside: Offer | None = None,
     ) -> None:
         """Get ready to drive.
 
         Args:
+            beside: what `run` drives beside its execution, until that and all of it has ended.
             say: tells people what is no part of the record: that the store fails, and that it is back.
             retry_seconds: between two tries while the store fails.
         """
@@ -180,6 +182,7 @@ class LocalDriver:
         self._abandon_asked = False
         self._drain_asked = False
         self._source: Source | None = None
+        self._offer = beside
         self._last_seek = 0.0
         self._lost: Collection[ExecutionId] = ()
 
@@ -213,7 +216,7 @@ class LocalDriver:
         Raises:
             StoreFault: as from `run`.
         """
-        self._source = source
+        self._source = self._offer = source
         with self._at_work():
             while not (self._is_drained or self._abandon_asked):
                 self._turn(_Turn(reports=self._collect()))
@@ -257,8 +260,8 @@ class LocalDriver:
 
     def _turn(self, turn: _Turn, *, look: bool = True) -> None:
         try:
-            if self._source is not None:
-                self._take_more(self._source)
+            if self._offer is not None:
+                self._take_more(self._offer)
             if look:
                 self._look()
             if turn.reports or self._is_due():
@@ -268,12 +271,12 @@ class LocalDriver:
                 raise
             self._pause(fault, turn)
 
-    def _take_more(self, source: Source) -> None:
+    def _take_more(self, offer: Offer) -> None:
         clock = time.monotonic()
-        if self._drain_asked or clock - self._last_seek < SEEK_SECONDS:
+        if self._drain_asked or self._cancel_asked or clock - self._last_seek < SEEK_SECONDS:
             return
         self._last_seek = clock
-        for execution in source.seek(self._drives):
+        for execution in offer.seek(self._drives):
             try:
                 with self._store.transaction() as transaction:
                     drive = self._adopt(transaction, execution)
@@ -284,10 +287,11 @@ class LocalDriver:
                 self._drives.pop(execution, None)
                 raise
             except PlanningError as error:
-                source.refuse(execution, error.message)
+                offer.refuse(execution, error.message)
             else:
                 self._woken = True
-                source.took(drive.execution)
+                if self._source is not None:
+                    self._source.took(drive.execution)
 
     def _step(self, turn: _Turn) -> None:
         self._woken = False

@@ -11,14 +11,18 @@ from groundplan.model.ids import ExecutionId
 from groundplan.state.store import Transaction
 
 
-class Source(Protocol):
-    """What a serving driver asks and tells."""
+class Offer(Protocol):
+    """Executions that a driver may take."""
 
     def seek(self, driving: Collection[ExecutionId]) -> Sequence[ExecutionId]:
         """Return the executions that are to be taken now; those are tried one by one, and some may be gone by then."""
 
     def refuse(self, execution: ExecutionId, why: str) -> None:
         """Record that an execution cannot be driven at all."""
+
+
+class Source(Offer, Protocol):
+    """What a serving driver asks and tells."""
 
     def beat(self, transaction: Transaction, driving: int, *, draining: bool) -> None:
         """Write that the worker lives."""

@@ -17,7 +17,7 @@ from groundplan.runtime.keeping import Keeping
 from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.registry import Registry
-from groundplan.runtime.serving import Source
+from groundplan.runtime.serving import Offer, Source
 from groundplan.service import executions
 from groundplan.service.assembly import Engine, now
 from groundplan.service.composition.steps import Composition
@@ -33,18 +33,21 @@ class Unwatched:
         """Take a batch."""
 
 
-def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str], None]) -> Driver:
+def make_driver(
+    engine: Engine, policy: Policy, watch: Watch, say: Callable[[str], None], beside: Offer | None = None
+) -> Driver:
     """Return a driver for one execution.
 
     Args:
         say: tells people what is no part of the record.
+        beside: what is driven beside it; with Temporal, a worker of the queue `default` sees to that.
 
     Raises:
         UsageError: Temporal's settings are malformed, or its library is not installed.
     """
     address = read_address(engine.environment)
     if address is None:
-        return make_local_driver(engine, policy, watch, say)
+        return make_local_driver(engine, policy, watch, say, beside)
     driver: Driver = _temporal("driver").TemporalDriver(
         address=address,
         store=engine.store,
@@ -57,7 +60,9 @@ def make_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str
     return driver
 
 
-def make_local_driver(engine: Engine, policy: Policy, watch: Watch, say: Callable[[str], None]) -> LocalDriver:
+def make_local_driver(
+    engine: Engine, policy: Policy, watch: Watch, say: Callable[[str], None], beside: Offer | None = None
+) -> LocalDriver:
     """Return a driver that makes attempts in this process, and can serve a store."""
     children = _children(engine)
     return LocalDriver(
@@ -70,6 +75,7 @@ def make_local_driver(engine: Engine, policy: Policy, watch: Watch, say: Callabl
         new_id=instance_id,
         clock=now,
         say=say,
+        beside=beside,
         workflows=Workflows(
             store=engine.store,
             library=engine.library,

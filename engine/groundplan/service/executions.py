@@ -23,6 +23,7 @@ from groundplan.model.execution import (
 )
 from groundplan.model.ids import DeploymentId, ExecutionGroupId, ExecutionId
 from groundplan.model.types import Schema
+from groundplan.model.update import UPDATE_WORKFLOWS
 from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
@@ -125,10 +126,22 @@ def _cascade(transaction: Transaction, library: Library, new: NewExecution, now:
         if child.owner is None or child.owner.deployment != new.deployment:
             continue
         if new.workflow in library.blueprint(transaction, child.digest).workflows:
-            asked = replace(
-                new, deployment=child.id, allow_custom_parameters=True, parent=None, deferred=True, force=False
+            asked = NewExecution(
+                deployment=child.id,
+                workflow=new.workflow,
+                parameters=new.parameters,
+                allow_custom_parameters=True,
+                is_dry_run=new.is_dry_run,
+                deferred=True,
+                wait_after_fail=new.wait_after_fail,
+                limit=new.limit,
             )
             start_in(transaction, library, asked, now)
+
+
+def is_of_cascade(execution: Execution, origin: Execution) -> bool:
+    """Whether an execution of a component's deployment was queued with that of the component's own, at one moment."""
+    return execution.workflow == origin.workflow and execution.created_at == origin.created_at
 
 
 def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now: datetime) -> None:
@@ -144,7 +157,8 @@ def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now
     _refuse_while_running(snapshot, new.deployment, now)
     _refuse_above_limit(snapshot, new, now)
     blueprint = library.blueprint(snapshot, deployment.digest)
-    _refuse_needed(snapshot, deployment, blueprint, new.workflow, new.parent, lambda: _parameters(blueprint, new))
+    asker = _asker(snapshot, library, deployment, new.parent)
+    _refuse_needed(snapshot, deployment, blueprint, new.workflow, asker, lambda: _parameters(blueprint, new))
 
 
 def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
@@ -155,9 +169,8 @@ def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
     deployment = existing(snapshot, execution.deployment)
     blueprint = library.blueprint(snapshot, deployment.digest)
     try:
-        _refuse_needed(
-            snapshot, deployment, blueprint, execution.workflow, execution.parent, lambda: execution.parameters
-        )
+        asker = _origin(snapshot, deployment, execution) or _asker(snapshot, library, deployment, execution.parent)
+        _refuse_needed(snapshot, deployment, blueprint, execution.workflow, asker, lambda: execution.parameters)
         _refuse_unavailable(blueprint, execution.workflow, snapshot.instances(deployment.id))
     except UsageError as error:
         return error.message
@@ -221,17 +234,15 @@ def _refuse_needed(
     deployment: Deployment,
     blueprint: Blueprint,
     workflow: str,
-    parent: ParentTask | None,
+    asker: DeploymentId | None,
     parameters: Callable[[], Mapping[str, Data]],
 ) -> None:
-    declared = blueprint.workflows.get(workflow)
-    built_in = "" if declared is None else declared.operation.removeprefix(BUILT_IN)
+    built_in = _built_in(blueprint, workflow)
     if _TAKING_AWAY.isdisjoint((workflow, built_in)):
         return
     # An uninstall that takes along what stands in the deployment need not spare it.
     recursive = built_in == _UNINSTALL and parameters().get("recursive") is True
     spared = Containment(snapshot).below(deployment.id) if recursive else ()
-    asker = _asker(snapshot, deployment, parent)
     refuse_if_needed(snapshot, deployment.id, f"put through {workflow!r}", on_behalf_of=asker, besides=spared)
 
 
@@ -484,12 +495,37 @@ def _refuse_while_running(
             )
 
 
-def _asker(snapshot: Snapshot, deployment: Deployment, task: ParentTask | None) -> DeploymentId | None:
-    """Return the deployment whose component asks for this, when it owns the deployment."""
-    if task is None or deployment.owner is None:
+def _built_in(blueprint: Blueprint, workflow: str) -> str:
+    declared = blueprint.workflows.get(workflow)
+    return "" if declared is None else declared.operation.removeprefix(BUILT_IN)
+
+
+def _asker(
+    snapshot: Snapshot, library: Library, deployment: Deployment, task: ParentTask | None
+) -> DeploymentId | None:
+    """Return the deployment whose component asks for this or is being taken away itself (spec 6.4)."""
+    if deployment.owner is None:
         return None
-    parent = snapshot.execution(task.execution)
-    return parent.deployment if parent is not None else None
+    parent = None if task is None else snapshot.execution(task.execution)
+    if parent is not None:
+        return parent.deployment
+    maker = existing(snapshot, deployment.owner.deployment)
+    blueprint = library.blueprint(snapshot, maker.digest)
+    going = snapshot.executions(deployment=maker.id, statuses=BEGUN)
+    taken = any(
+        item.workflow in UPDATE_WORKFLOWS
+        or not _TAKING_AWAY.isdisjoint((item.workflow, _built_in(blueprint, item.workflow)))
+        for item in going
+    )
+    return maker.id if taken else None
+
+
+def _origin(snapshot: Snapshot, deployment: Deployment, execution: Execution) -> DeploymentId | None:
+    """Return the maker of a component's deployment whose cascading workflow this is a part of."""
+    if deployment.owner is None:
+        return None
+    maker = deployment.owner.deployment
+    return maker if any(is_of_cascade(execution, item) for item in snapshot.executions(deployment=maker)) else None
 
 
 def _parameters(blueprint: Blueprint, new: NewExecution) -> Mapping[str, Data]:

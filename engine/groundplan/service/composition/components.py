@@ -19,11 +19,12 @@ from groundplan.model.values import Data, reveal
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
-from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.errors import NonRecoverableError, OperationRetry
 from groundplan.service import blueprints, deployments, executions
 from groundplan.service.composition.awaiting import await_workflow, wait_limit
 from groundplan.service.composition.child_updates import find_child_difference, update_child
 from groundplan.service.composition.resource_config import (
+    POLL_SECONDS,
     ResourceConfig,
     evaluate_capabilities,
     is_own,
@@ -158,6 +159,7 @@ class Components:
         with self.store.transaction() as transaction:
             transaction.delete_dependency(f"component.{owner.instance}", owner.deployment)
             if is_own(transaction, child, owner):
+                _refuse_while_running(transaction, child)
                 deployments.delete_in(transaction, child)
                 call.context.logger.info(f"Deployment {child} is deleted")
             _drop_blueprint(transaction, owner)
@@ -271,6 +273,14 @@ class Components:
     def _exists(self, child: DeploymentId) -> bool:
         with self.store.snapshot() as snapshot:
             return snapshot.deployment(child) is not None
+
+
+def _refuse_while_running(snapshot: Snapshot, child: DeploymentId) -> None:
+    going = [item for item in snapshot.executions(deployment=child) if not item.status.is_final]
+    if going:
+        raise OperationRetry(
+            f"Execution {going[0].id} of {child} has not ended; waiting for it.", retry_after=POLL_SECONDS
+        )
 
 
 def _blueprint_id(call: ChildCall, config: ResourceConfig) -> BlueprintId:
