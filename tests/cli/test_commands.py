@@ -271,3 +271,42 @@ def test_a_schedule_is_made_changed_switched_and_deleted(run: Run, shop: Path) -
     assert "2099-01-01T" in run("executions", "start", "install", "-d", "shop", "--schedule", "2099-01-01 12:00")
     run("schedules", "create", "shop", "install", "--since", "whenever", code=2)
     run("executions", "start", "install", "-d", "shop", "--queue", "--force", code=2)
+
+
+def test_a_group_is_made_run_explained_drawn_and_deleted(run: Run, shop: Path, tmp_path: Path) -> None:
+    run("blueprints", "upload", str(shop))
+    run("deployments", "groups", "create", "shops", "-b", "shop")
+    run("deployments", "groups", "create", "done")
+    run("deployments", "groups", "extend", "shops", code=2)
+    assert "2 made" in run("deployments", "groups", "extend", "shops", "--count", "2")
+    assert len(as_json(run, "deployments", "list", "-g", "shops")) == 2
+    said = run("executions", "groups", "start", "install", "-g", "shops", "--success-group", "done")
+    assert "2 completed" in said
+    (group,) = as_json(run, "executions", "groups", "list")
+    assert (group["status_display"], group["counts"]) == ("completed", {"terminated": 2})
+    details = as_json(run, "executions", "groups", "details", group["id"][:6])
+    assert len(details["events"]) == 10
+    assert "succeeded" in run("events", "list", "-g", group["id"])
+    (first, _) = details["executions"]
+    assert "has succeeded; nothing waits" in run("executions", "explain", first["id"])
+    assert "create" in run("executions", "graph", first["id"])
+    picture = tmp_path / "graph.svg"
+    run("executions", "graph", first["id"], "-o", str(picture))
+    assert "web_" in picture.read_text()
+    assert {item["state"] for item in as_json(run, "executions", "graph", first["id"])["tasks"]} == {"succeeded"}
+    run("deployments", "groups", "delete", "shops", "--delete-deployments", code=2)
+    run("executions", "groups", "start", "uninstall", "-g", "shops", "--concurrency", "1")
+    assert "2 deployments" in run("deployments", "groups", "delete", "shops", "--delete-deployments")
+
+
+def test_a_paused_group_says_so_and_goes_on_when_it_is_let(run: Run, shop: Path) -> None:
+    run("blueprints", "upload", str(shop))
+    run("deployments", "groups", "create", "shops", "-b", "shop")
+    run("deployments", "groups", "extend", "shops", "--count", "1")
+    paused = run("executions", "groups", "start", "install", "-g", "shops", "--concurrency", "0", code=1)
+    assert "Paused" in paused
+    (group,) = as_json(run, "executions", "groups", "list")
+    (execution,) = as_json(run, "executions", "groups", "details", group["id"])["executions"]
+    assert "is paused" in run("executions", "explain", execution["id"])
+    run("executions", "groups", "set-concurrency", group["id"], "1")
+    assert "1 completed" in run("executions", "groups", "resume", group["id"])

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.ids import DeploymentId, InstanceId
 from groundplan.model.values import Data
+
+_LIFECYCLES: Final = ("lifecycle", "relationship_lifecycle")
 
 
 class TaskKind(StrEnum):
@@ -87,7 +90,13 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def label(self) -> str:
         """What people call it: `vm_a1b2c3.create`, or `web_d4e5f6->vm_a1b2c3.establish`."""
         ends = self.instance if self.relationship is None else f"{self.instance}->{self.relationship.target}"
-        return f"{ends}.{self.name}" if ends else self.name
+        return f"{ends}.{self.short}" if ends else self.short
+
+    @property
+    def short(self) -> str:
+        """Its name, with its interface (`validation.create`) where that is none of the usual two."""
+        interface = self.operation.rpartition(".")[0].rpartition(".")[2]
+        return self.name if interface in ("", *_LIFECYCLES) else f"{interface}.{self.name}"
 
     def asked_for_by(self, request: str) -> "Task":
         """Return the task with the request that asked for it."""

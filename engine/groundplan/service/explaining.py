@@ -109,7 +109,7 @@ def _find(records: Sequence[TaskRecord], named: str) -> int:
 
 def _names(task: Task) -> tuple[str, ...]:
     node = task.instance.rpartition("_")[0]
-    return str(task.number), task.label, task.instance, node, f"{node}.{task.name}"
+    return str(task.number), task.label, task.instance, node, f"{node}.{task.short}", f"{node}.{task.name}"
 
 
 class _Reader:

@@ -9,6 +9,7 @@ import click
 
 from groundplan.cli.commands.execution_groups import groups
 from groundplan.cli.commands.explanations import explain
+from groundplan.cli.commands.task_graphs import graph
 from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
 from groundplan.cli.running import drive, operations_option, retries_option, tell_who_goes_on
 from groundplan.cli.views import records
@@ -31,6 +32,7 @@ def executions() -> None:
 
 executions.add_command(groups)
 executions.add_command(explain)
+executions.add_command(graph)
 
 
 @executions.command()

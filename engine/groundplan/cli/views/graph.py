@@ -1,4 +1,4 @@
-"""Shows the picture of a blueprint: which form it takes, and where it is written."""
+"""Shows a picture: which form it takes, and where it is written."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.service.assembly import Engine, now
 from groundplan.service.pictures import following
 from groundplan.service.pictures.mermaid import to_mermaid
+from groundplan.service.pictures.picture import Picture
 
 _BY_ENDING: Final = {".svg": "svg", ".png": "png", ".mmd": "mermaid", ".mermaid": "mermaid"}
 
@@ -24,7 +25,7 @@ def form_of(form: str | None, output: Path | None) -> str:
     """
     if output is None:
         if form not in (None, "mermaid"):
-            raise UsageError(f"A drawing goes to a file: name it, for example -o blueprint.{form}.")
+            raise UsageError(f"A drawing goes to a file: name it, for example -o graph.{form}.")
         return "mermaid"
     found = form or _BY_ENDING.get(output.suffix.lower())
     if found is None:
@@ -37,6 +38,11 @@ def write(
 ) -> None:
     """Write the picture of a blueprint to a file, or as Mermaid text to the screen."""
     picture = following.picture(opened.store, opened.library, _title(file, blueprint), blueprint, inputs, now())
+    put(picture, form, output)
+
+
+def put(picture: Picture, form: str, output: Path | None) -> None:
+    """Write a picture to a file, or as Mermaid text to the screen."""
     if output is None:
         click.echo(to_mermaid(picture), nl=False)
         return

@@ -15,7 +15,7 @@ from groundplan.service.executions import Listed
 from groundplan.service.rehearsing import Step
 from groundplan.service.standing import Below, DeploymentStatus
 from groundplan.service.waiting import Reason
-from groundplan.state.store import StoredBlueprint, StoredSecret
+from groundplan.state.store import StoredBlueprint, StoredSecret, TaskRecord
 
 
 def blueprint(item: StoredBlueprint) -> dict[str, Any]:
@@ -98,6 +98,23 @@ def execution_group(item: Run) -> dict[str, Any]:
         "failed_group_id": group.failure_group,
         "number_of_executions": len(item.executions),
         "counts": {str(status): count for status, count in item.counts.items()},
+    }
+
+
+def task(item: TaskRecord) -> dict[str, Any]:
+    """Return the record of a task."""
+    return {
+        "id": item.task.number,
+        "name": item.task.label,
+        "type": str(item.task.kind),
+        "state": str(item.state),
+        "node_instance_id": item.task.instance or None,
+        "operation": item.task.operation,
+        "waits_for_tasks": list(item.waits),
+        "waits_for_execution": item.waits_for,
+        "attempts": item.attempts,
+        "due_at": moment(item.due_at),
+        "error": item.error,
     }
 
 

@@ -1,4 +1,4 @@
-"""Pictures of blueprints: what stands in one, made from a blueprint, written as Mermaid or drawn as SVG and PNG.
+"""Pictures of blueprints and of task graphs: what stands in one, written as Mermaid or drawn as SVG and PNG.
 
-The room draws what an author wrote; how a deployment of it is getting on is told by the events of its executions.
+The room draws what an author wrote, and how far an execution has come; what happened is told by events.
 """

@@ -24,4 +24,9 @@ COLOURS: Final = {
     Kind.WORKLOAD: Colour("#e0f2fe", "#0284c7", "#0a4063"),
     Kind.SOFTWARE: Colour("#dcfce7", "#16a34a", "#0d4d25"),
     Kind.OTHER: Colour("#f1f5f9", "#64748b", "#1e293b"),
+    Kind.DONE: Colour("#dcfce7", "#16a34a", "#0d4d25"),
+    Kind.RUNNING: Colour("#dbeafe", "#2563eb", "#12337a"),
+    Kind.WAITING: Colour("#fef3c7", "#d97706", "#6b3a02"),
+    Kind.FAILED: Colour("#ffe4e6", "#e11d48", "#7d0f2a"),
+    Kind.PENDING: Colour("#f1f5f9", "#64748b", "#1e293b"),
 }

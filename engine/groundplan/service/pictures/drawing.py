@@ -29,6 +29,7 @@ _LINES: Final = {
     Stroke.CONNECTED: ("#2563eb", (0, (5, 3))),
     Stroke.OTHER: ("#9333ea", (0, (2, 2))),
     Stroke.CONTAINED: (_INK, "solid"),
+    Stroke.WAITS: (_INK, "solid"),
 }
 _HEAD: Final = 46.0
 _FOOT: Final = 40.0

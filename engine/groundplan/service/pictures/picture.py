@@ -1,6 +1,6 @@
-"""What stands in a picture of a blueprint: boxes, boxes inside them, and arrows between any two.
+"""What stands in a picture of a blueprint or of tasks: boxes, boxes inside them, and arrows between any two.
 
-Nouns only. `making` fills them in, `mermaid` writes them, `layout` and `drawing` paint them.
+Nouns only. `making` and `sketching` fill them in, `mermaid` writes them, `layout` and `drawing` paint them.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,11 @@ class Kind(StrEnum):
     WORKLOAD = "workload"
     SOFTWARE = "software"
     OTHER = "other"
+    DONE = "done"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FAILED = "failed"
+    PENDING = "pending"
 
 
 class Stroke(StrEnum):
@@ -28,11 +33,12 @@ class Stroke(StrEnum):
     CONNECTED = "connected to"
     CONTAINED = "contained in"
     OTHER = "related to"
+    WAITS = "waits for"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Box:
-    """A node template.
+    """A node template, a task, or the tasks of an instance or node.
 
     Attributes:
         id: unique in the picture; that of a box in the blueprint of a component begins with the component's.
@@ -49,7 +55,7 @@ class Box:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Arrow:
-    """A relationship, from the box that needs another to that one.
+    """A relationship or an order, from the box that needs another to that one.
 
     Attributes:
         label: the relationship's own name where `stroke` does not say it; may be empty.
@@ -63,7 +69,7 @@ class Arrow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Picture:
-    """One blueprint with those of its components that are known."""
+    """One blueprint with those of its components that are known, or the tasks of one execution."""
 
     title: str
     boxes: tuple[Box, ...]
