@@ -1,7 +1,8 @@
 """Canaries in secrets travel wherever a blueprint can carry them, and are found nowhere that people or disks see.
 
 The way: secret -> inputs -> child deployment -> properties -> scripts -> output, errors, runtime properties,
-capabilities -> parent. Each canary is looked for as it is, line by line, in base64 and in URL-quoted form.
+capabilities -> parent; and through a workflow that is a program. Everything is watched all the while. Each canary is
+looked for as it is, line by line, in base64 and in URL-quoted form.
 """
 
 import base64
@@ -15,6 +16,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
+from ..runtime.watching.collector import Collector, collecting
 from .user import User, command_line
 
 PARENT = """
@@ -69,6 +71,12 @@ CHILD = """
                 key: {get_input: key}
             configure: {implementation: scripts/say.sh, inputs: *all}
             start: {implementation: scripts/fail_once.py, inputs: *all, retry_interval: 0.1}
+    workflows:
+      babble:
+        mapping: scripts/babble.py
+        parameters:
+          key: {default: {get_secret: key}}
+          password: {default: {get_secret: [document, db, password]}}
     outputs:
       token: {value: {get_input: token}}
     capabilities:
@@ -109,6 +117,18 @@ FAIL_ONCE = """
         raise RecoverableError("login failed for " + inputs["password"] + " with " + inputs["key"])
 """
 
+BABBLE = """
+    import base64
+    from cloudify.state import workflow_ctx as ctx, workflow_parameters as given
+    for value in (given["password"], given["key"]):
+        ctx.logger.info("log: " + value)
+        ctx.logger.warning("log: " + base64.b64encode(value.encode()).decode())
+        print("out:", repr(value))
+    [loud] = ctx.get_node("loud").instances
+    loud.execute_operation("cloudify.interfaces.lifecycle.configure", kwargs={"more": given["password"]}).get()
+    raise ValueError("no use for " + given["password"] + " and " + given["key"])
+"""
+
 FAILING = """
     tosca_definitions_version: cloudify_dsl_1_4
     imports: [cloudify/types/types.yaml]
@@ -129,6 +149,12 @@ class Overheard(User):
     """A user whose commands leave all that they print in `heard`."""
 
     heard: list[str] = field(default_factory=list)
+    collector: Collector
+
+    @property
+    def watched(self) -> str:
+        """The log, and all that the collector was sent."""
+        return "\n".join([*map(_text, self.collector.bodies), (self.folder / "log").read_text()])
 
     def run(self, *arguments, **options):  # type: ignore[no-untyped-def]
         done = super().run(*arguments, **options)
@@ -169,12 +195,25 @@ def planted() -> Canaries:
 
 
 @pytest.fixture
-def user(user: User, planted: Canaries) -> Overheard:
-    """A user who keeps the canaries as secrets and has uploaded the blueprints that carry them."""
-    heard = Overheard(home=user.home, folder=user.folder)
+def collector() -> Iterator[Collector]:
+    with collecting() as found:
+        yield found
+
+
+@pytest.fixture
+def user(user: User, planted: Canaries, collector: Collector) -> Overheard:
+    """A user who keeps the canaries as secrets, has uploaded the blueprints that carry them, and watches."""
+    log = {"GROUNDPLAN_LOG_FILE": str(user.folder / "log")}
+    watching = {**collector.environment(), **log}
+    heard = Overheard(home=user.home, folder=user.folder, variables=watching, collector=collector)
     document = {"token": planted.token, "document": {"db": {"password": planted.password}}, "key": planted.key}
     heard.ok("secrets", "import", "-", stdin=json.dumps(document))
-    for name, text in (("say.py", SAY_PYTHON), ("say.sh", SAY_SHELL), ("fail_once.py", FAIL_ONCE)):
+    for name, text in (
+        ("say.py", SAY_PYTHON),
+        ("say.sh", SAY_SHELL),
+        ("fail_once.py", FAIL_ONCE),
+        ("babble.py", BABBLE),
+    ):
         heard.write(f"child/scripts/{name}", text.lstrip("\n"))
     heard.write("failing/scripts/fail.sh", '#!/bin/bash\necho "for $token" >&2\necho "$key" >&2\nexit 3\n')
     for name, text in (("child", CHILD), ("parent", PARENT), ("failing", FAILING)):
@@ -222,21 +261,33 @@ def read_everything(user: Overheard) -> None:
     user.json("blueprints", "plan", user.folder / "child/blueprint.yaml", user.folder / "parent/blueprint.yaml")
 
 
+def _text(content: bytes) -> str:
+    return content.decode("latin-1")
+
+
 def on_disk(home: Path) -> str:
     """All bytes of a home, as text."""
-    return "\n".join(path.read_bytes().decode("latin-1") for path in home.rglob("*") if path.is_file())
+    return "\n".join(_text(path.read_bytes()) for path in home.rglob("*") if path.is_file())
 
 
 def test_a_secret_is_found_nowhere(user: Overheard, planted: Canaries, arguments: set[str]) -> None:
     user.ok("deployments", "create", "parent", "-b", "parent")
     user.install("parent")
     read_everything(user)
+    babble = user.refused(1, "executions", "start", "babble", "-d", "part")
+    user.json("executions", "get", user.latest("part")["id"])
     kept = on_disk(user.home)
     user.ok("executions", "start", "uninstall", "-d", "parent")
 
+    assert "no use for ******" in babble
     assert planted.found_in("\n".join(user.heard)) == []
+    assert planted.found_in(user.watched) == []
     assert planted.found_in(kept + on_disk(user.home)) == []
     assert planted.found_in("\n".join(arguments)) == []
+    told = "\n".join(map(str, user.collector.spans))
+    assert "login failed for ******" in told, "the failure was not traced"
+    assert "log: ******" in user.watched, "the workflow's words were not logged"
+    assert "groundplan.attempts" in user.collector.metrics
     assert any("say.sh" in line for line in arguments), "nothing was overheard of the processes"
 
 
@@ -258,4 +309,6 @@ def test_a_failure_says_nothing_of_it(user: Overheard, planted: Canaries) -> Non
     user.json("executions", "list")
     user.json("events", "list", "-d", "failing")
     assert planted.found_in("\n".join(user.heard)) == []
+    assert planted.found_in(user.watched) == []
     assert planted.found_in(on_disk(user.home)) == []
+    assert "exit code 3" in "\n".join(map(str, user.collector.spans))
