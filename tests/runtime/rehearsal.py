@@ -24,6 +24,7 @@ from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment
 from groundplan.runtime.library import Library
 from groundplan.runtime.local import LocalDriver
+from groundplan.runtime.observer import Observer
 from groundplan.runtime.policy import Policy
 from groundplan.state.migrations import upgrade
 from groundplan.state.seal import Seal
@@ -111,6 +112,7 @@ class Rehearsal:
     children: Ending = field(default_factory=Ending)
     seen: Seen = field(default_factory=Seen)
     stages: Stages | None = None
+    observer: Observer | None = None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def deploy(self, plan: Blueprint, name: str = "shop", **inputs: object) -> Deployment:
@@ -157,6 +159,7 @@ class Rehearsal:
             watch=self.seen,
             new_id=lambda name: f"{name}_new{next(self.numbers)}",
             stages_of=workflow_stages if self.stages is None else lambda *_: self.stages,
+            observer=self.observer,
         )
 
     def drive(self, execution: ExecutionId, script: Script | None = None, **policy: object) -> Execution:
