@@ -10,6 +10,7 @@ import pytest
 import yaml
 from minio import Minio
 
+from groundplan.runtime.calls import Calls
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.operation import traits
 from groundplan.sdk.testing import BenchContext, context, neighbour, run_twice
@@ -82,6 +83,14 @@ def test_a_bucket_is_made_and_deleted(bench: Bench, client: Minio, endpoint: str
     buckets.delete(ctx)
     assert not client.bucket_exists("shop")
     assert ctx.instance.runtime_properties == {}
+
+
+def test_requests_are_told_to_who_watches(bench: Bench, client: Minio) -> None:
+    calls = Calls(traceparent=str)
+    with calls.collecting():
+        buckets.create(bench.bucket())
+    told = {str(it.attributes["groundplan.act"]) for it in calls.masked(str)}
+    assert "making bucket shop" in told
 
 
 def test_making_and_deleting_a_bucket_can_be_repeated(bench: Bench, client: Minio) -> None:

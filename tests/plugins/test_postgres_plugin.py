@@ -17,6 +17,7 @@ import psycopg
 import pytest
 import yaml
 
+from groundplan.runtime.calls import Calls
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.operation import traits
 from groundplan.sdk.testing import BenchContext, context, neighbour, run_twice
@@ -186,6 +187,16 @@ def test_a_role_owns_its_database_and_logs_in(bench: Bench, address: dict[str, A
         session.execute("CREATE TABLE t (x int)")
     databases.delete(ctx)
     roles.delete(role)
+
+
+def test_statements_are_told_without_their_text(bench: Bench, address: dict[str, Any]) -> None:
+    calls = Calls(traceparent=str)
+    with calls.collecting():
+        roles.create(bench.role())
+    told = calls.masked(str)
+    assert {"connecting", "creating role clerk"} <= {it.attributes["groundplan.act"] for it in told}
+    assert "of the clerk" not in str(told)
+    assert not any(it.error for it in told)
 
 
 def test_all_of_it_can_be_repeated(bench: Bench, master: psycopg.Connection[Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from groundplan.runtime.calls import Calls
 from groundplan.sdk import testing
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_aws.client import account_of, connect
@@ -147,3 +148,13 @@ def test_unknown_options_of_the_client_are_named() -> None:
 def test_clients_are_shared() -> None:
     ctx = testing.context(sandboxed=True, settings={"endpoint_url": DOWN})
     assert connect("ec2", account_of(ctx, KEYS)) is connect("ec2", account_of(ctx, dict(KEYS)))
+
+
+def test_a_request_is_told_to_who_watches(recorder: str) -> None:
+    calls = Calls(traceparent=str)
+    with calls.collecting(), pytest.raises(RefusedError):
+        call(recorder)
+    [told] = calls.masked(str)
+    assert told.error == "RefusedError"
+    assert told.name == "aws ec2.describe_vpcs"
+    assert told.attributes["rpc.method"] == "describe_vpcs"

@@ -7,6 +7,7 @@ import pytest
 from kubernetes import client
 from kubernetes.client.exceptions import ApiException
 
+from groundplan.runtime.calls import Calls
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.testing import BenchContext, run_twice
 from groundplan_kubernetes import resources
@@ -35,6 +36,16 @@ def test_an_object_is_applied_noted_and_deleted(
     resources.delete(ctx)
     assert not is_there(core, namespace, "settings")
     assert ctx.instance.runtime_properties == {}
+
+
+def test_requests_are_told_without_what_they_carry(bench: Bench, config_map: Definition) -> None:
+    calls = Calls(traceparent=str)
+    with calls.collecting():
+        resources.create(bench.node(config_map(colour="a word of mine")))
+    told = calls.masked(str)
+    assert {"kubernetes GET", "kubernetes PATCH"} <= {it.name for it in told}
+    assert any(str(it.attributes["url.path"]).endswith("/configmaps/settings") for it in told)
+    assert "a word of mine" not in str(told)
 
 
 def test_every_operation_can_be_repeated(bench: Bench, deployment: Definition) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from groundplan.runtime.calls import Calls
 from groundplan.sdk.errors import NonRecoverableError, OperationRetry, RecoverableError
 from groundplan.sdk.testing import BenchContext
 from groundplan_ssh.tasks import run_commands, run_module_task, run_script, run_task
@@ -28,6 +29,16 @@ ctx returns '@{"size": 3}'
     assert ("info", "made shop") in ctx.log
     assert any(message.startswith("<out> as /") for _, message in ctx.log)
     assert server.left_behind() == []
+
+
+def test_a_script_takes_part_in_the_trace(script: Script, ctx: BenchContext) -> None:
+    calls = Calls(traceparent=lambda number: f"request {number}")
+    with calls.collecting():
+        script("trace.sh", '#!/bin/bash -e\nctx instance runtime-properties in "$TRACEPARENT"')
+    told = sorted(calls.masked(str), key=lambda it: it.number)
+    assert [it.name for it in told[:3]] == ["ssh", "ssh connect", "ssh run"]
+    assert {it.within for it in told[1:]} == {1}
+    assert ctx.instance.runtime_properties == {"in": "request 1"}
 
 
 @pytest.mark.parametrize("value", ["two words", 'it\'s "quoted"', "a\nb\n", "$HOME `id` \\ !", "ünï 💡", "", "'''"])
