@@ -12,10 +12,12 @@ from groundplan.runtime.keeping import Keeping
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.temporal.keeper import Keeper
 from groundplan.runtime.temporal.messages import Answer, Flying, Landed, Order, Request
+from groundplan.runtime.watching import ids
 from groundplan.state.store import StaleLease, StoreFault
 
 from ...planning.builders import blueprint, lifecycle, node, relationship
 from ..rehearsal import DONE, Rehearsal, failed
+from ..watching.kept import KeptSignal, watcher_of
 
 TWO = blueprint(
     node("db", operations=lifecycle("create")),
@@ -78,7 +80,14 @@ def keeper_of(rehearsal: Rehearsal, **policy: object) -> Keeper:
         stages_of=workflow_stages,
         clock=_now,
     )
-    return Keeper(store=rehearsal.store, library=rehearsal.library, keeping=keeping, queue="mine", clock=_now)
+    return Keeper(
+        store=rehearsal.store,
+        library=rehearsal.library,
+        keeping=keeping,
+        queue="mine",
+        clock=_now,
+        observer=rehearsal.observer,
+    )
 
 
 def _now() -> datetime:
@@ -99,6 +108,22 @@ def test_an_execution_ends_by_exchanges(shell: Shell) -> None:
     assert [len(it.orders) for it in (first, second)] == [1, 1]
     assert (last.ended, last.status) == (True, "terminated")
     assert set(shell.rehearsal.states(shell.execution).values()) == {TaskState.SUCCEEDED}
+
+
+def test_who_watches_is_told_of_every_commit_whichever_keeper_makes_it(rehearsal: Rehearsal) -> None:
+    rehearsal.deploy(TWO)
+    kept, execution = KeptSignal(), rehearsal.start()
+    told = watcher_of(rehearsal, kept, lambda _: None)
+    shell = Shell(rehearsal=rehearsal, execution=execution, keeper=keeper_of(rehearsal)).begin()
+    order = shell.ask().orders[0]
+    shell.take(order)
+    shell.keeper = keeper_of(rehearsal)
+    shell.ask(shell.leave(shell.ask(shell.leave(order)).orders[0]))
+    told.close()
+    assert {trace for _, trace, _ in kept.traces} == {ids.trace_id(execution)}
+    assert [batch.end.status for batch in kept.batches if batch.end is not None] == ["terminated"]
+    begun = [start.task for batch in kept.batches for start in batch.started]
+    assert len(begun) == len(set(begun)) == 2
 
 
 def test_no_more_is_handed_out_than_there_is_room_for(rehearsal: Rehearsal) -> None:

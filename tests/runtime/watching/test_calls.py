@@ -5,16 +5,15 @@ from contextlib import suppress
 
 import pytest
 
-from groundplan.model.execution import Execution, ExecutionStatus
+from groundplan.model.execution import ExecutionStatus
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.calls import MOST_CALLS, Calls
 from groundplan.runtime.masking import Masker
-from groundplan.runtime.observer import Attempted, Committed, Written
-from groundplan.runtime.watching.watcher import Watcher
 from groundplan.sdk.spans import span
 
 from ...planning.builders import blueprint, lifecycle, node
 from ..rehearsal import NOW, Rehearsal, Script, failed
+from .kept import KeptSignal, watcher_of
 
 
 def test_what_was_told_before_a_secret_was_known_is_masked_all_the_same() -> None:
@@ -42,49 +41,18 @@ def test_nobody_is_told_where_nobody_watches() -> None:
         assert alone.environment == {}
 
 
-class Kept:
-    """A signal that keeps the traces it was told of, and can be held up."""
-
-    def __init__(self) -> None:
-        self.traces: list[tuple[str, int, bool]] = []
-        self.lost = 0
-        self.free = threading.Event()
-        self.free.set()
-
-    def committed(self, told: Committed, trace: int) -> None:
-        self.free.wait(10)
-        self.traces.append((told.execution.id, trace, told.taken_over))
-
-    def attempted(self, told: Attempted, trace: int) -> None:
-        raise AssertionError
-
-    def written(self, told: Written) -> None:
-        raise ValueError("a signal that fails harms nobody")
-
-    def dropped(self, count: int) -> None:
-        self.lost += count
-
-    def close(self) -> None: ...
-
-    def give_up(self) -> None: ...
-
-
-def watched(rehearsal: Rehearsal, kept: Kept, execution: ExecutionId, script: Script) -> list[str]:
+def watched(rehearsal: Rehearsal, kept: KeptSignal, execution: ExecutionId, script: Script) -> list[str]:
     """Drive an execution, or go on with it, as a process of its own would; returns what people are told."""
     said: list[str] = []
-
-    def find(id_: ExecutionId) -> Execution | None:
-        return next((it for it in rehearsal.executions() if it.id == id_), None)
-
-    rehearsal.observer = Watcher([kept], find, said.append)
+    watcher = watcher_of(rehearsal, kept, said.append)
     rehearsal.drive(execution, script)
-    rehearsal.observer.close()
+    watcher.close()
     return said
 
 
 def test_a_resume_goes_on_with_the_same_trace(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(blueprint(node("web", operations=lifecycle("create"))))
-    execution, kept = rehearsal.start(), Kept()
+    execution, kept = rehearsal.start(), KeptSignal()
     watched(rehearsal, kept, execution, Script(acts={"web create": lambda _: failed(final=True)}))
     first = list(kept.traces)
     watched(rehearsal, kept, execution, Script())
@@ -95,7 +63,7 @@ def test_a_resume_goes_on_with_the_same_trace(rehearsal: Rehearsal) -> None:
 
 def test_an_execution_whose_driver_was_lost_is_told_as_taken_over(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(blueprint(node("web")))
-    execution, kept = rehearsal.start(), Kept()
+    execution, kept = rehearsal.start(), KeptSignal()
     with rehearsal.store.transaction() as transaction:
         transaction.acquire(execution, "elsewhere:4711", NOW)
     watched(rehearsal, kept, execution, Script())
@@ -104,15 +72,15 @@ def test_an_execution_whose_driver_was_lost_is_told_as_taken_over(rehearsal: Reh
 
 def test_a_signal_that_fails_is_told_at_the_end_and_harms_nobody(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(blueprint(node("web")))
-    [words] = watched(rehearsal, Kept(), rehearsal.start(), Script())
-    assert words.startswith("Watching: Kept failed with ValueError")
+    [words] = watched(rehearsal, KeptSignal(), rehearsal.start(), Script())
+    assert words.startswith("Watching: KeptSignal failed with ValueError")
     assert rehearsal.executions()[0].status is ExecutionStatus.TERMINATED
 
 
 def test_who_tells_never_waits(monkeypatch: pytest.MonkeyPatch, rehearsal: Rehearsal) -> None:
     monkeypatch.setattr("groundplan.runtime.watching.watcher.QUEUE_LENGTH", 2)
     rehearsal.deploy(blueprint(*(node(f"n{number}", operations=lifecycle("create")) for number in range(20))))
-    kept = Kept()
+    kept = KeptSignal()
     kept.free.clear()
     threading.Timer(0.5, kept.free.set).start()
     words = watched(rehearsal, kept, rehearsal.start(), Script())

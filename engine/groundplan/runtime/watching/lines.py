@@ -12,7 +12,7 @@ from typing import Any, Final, TextIO
 
 import structlog
 
-from groundplan.model.execution import Event, EventType
+from groundplan.model.execution import Event, EventType, TaskState
 from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.observer import Attempted, Committed, Written
@@ -57,6 +57,9 @@ class Lines:
             running.attempts[_key(told.tasks[start.task])] = (start.task, start.number)
         for event in batch.events:
             self._write(event, told, running, trace)
+        for end in batch.ended:
+            if end.state is not TaskState.RESCHEDULED:
+                running.attempts.pop(_key(told.tasks[end.task]), None)
         if batch.end is not None:
             self._running.pop(execution.id, None)
 

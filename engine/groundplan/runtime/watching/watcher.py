@@ -131,6 +131,8 @@ class Watcher:
         trace = self._trace(told.execution)
         if isinstance(told, Committed):
             self._each(lambda it: it.committed(told, trace))
+            if told.batch.end is not None:
+                self._roots.pop(told.execution.id, None)
         else:
             self._each(lambda it: it.attempted(told, trace))
 
