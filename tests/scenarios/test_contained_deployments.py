@@ -13,7 +13,7 @@ capabilities: {zone: {value: a}}
 APP = """
 inputs: {fail: {type: list, default: []}}
 node_templates: {app: {type: groundplan.nodes.Nop, properties: {fail: {get_input: fail}}}}
-capabilities: {port: {value: 80}}
+capabilities: {port: {value: 80}, zone: {value: b}}
 outputs: {zone: {value: {get_environment_capability: zone}}}
 """
 READER = """

@@ -188,6 +188,18 @@ def capability_uses(blueprint: Blueprint, lookup: Lookup) -> list[CapabilityUse]
     return found
 
 
+def environment_needs(blueprint: Blueprint, lookup: Lookup) -> dict[str, str]:
+    """Return the capabilities that a deployment's environment must have: where each is first read, by its name."""
+    found: dict[str, str] = {}
+    for place in _all_places(blueprint, lookup):
+        for path, call in _calls_at(place.value, place.scope.path):
+            if call.name == "get_environment_capability":
+                name = call.argument.items[0].value if isinstance(call.argument, Seq) else call.argument
+                if isinstance(name, str):
+                    found.setdefault(name, path)
+    return found
+
+
 def _target(call: Call, scope: Scope, lookup: Lookup) -> DeploymentId | None:
     if call.name != "get_capability":
         return None

@@ -28,9 +28,9 @@ from groundplan.model.schedule import Schedule
 from groundplan.model.values import Data, from_data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
 from groundplan.planning.instances import make_instances
-from groundplan.planning.static import capability_uses, try_blueprint
+from groundplan.planning.static import capability_uses, environment_needs, try_blueprint
 from groundplan.runtime.containment import Containment
-from groundplan.runtime.evaluation import Evaluator
+from groundplan.runtime.evaluation import PARENT_LABEL, Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import identifiers
@@ -107,6 +107,7 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     evaluator = Evaluator.within(library, transaction)
     world = World(deployment, blueprint, ())
     try_values(world, evaluator)
+    require_environment(transaction, library, world, evaluator)
     counts = counts_of(world, evaluator)
     instances = make_instances(blueprint, counts, identifiers.instance_id)
     deployment = replace(deployment, scaling=Scaling(counts=counts))
@@ -128,6 +129,30 @@ def refuse_malformed(id: str, noun: str) -> None:
         raise UsageError(
             f"{id!r} cannot be the id of a {noun}.",
             fix="Use letters, digits, hyphens, dots and underscores, at most 256.",
+        )
+
+
+def require_environment(snapshot: Snapshot, library: Library, world: World, evaluator: Evaluator) -> None:
+    """Make sure that the environment of a deployment offers what its blueprint reads there (spec 3.5).
+
+    Raises:
+        UsageError: there is none, or it lacks capabilities.
+    """
+    own, needed = world.deployment, environment_needs(world.blueprint, evaluator.lookup(world))
+    if not needed:
+        return
+    named = own.labels.get(PARENT_LABEL, ())
+    if not named:
+        raise UsageError(
+            f"Deployment {own.id!r} reads capabilities of its environment, and has none.",
+            fix=f"Name it: --labels {PARENT_LABEL}:ENVIRONMENT",
+        )
+    environment = existing(snapshot, DeploymentId(named[0]))
+    offered = library.blueprint(snapshot, environment.digest).capabilities
+    lines = [f"  - {name} (in {path})" for name, path in needed.items() if name not in offered]
+    if lines:
+        raise UsageError(
+            "\n".join([f"Environment {environment.id!r} lacks capabilities that deployment {own.id!r} reads:", *lines])
         )
 
 
