@@ -11,9 +11,10 @@ from groundplan.model.execution import EventType, Execution, ExecutionStatus
 from groundplan.model.ids import BlueprintId, DeploymentId, InstanceId
 from groundplan.model.update import UpdateId, UpdateState
 from groundplan.runtime.policy import Policy
-from groundplan.service import blueprints, deployments, executions, updates
+from groundplan.service import asking, blueprints, deployments, executions, updates
 from groundplan.service.assembly import Engine, now
 from groundplan.service.driving import make_local_driver
+from groundplan.service.preparing import NewUpdate, UpdateRefused
 from groundplan.state.store import Batch
 
 from .conftest import Write
@@ -81,7 +82,7 @@ class Shop:
     def start(self, nodes: str = "", more: str = "", **wishes: object) -> Execution:
         """Begin an update."""
         blueprint = self.upload(nodes, more) if nodes else None
-        new = updates.NewUpdate(deployment=SHOP, blueprint=blueprint, by="me", **wishes)
+        new = NewUpdate(deployment=SHOP, blueprint=blueprint, by="me", **wishes)
         return updates.start(self.engine.store, self.engine.library, self.engine.home, new, now())
 
     def update(self, nodes: str = "", more: str = "", **wishes: object) -> list[str]:
@@ -264,7 +265,7 @@ def test_the_way_back_from_an_update_that_failed(shop: Shop) -> None:
 def test_a_preview_changes_nothing(shop: Shop) -> None:
     shop.install("db: {type: App}\n old: {type: Bare}")
     before = shop.deployment, shop.states
-    new = updates.NewUpdate(
+    new = NewUpdate(
         deployment=SHOP, blueprint=shop.upload("db: {type: App, properties: {port: 2}}\n new: {type: Bare}")
     )
     found = updates.preview(shop.engine.store, shop.engine.library, new, now())
@@ -285,7 +286,7 @@ def test_a_preview_changes_nothing(shop: Shop) -> None:
 def test_what_cannot_be_updated_is_refused_and_nothing_changes(shop: Shop) -> None:
     shop.install("db: {type: App}")
     before = shop.deployment
-    with pytest.raises(updates.UpdateRefused, match=r"type 'App' and would become one of 'Bare'.*another name"):
+    with pytest.raises(UpdateRefused, match=r"type 'App' and would become one of 'Bare'.*another name"):
         shop.start("db: {type: Bare}")
     with pytest.raises(UsageError, match="port"):
         shop.start(inputs={"port": "many"})
@@ -395,7 +396,7 @@ def test_a_component_whose_child_is_as_it_says_is_left(composed: Shop) -> None:
 
 
 def test_a_child_of_a_component_is_not_updated_beside_it(composed: Shop) -> None:
-    new = updates.NewUpdate(deployment=DeploymentId("part"), inputs={"size": 3})
+    new = NewUpdate(deployment=DeploymentId("part"), inputs={"size": 3})
     engine = composed.engine
     with pytest.raises(Conflict, match="others need it"):
         updates.start(engine.store, engine.library, engine.home, new, now())
@@ -409,12 +410,12 @@ def test_a_workflow_id_stands_for_an_update(shop: Shop) -> None:
 
     engine = shop.engine
     for name in ("update", "csys_update_deployment", "csys_new_deployment_update"):
-        assert updates.is_update(engine.store, engine.library, asked(name))
-    assert not updates.is_update(engine.store, engine.library, asked("install"))
-    found = updates.wished(asked("update", inputs={"port": 2}, skip_heal=True, reinstall_list=["a"]), "me")
+        assert asking.is_update(engine.store, engine.library, asked(name))
+    assert not asking.is_update(engine.store, engine.library, asked("install"))
+    found = asking.wished(asked("update", inputs={"port": 2}, skip_heal=True, reinstall_list=["a"]), "me")
     assert (found.inputs, found.skip_heal, found.reinstall, found.by) == ({"port": 2}, True, ("a",), "me")
     with pytest.raises(UsageError, match="no parameter 'skip_heall'"):
-        updates.wished(asked("update", skip_heall=True), "me")
+        asking.wished(asked("update", skip_heall=True), "me")
 
 
 def test_a_workflow_of_the_blueprint_does_the_update_and_it_is_concluded(shop: Shop) -> None:

@@ -2,104 +2,38 @@
 
 An update begins in one transaction: the deployment gets its new content, the instances that are added and the execution
 that does the rest, or nothing changes. It is concluded in the transaction that ends the execution, whatever drives it.
-What differs is found by `planning.changes`, what runs is planned by `planning.workflows.update`.
+What differs is worked out by `preparing`, what runs is planned by `planning.workflows.update`; `asking` reads the
+wishes of an update that is started by its workflow id.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import Final
 
-from groundplan.diagnostics.suggest import suggest
-from groundplan.diagnostics.trouble import NotFound, UsageError
+from groundplan.diagnostics.trouble import NotFound
 from groundplan.model.blueprint import Blueprint, to_plan
-from groundplan.model.deployment import Dependency, DependencyKind, Deployment, InstanceState, NodeInstance
-from groundplan.model.execution import Execution, ExecutionStatus, ParentTask
-from groundplan.model.ids import BlueprintId, DeploymentId, Digest, InstanceId
+from groundplan.model.deployment import Dependency, DependencyKind
+from groundplan.model.execution import Execution, ExecutionStatus
+from groundplan.model.ids import DeploymentId, Digest
 from groundplan.model.reshape import Content, Reshape
-from groundplan.model.update import UPDATE_WORKFLOW, UPDATE_WORKFLOWS, Entity, Step, Update, UpdateId, UpdateState
+from groundplan.model.update import UPDATE_WORKFLOW, Entity, Step, Update, UpdateId, UpdateState
 from groundplan.model.values import Data
-from groundplan.planning.changes.difference import Reshaped, find_difference, settled
-from groundplan.planning.changes.steps import Form, Steps, Unsupported, find_steps
-from groundplan.planning.changes.transition import final_inputs, join
+from groundplan.planning.changes.choice import Forecast, forecast
+from groundplan.planning.changes.difference import settled
+from groundplan.planning.changes.transition import final_inputs
+from groundplan.planning.changes.wishes import FLAGS, to_parameters
 from groundplan.planning.inputs import resolve_inputs
-from groundplan.planning.workflows.update import Forecast, Wishes, forecast, to_parameters
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
-from groundplan.runtime.world import World
-from groundplan.service import blueprint_files, blueprints, deployments, executions, identifiers
+from groundplan.service import blueprint_files, deployments, executions, identifiers
 from groundplan.service.home import Home
-from groundplan.state.store import Snapshot, Store, Transaction
+from groundplan.service.preparing import NewUpdate, Prepared, prepare
+from groundplan.state.store import Store, Transaction
 
-_GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
 _UPDATE_ID: Final = "update_id"
-_FLAGS: Final = (
-    "drift_only",
-    "skip_install",
-    "skip_uninstall",
-    "skip_reinstall",
-    "skip_drift_check",
-    "skip_heal",
-    "force_reinstall",
-    "ignore_failure",
-)
-_PARAMETERS: Final[Mapping[str, tuple[str, tuple[type, ...]]]] = {
-    "blueprint_id": ("blueprint", (str,)),
-    "inputs": ("inputs", (dict,)),
-    "workflow_id": ("workflow", (str,)),
-    "reinstall_list": ("reinstall", (list,)),
-    "auto_correct_types": ("convert", (bool,)),
-    **{name: (name, (bool,)) for name in _FLAGS},
-}
-"""Parameters of an update that is started by its workflow id: the fields of `NewUpdate` that they are, and types."""
-_TRUTHS: Final = {"true": True, "false": False}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class NewUpdate:
-    """What a deployment is to become, and how.
-
-    Attributes:
-        blueprint: None for the blueprint that it has.
-        content: what that blueprint says, where it is not uploaded; for previews only.
-        inputs: laid over the current ones.
-        drift_only: neither blueprint nor inputs change; what has drifted is set right.
-        workflow: the workflow that does it instead of the built-in one; empty for that.
-        reinstall: instances that are reinstalled whatever has changed.
-        convert: make integers, floats and booleans of texts where those are declared (`auto_correct_types`).
-        force: although others need the deployment, or something runs in it.
-        by: who asks.
-    """
-
-    deployment: DeploymentId
-    blueprint: BlueprintId | None = None
-    content: Blueprint | None = None
-    inputs: Mapping[str, Data] = field(default_factory=dict)
-    drift_only: bool = False
-    workflow: str = ""
-    reinstall: tuple[InstanceId, ...] = ()
-    skip_install: bool = False
-    skip_uninstall: bool = False
-    skip_reinstall: bool = False
-    skip_drift_check: bool = False
-    skip_heal: bool = False
-    force_reinstall: bool = False
-    ignore_failure: bool = False
-    convert: bool = False
-    force: bool = False
-    by: str = ""
-    parent: ParentTask | None = None
-
-
-class UpdateRefused(UsageError):
-    """Something differs that an update cannot change; `unsupported` has each difference."""
-
-    def __init__(self, deployment: DeploymentId, unsupported: Sequence[Unsupported]) -> None:
-        lines = [f"  - {item.message} (in {item.path}) = fix: {item.fix}" for item in unsupported]
-        super().__init__("\n".join([f"Deployment {deployment!r} cannot be updated so:", *lines]))
-        self.unsupported = unsupported
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,25 +53,6 @@ class Preview:
     labels: Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Prepared:
-    """An update that is worked out and not yet begun."""
-
-    deployment: Deployment
-    blueprint: BlueprintId
-    digest: Digest
-    old: Blueprint
-    new: Form
-    joined: Form
-    found: Steps
-    reshaped: Reshaped
-    instances: Sequence[NodeInstance]
-    counts: Mapping[str, int]
-    labels: Mapping[str, tuple[str, ...]]
-    wishes: Wishes
-    notes: tuple[str, ...]
-
-
 def preview(store: Store, library: Library, new: NewUpdate, now: datetime) -> Preview:
     """Work out an update and keep the record of that; the deployment stays as it is.
 
@@ -146,12 +61,12 @@ def preview(store: Store, library: Library, new: NewUpdate, now: datetime) -> Pr
     """
     numbers = count(1)
     with store.transaction() as transaction:
-        prepared = _prepare(transaction, library, new, lambda node: f"{node} (new {next(numbers)})")
+        prepared = prepare(transaction, library, new, lambda node: f"{node} (new {next(numbers)})")
         update = _record(prepared, new, now, UpdateState.PREVIEW)
         transaction.put_update(update)
         return Preview(
             update=update,
-            forecast=forecast(prepared.joined.blueprint, _relinked(prepared), prepared.wishes),
+            forecast=forecast(prepared.joined.blueprint, prepared.relinked, prepared.wishes),
             dependents=transaction.dependencies(target=new.deployment),
             labels={key: values for key, values in prepared.labels.items() if key not in prepared.deployment.labels},
         )
@@ -175,7 +90,7 @@ def start_in(transaction: Transaction, library: Library, home: Home, new: NewUpd
     workflow = new.workflow or UPDATE_WORKFLOW
     asked = executions.NewExecution(deployment=new.deployment, workflow="update", force=new.force, parent=new.parent)
     executions.refuse_to_start(transaction, library, asked, now)
-    prepared = _prepare(transaction, library, new, identifiers.instance_id)
+    prepared = prepare(transaction, library, new, identifiers.instance_id)
     update = _record(prepared, new, now, UpdateState.UPDATING)
     execution = Execution(
         id=identifiers.execution_id(),
@@ -192,44 +107,6 @@ def start_in(transaction: Transaction, library: Library, home: Home, new: NewUpd
     transaction.add_execution(execution)
     transaction.put_update(replace(update, execution=execution.id))
     return execution
-
-
-def is_update(store: Store, library: Library, asked: executions.NewExecution) -> bool:
-    """Whether a workflow that is to be started stands for an update: by its id, and the blueprint has none of that id.
-
-    Raises:
-        NotFound: there is no such deployment.
-    """
-    if asked.workflow not in UPDATE_WORKFLOWS:
-        return False
-    with store.snapshot() as snapshot:
-        deployment = deployments.existing(snapshot, asked.deployment)
-        return asked.workflow not in library.blueprint(snapshot, deployment.digest).workflows
-
-
-def wished(asked: executions.NewExecution, by: str) -> NewUpdate:
-    """Return the update that the parameters of a workflow ask for: `blueprint_id`, `inputs` and the flags of spec 5.10.
-
-    Raises:
-        UsageError: a parameter is unknown or of another type; a dry run or a place in the queue is asked for.
-    """
-    if asked.is_dry_run or asked.queue:
-        raise UsageError(
-            "An update can neither be queued nor run dry.",
-            fix="See what it would do: groundplan deployments update --preview",
-        )
-    found: dict[str, object] = {}
-    for name, value in asked.parameters.items():
-        attribute, types = _PARAMETERS.get(name, (name, ()))
-        if not types:
-            near = suggest(name, _PARAMETERS)
-            known = f"Did you mean {near!r}?" if near else f"It has {', '.join(_PARAMETERS)}."
-            raise UsageError(f"An update has no parameter {name!r}.", fix=known)
-        given = _TRUTHS.get(str(value), value) if bool in types else value
-        if not isinstance(given, types):
-            raise UsageError(f"Parameter {name!r} of an update cannot be {value!r}.")
-        found[attribute] = tuple(given) if isinstance(given, list) else given
-    return NewUpdate(deployment=asked.deployment, force=asked.force, by=by, **found)  # type: ignore[arg-type]
 
 
 def conclude(transaction: Transaction, library: Library, execution: Execution) -> None:
@@ -297,137 +174,8 @@ def get(store: Store, id: UpdateId) -> Update:
     return found
 
 
-# -- working it out
-
-
-def _prepare(snapshot: Snapshot, library: Library, new: NewUpdate, name: Callable[[str], str]) -> _Prepared:
-    deployment = deployments.existing(snapshot, new.deployment)
-    _refuse_nothing(new)
-    old = Form(blueprint=library.blueprint(snapshot, deployment.digest), inputs=deployment.inputs)
-    blueprint, digest = _wanted(snapshot, deployment, new)
-    after = new.content or library.blueprint(snapshot, digest)
-    _refuse_workflow(after, new)
-    form = Form(blueprint=after, inputs=_inputs(deployment, after, new))
-    found = find_steps(old, form)
-    if found.unsupported:
-        raise UpdateRefused(new.deployment, found.unsupported)
-    joined = join(old, form)
-    labels = deployments.added_labels(deployment.labels, after)
-    world = World(replace(deployment, inputs=form.inputs, digest=digest, labels=labels), after, ())
-    evaluator = Evaluator.within(library, snapshot)
-    deployments.try_values(world, evaluator, "updated")
-    instances = snapshot.instances(new.deployment)
-    counts = {
-        name: number
-        for name, number in deployments.counts_of(world, evaluator).items()
-        if name not in old.blueprint.nodes and name not in old.blueprint.scaling_groups
-    }
-    reshaped = find_difference(
-        old.blueprint, after, found.steps, instances, counts, name, finish=_is_unfinished(snapshot, deployment.id)
-    )
-    wishes, notes = _wishes(new, reshaped, instances)
-    return _Prepared(
-        deployment=deployment,
-        blueprint=blueprint,
-        digest=digest,
-        old=old.blueprint,
-        new=form,
-        joined=joined,
-        found=found,
-        reshaped=reshaped,
-        instances=instances,
-        counts={**deployment.scaling.counts, **counts},
-        labels=labels,
-        wishes=wishes,
-        notes=(*found.notes, *notes),
-    )
-
-
-def _refuse_nothing(new: NewUpdate) -> None:
-    named = new.blueprint is not None or new.content is not None
-    if new.drift_only and (named or new.inputs):
-        raise UsageError("A drift-only update changes neither blueprint nor inputs.", fix="Leave out one or the other.")
-    if not (new.drift_only or named or new.inputs or new.reinstall):
-        raise UsageError(
-            f"Nothing says what is to become of deployment {new.deployment!r}.",
-            fix="Name a blueprint (-b or -p), inputs (-i), or --drift-only.",
-        )
-
-
-def _wanted(snapshot: Snapshot, deployment: Deployment, new: NewUpdate) -> tuple[BlueprintId, Digest]:
-    """Return the blueprint that the deployment is to have, and its content."""
-    if new.content is not None:
-        return new.blueprint or deployment.blueprint, Digest("")
-    if new.blueprint is not None:
-        return new.blueprint, blueprints.existing(snapshot, new.blueprint).digest
-    last = _last(snapshot, deployment.id)
-    if last is not None and last.transition == deployment.digest:
-        # An update before this one did not end well: what it was to bring about is what is wanted.
-        return deployment.blueprint, last.digest
-    return deployment.blueprint, deployment.digest
-
-
-def _last(snapshot: Snapshot, deployment: DeploymentId) -> Update | None:
-    """Return the newest update that is more than a preview."""
-    found = [item for item in snapshot.updates(deployment=deployment) if item.execution is not None]
-    return found[-1] if found else None
-
-
-def _is_unfinished(snapshot: Snapshot, deployment: DeploymentId) -> bool:
-    last = _last(snapshot, deployment)
-    return last is not None and last.state is not UpdateState.SUCCESSFUL
-
-
-def _inputs(deployment: Deployment, blueprint: Blueprint, new: NewUpdate) -> Mapping[str, Data]:
-    """Return the inputs after the update: those given over the current ones that the blueprint still declares."""
-    current = {
-        name: value for name, value in deployment.inputs.items() if name in blueprint.inputs and value is not None
-    }
-    resolved = resolve_inputs(blueprint.inputs, blueprint.data_types, {**current, **new.inputs}, convert=new.convert)
-    if resolved.faults:
-        raise deployments.InputsRefused(
-            f"The inputs of deployment {deployment.id!r} cannot be used with the new blueprint:", resolved.faults
-        )
-    return resolved.values
-
-
-def _refuse_workflow(blueprint: Blueprint, new: NewUpdate) -> None:
-    if new.workflow and new.workflow not in blueprint.workflows:
-        known = ", ".join(sorted(blueprint.workflows)) or "none"
-        raise NotFound(f"The new blueprint has no workflow {new.workflow!r}; it has {known}.")
-
-
-def _wishes(new: NewUpdate, reshaped: Reshaped, instances: Sequence[NodeInstance]) -> tuple[Wishes, tuple[str, ...]]:
-    known = {item.id for item in instances}
-    unknown = [id_ for id_ in new.reinstall if id_ not in known]
-    if unknown:
-        raise NotFound(
-            f"Deployment {new.deployment!r} has no node instance {unknown[0]!r}.",
-            fix=f"See those that there are: groundplan node-instances list -d {new.deployment}",
-        )
-    installed = any(item.state not in _GONE for item in instances) or not instances
-    notes = () if installed else ("Nothing of the deployment is installed, so nothing is installed now.",)
-    wishes = Wishes(
-        difference=reshaped.difference,
-        reinstall=new.reinstall,
-        skip_install=new.skip_install or not installed,
-        skip_uninstall=new.skip_uninstall,
-        skip_reinstall=new.skip_reinstall,
-        skip_drift_check=new.skip_drift_check,
-        skip_heal=new.skip_heal,
-        force_reinstall=new.force_reinstall,
-        ignore_failure=new.ignore_failure,
-    )
-    return wishes, notes
-
-
-def _relinked(prepared: _Prepared) -> list[NodeInstance]:
-    changed = {item.id: item for item in prepared.reshaped.relinked}
-    return [changed.get(item.id, item) for item in prepared.instances]
-
-
-def _record(prepared: _Prepared, new: NewUpdate, now: datetime, state: UpdateState) -> Update:
-    options = {name: getattr(new, name) for name in (*_FLAGS, "workflow", "force")}
+def _record(prepared: Prepared, new: NewUpdate, now: datetime, state: UpdateState) -> Update:
+    options = {name: getattr(new, name) for name in ("drift_only", *FLAGS, "workflow", "force")}
     return Update(
         id=UpdateId(identifiers.execution_id()),
         deployment=new.deployment,
@@ -448,7 +196,7 @@ def _record(prepared: _Prepared, new: NewUpdate, now: datetime, state: UpdateSta
     )
 
 
-def _transition(prepared: _Prepared) -> Digest:
+def _transition(prepared: Prepared) -> Digest:
     """Return the name of the content that the deployment has meanwhile; that of the new one when nothing goes."""
     difference = prepared.reshaped.difference
     removed = any(step.entity is Entity.NODE and step.action == "remove" for step in prepared.found.steps)
@@ -460,7 +208,7 @@ def _transition(prepared: _Prepared) -> Digest:
     return Digest(joined.hexdigest())
 
 
-def _parameters(prepared: _Prepared, new: NewUpdate, update: Update) -> Mapping[str, Data]:
+def _parameters(prepared: Prepared, new: NewUpdate, update: Update) -> Mapping[str, Data]:
     given = {
         _UPDATE_ID: update.id,
         "modified_entity_ids": _entities(update.steps),
@@ -488,7 +236,7 @@ def _entities(steps: Sequence[Step]) -> dict[str, Data]:
 # -- beginning it
 
 
-def _begin(transaction: Transaction, library: Library, home: Home, prepared: _Prepared, update: Update) -> None:
+def _begin(transaction: Transaction, library: Library, home: Home, prepared: Prepared, update: Update) -> None:
     if update.transition != update.digest:
         transaction.put_plan(update.transition, to_plan(prepared.joined.blueprint))
         blueprint_files.join(
@@ -510,7 +258,7 @@ def _begin(transaction: Transaction, library: Library, home: Home, prepared: _Pr
     deployments.note_capability_uses(transaction, library, prepared.deployment.id)
 
 
-def _put_schedules(transaction: Transaction, library: Library, prepared: _Prepared, now: datetime) -> None:
+def _put_schedules(transaction: Transaction, library: Library, prepared: Prepared, now: datetime) -> None:
     """Add the schedules that the new blueprint asks for and the old did not so; none is deleted."""
     before, after = (_scheduled(blueprint) for blueprint in (prepared.old, prepared.new.blueprint))
     world = library.world(transaction, deployments.existing(transaction, prepared.deployment.id))

@@ -18,8 +18,8 @@ from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.schedule import Arguments
 from groundplan.planning.occurrences import parse_ago, parse_moment
+from groundplan.service import asking, schedules, updates
 from groundplan.service import executions as use_case
-from groundplan.service import schedules, updates
 from groundplan.service.assembly import Engine, now
 from groundplan.service.given import read_given
 from groundplan.service.scheduling import NewSchedule, local_zone
@@ -83,8 +83,8 @@ def start(
             _schedule(opened, new, moment, as_json=as_json)
             return
         wanted = replace(new, limit=opened.limit)
-        if updates.is_update(opened.store, opened.library, wanted):
-            asked = updates.wished(wanted, getpass.getuser())
+        if asking.is_update(opened.store, opened.library, wanted):
+            asked = asking.wished(wanted, getpass.getuser())
             execution = updates.start(opened.store, opened.library, opened.home, asked, now())
         else:
             execution = use_case.start(opened.store, opened.library, wanted, now())

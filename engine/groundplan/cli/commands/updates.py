@@ -17,6 +17,7 @@ from groundplan.service import deployments
 from groundplan.service import updates as use_case
 from groundplan.service.assembly import Engine, now
 from groundplan.service.given import read_given
+from groundplan.service.preparing import NewUpdate
 
 _IGNORED = {
     "install_first": "--install-first does nothing: what goes is uninstalled before what is added is installed.",
@@ -96,7 +97,7 @@ def update(
             content = _read(opened, blueprint_path, blueprint_filename)
         elif blueprint_path is not None:
             wanted = _upload(opened, blueprint_path, blueprint_filename, wanted, deployment_id, quiet=as_json)
-        new = use_case.NewUpdate(
+        new = NewUpdate(
             deployment=DeploymentId(deployment_id),
             blueprint=wanted,
             content=content,
@@ -146,7 +147,7 @@ def _upload(
     return done.blueprint.id
 
 
-def _preview(opened: Engine, new: use_case.NewUpdate, *, as_json: bool) -> None:
+def _preview(opened: Engine, new: NewUpdate, *, as_json: bool) -> None:
     found = use_case.preview(opened.store, opened.library, new, now())
     if as_json:
         print_json(updates.preview_record(found))

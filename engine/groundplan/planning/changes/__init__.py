@@ -2,4 +2,5 @@
 
 `steps` finds what differs between two blueprints with their inputs, `settle` what a value is before anything runs,
 `transition` joins both blueprints for the time of the update, `difference` says which instances come, go and change.
+`wishes` is what is asked of the update, `choice` what becomes of each instance that stays.
 """

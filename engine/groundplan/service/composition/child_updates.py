@@ -18,6 +18,7 @@ from groundplan.service import deployments, updates
 from groundplan.service.composition.awaiting import await_execution, wait_limit
 from groundplan.service.composition.resource_config import ResourceConfig, read_inputs, target_of
 from groundplan.service.home import Home
+from groundplan.service.preparing import NewUpdate
 from groundplan.state.store import Snapshot, Transaction
 
 Labels = Mapping[str, tuple[str, ...]]
@@ -87,7 +88,7 @@ def update_child(
     own = any(item.parent == call.task for item in transaction.executions(deployment=child.id))
     if difference.blueprint is None and not difference.inputs and not own:
         return Outcome(verdict=Verdict.SUCCEEDED)
-    new = updates.NewUpdate(
+    new = NewUpdate(
         deployment=child.id,
         blueprint=difference.blueprint,
         inputs=difference.inputs,
