@@ -58,9 +58,12 @@ class Sandbox:
         previous = _previous(home)
         # Machines of a sandbox that was killed: its cloud is forgotten, so nobody could ever end them.
         shutil.rmtree(home.machines, ignore_errors=True)
+        shutil.rmtree(home.servers, ignore_errors=True)
         self._machines = MachineHost(home.machines, confinement)
         self._instances = Instances(self._machines, delay=delay, changed=self._publish)
-        self._aws = AwsServer(load_or_create(home), self._instances)
+        self._aws = AwsServer(
+            load_or_create(home), self._instances, folder=home.servers, confined=confinement is Confinement.NAMESPACES
+        )
         self._url = self._aws.start(urlsplit(previous.aws.endpoint_url).port if previous else None)
         token = secrets.token_urlsafe(24)
         self._control = ControlServer(token, {"status": self.status, "reset": self.reset})

@@ -47,6 +47,11 @@ class Home:
         """The files of the virtual machines."""
         return self.folder / "machines"
 
+    @property
+    def servers(self) -> Path:
+        """The files of the cloud's clusters and databases."""
+        return self.folder / "servers"
+
     def prepare(self) -> None:
         """Make the home and the folder, readable by their owner only. Raises OSError."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """The sandbox's AWS: moto's server inside our process, made to answer as the account a blueprint expects.
 
 `server` starts it, `gate` checks credentials before moto sees a request, `ec2` holds what moto's EC2 lacks,
-`instances` turns its instances into machines. EKS, RDS and CloudFormation are moto's own until their corrections join
-`ec2` here.
+`lifecycle` turns its instances into machines. `eks` runs a Kubernetes API for each cluster and is loaded when first
+called (`corrections`). `transitions` makes states take time, `site` keeps the servers that run.
 """

@@ -28,13 +28,17 @@ _CLOSED = ("/moto-api", "/latest/meta-data", "/latest/api")
 class Gate:
     """A WSGI application in front of `application`.
 
-    Requests run one at a time, under `guard`: moto's models are plain dictionaries without locks, and name each other.
+    `load` is told the service of a request before the application sees it. Requests run one at a time, under `guard`:
+    moto's models are plain dictionaries without locks, and name each other.
     """
 
-    def __init__(self, application: Application, credentials: Credentials, guard: threading.RLock) -> None:
+    def __init__(
+        self, application: Application, credentials: Credentials, guard: threading.RLock, load: Callable[[str], None]
+    ) -> None:
         self._application = application
         self._credentials = credentials
         self._guard = guard
+        self._load = load
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(_CLOSED):
@@ -44,6 +48,7 @@ class Gate:
             return _answer(refuse(service, reason), start_response)
         try:
             with self._guard:
+                self._load(service)
                 return self._application(environ, start_response)
         except Exception as error:
             # A web server's own error page is no answer that an SDK can read.

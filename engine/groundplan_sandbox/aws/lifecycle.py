@@ -8,11 +8,12 @@ machine is made.
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from moto.ec2.models.instances import InstanceState, StateReason
+
+from groundplan_sandbox.aws.transitions import Transitions
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +73,10 @@ class Instances:
 
     def __init__(self, machines: Machines, *, delay: float, changed: Callable[[], None]) -> None:
         self._machines = machines
-        self._delay = delay
         self._changed = changed
         self._records: dict[str, _Record] = {}
-        self.guard = threading.RLock()
-        """Held by whoever reads or changes moto's models: requests, and transitions when they come true."""
-        self._closed = False
-        self._jobs = ThreadPoolExecutor(max_workers=8, thread_name_prefix="ec2")
+        self.transitions = Transitions(delay)
+        self.guard = self.transitions.guard
 
     def admit(self, instance: MotoInstance, authorized_keys: Sequence[str], failed: Callable[[], None]) -> None:
         """Take a new instance in and boot it. `failed` is called, with `guard` held, if its machine cannot be made."""
@@ -88,7 +86,7 @@ class Instances:
     def boot(self, instance: MotoInstance) -> None:
         """Bring a new or stopped instance to `running`. Returns at once; it is `pending` from here on."""
         self._enter(instance, "pending")
-        self._schedule(self._run, self._records[instance.id], self._boot)
+        self.transitions.schedule(self._run, self._records[instance.id], self._boot)
 
     def halt(self, instance: MotoInstance, then: Callable[[], None]) -> None:
         """Bring a running instance to `stopped`, then call `then`. Returns at once."""
@@ -101,7 +99,7 @@ class Instances:
     def reboot(self, instance: MotoInstance) -> None:
         """Stop and start its machine; the instance stays `running` meanwhile, as in EC2."""
         if record := self._records.get(instance.id):
-            self._jobs.submit(self._run, record, self._reboot)
+            self.transitions.submit(self._run, record, self._reboot)
 
     def readdress(self, instance: MotoInstance) -> None:
         """Make a running instance's machine answer on the addresses its interfaces have now; blocks until it does."""
@@ -110,10 +108,6 @@ class Instances:
             return
         with record.turn:
             self._readdress(record)
-
-    def later(self, change: Callable[[], None]) -> None:
-        """Call `change` after the delay of a transition."""
-        self._schedule(self._under_guard, change)
 
     def hosts(self) -> dict[str, SshHost]:
         """SSH hosts by address."""
@@ -139,17 +133,16 @@ class Instances:
                 self._enter(record.instance, "terminated")
 
         def terminate() -> None:
-            list(self._jobs.map(self._discard, records))
+            self.transitions.each(self._discard, records)
             self._changed()
 
         return terminate
 
     def close(self) -> None:
         """Terminate every machine and take no more orders."""
-        with self.guard:
-            self._closed = True
+        self.transitions.close()
         self.forget_all()()
-        self._jobs.shutdown(cancel_futures=True)
+        self.transitions.join()
 
     def _enter(self, instance: MotoInstance, state: str) -> None:
         with self.guard:
@@ -179,7 +172,7 @@ class Instances:
             self._readdress(record)
         except Exception as error:
             log.exception("the machine of %s does not start", instance.id)
-            self._jobs.submit(self._give_up, record, error)
+            self.transitions.submit(self._give_up, record, error)
             return
         if self._advance(instance, "pending", "running"):
             # An address associated between the two had no running instance to be put on.
@@ -228,9 +221,9 @@ class Instances:
             self._unmap(record, set(record.addresses))
             if record.machine is not None:
                 act(record.machine)
-            self._jobs.submit(self._arrive, record, through, to, then)
+            self.transitions.submit(self._arrive, record, through, to, then)
 
-        self._schedule(self._run, record, job)
+        self.transitions.schedule(self._run, record, job)
 
     def _arrive(self, record: _Record, through: str, to: str, then: Callable[[], None]) -> None:
         # Not within the turn: a request that holds the guard may be waiting for it.
@@ -259,23 +252,6 @@ class Instances:
             del record.addresses[address]
         if addresses:
             self._changed()
-
-    def _schedule(self, job: Callable[..., None], *arguments: Any) -> None:
-        """Do `job` after the delay of a transition; not at all if everything ends before."""
-
-        def fire() -> None:
-            with self.guard:
-                if not self._closed:
-                    self._jobs.submit(job, *arguments)
-
-        # A timer each, so that a long delay keeps no worker from the machines of others.
-        timer = threading.Timer(self._delay, fire)
-        timer.daemon = True
-        timer.start()
-
-    def _under_guard(self, change: Callable[[], None]) -> None:
-        with self.guard:
-            change()
 
     def _discard(self, record: _Record) -> None:
         def job(record: _Record) -> None:

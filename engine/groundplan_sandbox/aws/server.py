@@ -6,7 +6,9 @@ moto keeps its state in module globals, so a process holds at most one of these 
 import contextlib
 import logging
 import socket
+import tempfile
 import threading
+from pathlib import Path
 
 from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -14,10 +16,12 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from groundplan_sandbox.aws import iam
 from groundplan_sandbox.aws.addresses import AddressPool
+from groundplan_sandbox.aws.corrections import Corrections
 from groundplan_sandbox.aws.ec2 import region
 from groundplan_sandbox.aws.ec2.world import World
 from groundplan_sandbox.aws.gate import Gate
 from groundplan_sandbox.aws.lifecycle import Instances
+from groundplan_sandbox.aws.site import Servers, Site
 from groundplan_sandbox.credentials import Credentials
 
 PRELOADED = ("sts", "iam", "s3")
@@ -30,10 +34,21 @@ POLL = 0.1
 class AwsServer:
     """The endpoint. `instances` is the caller's, who made it with the machines; this stops using it at `stop`."""
 
-    def __init__(self, credentials: Credentials, instances: Instances) -> None:
+    def __init__(
+        self, credentials: Credentials, instances: Instances, *, folder: Path | None = None, confined: bool = True
+    ) -> None:
+        """folder: for the files of servers, made and removed here; a temporary one by default.
+
+        confined: whether the programs of servers run in namespaces of their own.
+        """
         self._credentials = credentials
+        self._folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="groundplan-aws-"))
         self._instances = instances
         self._addresses = AddressPool()
+        self._servers = Servers(self._folder, self._addresses)
+        self._site = Site(
+            transitions=instances.transitions, servers=self._servers, credentials=credentials, confined=confined
+        )
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
 
@@ -56,7 +71,7 @@ class AwsServer:
         self._server = make_server(
             "127.0.0.1",
             port,
-            Gate(dispatcher, self._credentials, self._instances.guard),
+            Gate(dispatcher, self._credentials, self._instances.guard, Corrections(self._site).load),
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=listener.detach(),
@@ -71,6 +86,7 @@ class AwsServer:
         with self._instances.guard:
             terminate_machines = self._instances.forget_all()
             BackendDict.reset()
+            self._servers.end_all()
             self._addresses.release_all()
         terminate_machines()
 
@@ -83,6 +99,7 @@ class AwsServer:
         if self._thread is not None:
             self._thread.join()
         self._instances.close()
+        self._servers.end_all()
         BackendDict.reset()
         self._addresses.release_all()
 

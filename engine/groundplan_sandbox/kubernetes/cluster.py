@@ -11,11 +11,12 @@ import ipaddress
 import shutil
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from groundplan_sandbox.kubernetes.authentication import Tokens
+from groundplan_sandbox.kubernetes import nodes
+from groundplan_sandbox.kubernetes.authentication import Tokens, Webhook
 from groundplan_sandbox.kubernetes.certificates import Authority, KeyPair
 from groundplan_sandbox.kubernetes.serving import Serving
 
@@ -25,12 +26,17 @@ ADMIN = "admin"
 class KubernetesCluster:
     """An emulated cluster named `name`; what it must remember between start and stop lies in `folder`."""
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path, *, own_node: bool = True, webhook: Webhook | None = None) -> None:
+        """own_node: whether it has the one node `minikube`; without it nodes come by `add_node`.
+
+        webhook: who stands behind tokens that this cluster did not give out.
+        """
         self.name = name
         self._folder = folder
+        self._own_node = own_node
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._authority = Authority(folder, name)
-        self._tokens = Tokens(folder / "tokens.json")
+        self._tokens = Tokens(folder / "tokens.json", webhook)
         self._serving: Serving | None = None
 
     @property
@@ -65,6 +71,7 @@ class KubernetesCluster:
                 sockets=sockets,
                 context=context,
                 address=address,
+                own_node=self._own_node,
             )
             self._serving.start()
         except BaseException:
@@ -91,6 +98,19 @@ class KubernetesCluster:
         """A bearer token that this cluster accepts as `user` in `groups`, also after a restart."""
         return self._tokens.issue(user, groups)
 
+    @property
+    def authority(self) -> str:
+        """The certificate of the authority that signed the server's, as PEM."""
+        return self._authority.certificate.read_text(encoding="ascii")
+
+    def add_node(self, name: str, address: str, labels: Mapping[str, str]) -> None:
+        """A node that is Ready at once; an existing one of that name is brought up to date. Needs it running."""
+        self._run().call(lambda api: nodes.ensure_node(api, name, address, labels))
+
+    def remove_node(self, name: str) -> None:
+        """Remove a node with its pods; their owners make new ones. One that is not there is fine. Needs it running."""
+        self._run().call(lambda api: nodes.remove_node(api, name))
+
     def kubeconfig(self, server_url: str, *, embed: bool = True) -> dict[str, Any]:
         """A kubeconfig for `admin` by client certificate; with `embed` its data inline, else paths to files."""
         pair = self._authority.issue_client(ADMIN, ["system:masters"])
@@ -106,6 +126,11 @@ class KubernetesCluster:
             "contexts": [{"name": self.name, "context": context}],
             "current-context": self.name,
         }
+
+    def _run(self) -> Serving:
+        if self._serving is None:
+            raise RuntimeError(f"cluster {self.name} is not running")
+        return self._serving
 
     @property
     def _state(self) -> Path:

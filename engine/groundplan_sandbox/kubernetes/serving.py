@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -47,9 +48,14 @@ class Serving:
         sockets: list[socket.socket],
         context: ssl.SSLContext,
         address: str,
+        own_node: bool,
     ) -> None:
-        """state: where objects are kept. authority: the CA's certificate. address: that of the node."""
+        """state: where objects are kept. authority: the CA's certificate. address: that of the node.
+
+        own_node: whether there is one.
+        """
         self._address = address
+        self._own_node = own_node
         self._state = state
         self._tokens = tokens
         self._sockets = sockets
@@ -82,6 +88,14 @@ class Serving:
         if self._failure is not None:
             raise self._failure
 
+    def call(self, change: Callable[[Api], None]) -> None:
+        """Make a change on the server's own thread; returns when it is made. Raises ApiError."""
+
+        async def make() -> None:
+            change(self._api)
+
+        asyncio.run_coroutine_threadsafe(make(), self._loop).result(START_TIMEOUT)
+
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
@@ -94,9 +108,9 @@ class Serving:
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
         port = self._sockets[0].getsockname()[1]
-        api = Api(store=self._store)
+        self._api = api = Api(store=self._store)
         controllers = WorkQueue(api, all_controllers(api, self._tokens, self._address, self._authority))
-        populate(api, self._address, port)
+        populate(api, self._address, port, own_node=self._own_node)
         controllers.start()
         forget = self._store.listen(self._plan_save)
         routes = Routes(api=api, tokens=self._tokens, address=f"{self._address}:{port}", closing=self._closing)

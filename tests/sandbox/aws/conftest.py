@@ -3,7 +3,9 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -74,6 +76,7 @@ class Aws:
     server: AwsServer
     machines: RecordingMachines
     instances: Instances
+    folder: Path
 
     def client(self, service: str, region: str = REGION, **keys: Any) -> Any:
         given = {
@@ -89,8 +92,9 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     credentials = load_or_create(Home(root=tmp_path_factory.mktemp("home")))
     machines = RecordingMachines()
     instances = Instances(machines, delay=0, changed=lambda: None)
-    server = AwsServer(credentials, instances)
-    yield Aws(server.start(), boto3.Session(), credentials, server, machines, instances)
+    folder = tmp_path_factory.mktemp("servers")
+    server = AwsServer(credentials, instances, folder=folder)
+    yield Aws(server.start(), boto3.Session(), credentials, server, machines, instances, folder)
     server.stop()
 
 
@@ -100,6 +104,22 @@ def aws(_server: Aws) -> Iterator[Aws]:
     _server.machines.may_launch.set()
     _server.machines.fault = None
     _server.server.reset()
+
+
+@pytest.fixture
+def held(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Within it no transition of a managed service comes true; those asked for do at its end."""
+
+    @contextmanager
+    def hold() -> Iterator[None]:
+        asked: list[Callable[[], None]] = []
+        with monkeypatch.context() as patch:
+            patch.setattr(aws.instances.transitions, "later", lambda change, at_least=0.0: asked.append(change))
+            yield
+        for change in asked:
+            aws.instances.transitions.later(change)
+
+    return hold
 
 
 @pytest.fixture

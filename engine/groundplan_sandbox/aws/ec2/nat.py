@@ -20,7 +20,7 @@ class NatCorrections(InterfaceCorrections):
         gateway = super().create_nat_gateway(subnet_id, allocation_id, tags, kind)
         gateway._eni.status = "in-use"
         gateway.state = "pending"
-        self.world.instances.later(lambda: _turn(gateway, "pending", "available"))
+        self.world.instances.transitions.later(lambda: _turn(gateway, "pending", "available"))
         return gateway
 
     def delete_nat_gateway(self, nat_gateway_id: str) -> Any:
@@ -31,7 +31,7 @@ class NatCorrections(InterfaceCorrections):
         if gateway.state == "deleting":
             return gateway
         gateway.state = "deleting"
-        self.world.instances.later(lambda: self._remove_nat_gateway(gateway))
+        self.world.instances.transitions.later(lambda: self._remove_nat_gateway(gateway))
         return gateway
 
     def _remove_nat_gateway(self, gateway: Any) -> None:

@@ -7,10 +7,10 @@ ConfigMap and Secret that the pod refers to (`references`).
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Iterable
 
 from groundplan_sandbox.kubernetes.api import Api, Options
-from groundplan_sandbox.kubernetes.bootstrap import NODE_NAME
 from groundplan_sandbox.kubernetes.controllers.children import key_of
 from groundplan_sandbox.kubernetes.controllers.events import Recorder
 from groundplan_sandbox.kubernetes.controllers.queue import Key
@@ -56,33 +56,44 @@ class PodController:
         return None
 
     def _schedule(self, pod: Object) -> None:
-        why = self._unschedulable(pod)
-        if why:
+        node, why = self._choose(pod)
+        if node is None:
             condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": why}
             if self._set_condition(pod, condition):
                 self._recorder.warning(POD, pod, "FailedScheduling", why)
             return
-        bound = self._api.modify(POD, pod, lambda fresh: fresh["spec"].update(nodeName=NODE_NAME), _SCHEDULER)
+        bound = self._api.modify(POD, pod, lambda fresh: fresh["spec"].update(nodeName=node), _SCHEDULER)
         self._set_condition(bound, {"type": "PodScheduled", "status": "True"})
-        place = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {NODE_NAME}"
+        place = f"Successfully assigned {namespace_of(pod)}/{name_of(pod)} to {node}"
         self._recorder.normal(POD, pod, "Scheduled", place)
 
-    def _unschedulable(self, pod: Object) -> str | None:
-        node = self._api.store.get(NODE, "", NODE_NAME)
-        if node is None:
-            return "no nodes available to schedule pods"
-        if node["spec"].get("unschedulable"):
-            return "0/1 nodes are available: 1 node(s) were unschedulable."
-        labels = node["metadata"].get("labels") or {}
-        if any(labels.get(name) != value for name, value in (pod["spec"].get("nodeSelector") or {}).items()):
-            return "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    def _choose(self, pod: Object) -> tuple[str | None, str]:
+        """The fitting node with the fewest pods, or None and why there is none."""
+        nodes = list(self._api.store.select(NODE, None))
+        if not nodes:
+            return None, "no nodes available to schedule pods"
+        open_nodes = [node for node in nodes if not node["spec"].get("unschedulable")]
+        wanted = (pod["spec"].get("nodeSelector") or {}).items()
+        fitting = [node for node in open_nodes if wanted <= (node["metadata"].get("labels") or {}).items()]
+        none = f"0/{len(nodes)} nodes are available"
+        if not open_nodes:
+            return None, f"{none}: {len(nodes)} node(s) were unschedulable."
+        if not fitting:
+            return None, f"{none}: {len(open_nodes)} node(s) didn't match Pod's node affinity/selector."
+        if why := self._unbound(pod):
+            return None, f"{none}: {why}"
+        load = Counter(each["spec"].get("nodeName") for each in self._api.store.select(POD, None))
+        return min((name_of(node) for node in fitting), key=lambda name: (load[name], name)), ""
+
+    def _unbound(self, pod: Object) -> str | None:
+        """What is wrong with the pod's claims."""
         for volume in pod["spec"].get("volumes") or []:
             name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
             claim = self._api.store.get(CLAIM, namespace_of(pod), name) if name else None
             if name and claim is None:
-                return f'0/1 nodes are available: persistentvolumeclaim "{name}" not found.'
+                return f'persistentvolumeclaim "{name}" not found.'
             if claim is not None and claim["status"].get("phase") != "Bound":
-                return "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+                return "pod has unbound immediate PersistentVolumeClaims."
         return None
 
     def _set_condition(self, pod: Object, condition: Object) -> bool:
