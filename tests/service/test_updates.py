@@ -395,6 +395,30 @@ def test_a_component_whose_child_is_as_it_says_is_left(composed: Shop) -> None:
     assert of_child(composed) == (1, ["install", "terminated"])
 
 
+def test_a_child_follows_its_blueprint_to_new_content(composed: Shop, write: Write) -> None:
+    engine, more = (
+        composed.engine,
+        CHILD.replace("capabilities:", "  more: {type: groundplan.nodes.Nop}\ncapabilities:"),
+    )
+    file = write(more, folder="child")
+    blueprints.upload(engine.store, engine.home, engine.fetch, file, now(), id=BlueprintId("child"), replace=True)
+    assert "part update" in composed.update(drift_only=True)
+    with engine.store.snapshot() as snapshot:
+        assert {item.node for item in snapshot.instances(DeploymentId("part"))} == {"disk", "more"}
+    assert "part update" not in composed.update(drift_only=True)
+
+
+def test_a_child_that_is_to_have_another_id_is_made_anew(composed: Shop) -> None:
+    ran = composed.update((PART % (1, "")).replace("{id: part", "{id: other"))
+    assert [name for name in ran if name in ("part update", "part stop", "part delete")] == [
+        "part update",
+        "part stop",
+        "part delete",
+    ]
+    with composed.engine.store.snapshot() as snapshot:
+        assert {item.id for item in snapshot.deployments()} == {"shop", "other"}
+
+
 def test_a_child_of_a_component_is_not_updated_beside_it(composed: Shop) -> None:
     new = NewUpdate(deployment=DeploymentId("part"), inputs={"size": 3})
     engine = composed.engine

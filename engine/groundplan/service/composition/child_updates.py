@@ -9,11 +9,12 @@ from datetime import datetime
 
 from groundplan.model.deployment import Deployment
 from groundplan.model.execution import Execution, Outcome, Verdict
-from groundplan.model.ids import BlueprintId
+from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.reshape import Content, Reshape
 from groundplan.model.values import Data
 from groundplan.runtime.children import ChildCall
 from groundplan.runtime.library import Library
+from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service import deployments, updates
 from groundplan.service.composition.awaiting import await_execution, wait_limit
 from groundplan.service.composition.resource_config import ResourceConfig, read_inputs, target_of
@@ -29,11 +30,13 @@ class ChildDifference:
     """What a component says of its child that is not so.
 
     Attributes:
-        blueprint: the blueprint that it is to have, where that is another; None otherwise.
+        id: the id that it is to have, where that is another; None otherwise. No update gives it that.
+        blueprint: the blueprint that it is to have, where that is another or has other content; None otherwise.
         inputs: those that are to have other values.
         labels: those that it lacks.
     """
 
+    id: DeploymentId | None
     blueprint: BlueprintId | None
     inputs: Mapping[str, Data]
     labels: Labels
@@ -41,6 +44,8 @@ class ChildDifference:
     def to_data(self) -> dict[str, Data]:
         """Return what differs by name, without values: the drift of a component."""
         found: dict[str, Data] = {}
+        if self.id is not None:
+            found["deployment"] = self.id
         if self.blueprint is not None:
             found["blueprint"] = self.blueprint
         if self.inputs:
@@ -59,12 +64,21 @@ def find_child_difference(
         labels: those that the component gives its child.
     """
     child = deployments.existing(snapshot, target_of(call, config))
-    wanted, declared = read_inputs(call), config.blueprint.get("id")
+    wanted, declared = read_inputs(call), BlueprintId(str(config.blueprint.get("id") or child.blueprint))
+    stored = snapshot.blueprint(declared)
+    is_other = declared != child.blueprint or (stored is not None and stored.digest != child.digest)
     return ChildDifference(
-        blueprint=BlueprintId(str(declared)) if declared and str(declared) != child.blueprint else None,
+        id=_other_id(config, child.id),
+        blueprint=declared if is_other else None,
         inputs={name: value for name, value in wanted.items() if child.inputs.get(name) != value},
         labels={key: values for key, values in labels.items() if not set(values) <= set(child.labels.get(key, ()))},
     )
+
+
+def _other_id(config: ResourceConfig, child: DeploymentId) -> DeploymentId | None:
+    wanted = str(config.deployment.get("id") or child)
+    counted = bool(config.deployment.get("auto_inc_suffix")) and child.rpartition("-")[0] == wanted
+    return None if wanted == child or counted else DeploymentId(wanted)
 
 
 def update_child(
@@ -79,10 +93,16 @@ def update_child(
     """Begin the update of a child and wait for its end; labels alone are added at once.
 
     Raises:
+        NonRecoverableError: it is to have another id.
         UsageError: the child cannot be updated so.
         OperationRetry: something else runs in the child.
     """
     child = deployments.existing(transaction, target_of(call, config))
+    if difference.id is not None:
+        raise NonRecoverableError(
+            f"Deployment {child.id!r} is to be {difference.id!r}: a deployment keeps its id, so the component must be "
+            "reinstalled."
+        )
     if difference.labels:
         _add_labels(transaction, child, difference.labels)
     own = any(item.parent == call.task for item in transaction.executions(deployment=child.id))
