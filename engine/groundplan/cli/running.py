@@ -1,17 +1,16 @@
 """Drives an execution in the foreground for the commands that run workflows: progress, Ctrl-C, the closing words."""
 
-import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from queue import SimpleQueue
-from types import FrameType
 from typing import Any, Final, TypeVar
 
 import click
 
 from groundplan.cli.options import print_json, print_table
+from groundplan.cli.stopping import stoppable
 from groundplan.cli.views import records
 from groundplan.cli.views.progress import Progress, progress
 from groundplan.diagnostics.trouble import Conflict
@@ -192,28 +191,23 @@ def tell_who_goes_on(engine: Engine, what: str, otherwise: str) -> None:
 @contextmanager
 def _interruptible(driver: Driver, view: Progress) -> Iterator[None]:
     """Cancel at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
-    asked = 0
     # A signal may come in the middle of a print, which cannot be entered twice: a thread says what the handler wants.
     words: SimpleQueue[str | None] = SimpleQueue()
     speaker = threading.Thread(target=_say_all, args=(words, view), name="groundplan-speaker", daemon=True)
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            words.put("Cancelling: running operations finish first; Ctrl-C again gives them up.")
-            driver.request_cancel()
-        else:
-            words.put("Giving up the operations in flight.")
-            driver.abandon()
+    def cancel() -> None:
+        words.put("Cancelling: running operations finish first; Ctrl-C again gives them up.")
+        driver.request_cancel()
+
+    def give_up() -> None:
+        words.put("Giving up the operations in flight.")
+        driver.abandon()
 
     speaker.start()
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        with stoppable(cancel, give_up):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         words.put(None)
         speaker.join()
 

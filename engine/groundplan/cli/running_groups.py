@@ -3,17 +3,16 @@
 One execution with its tree of tasks is `running`'s.
 """
 
-import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 import click
 
 from groundplan.cli.options import print_json
 from groundplan.cli.running import drive_queued, policy_of, tell_who_goes_on
 from groundplan.cli.serving import spoken
+from groundplan.cli.stopping import stoppable
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Execution, ExecutionStatus
@@ -105,21 +104,11 @@ def tell_group(engine: Engine, id: ExecutionGroupId, *, as_json: bool) -> None:
 @contextmanager
 def _cancellable(driver: LocalDriver, source: use_case.GroupSource) -> Iterator[None]:
     """Cancel the group at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
-    asked = 0
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            source.say("cancelling: running operations finish first; Ctrl-C again gives them up")
-            source.cancelling = True
-            driver.request_cancel()
-        else:
-            driver.abandon()
+    def cancel() -> None:
+        source.say("cancelling: running operations finish first; Ctrl-C again gives them up")
+        source.cancelling = True
+        driver.request_cancel()
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with stoppable(cancel, driver.abandon):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,16 +1,15 @@
 """Serves a store, or queues of attempts, for `groundplan worker`: what it says, and how it is stopped."""
 
 import logging
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from queue import SimpleQueue
-from types import FrameType
 
 import click
 
+from groundplan.cli.stopping import stoppable
 from groundplan.diagnostics.visible import visible
 from groundplan.runtime.liveness import shown_driver
 from groundplan.runtime.policy import Policy
@@ -43,7 +42,7 @@ def serve_queues(
             )
         worker = make_queue_worker(engine, policy, queues, build, source=source, promote=promote)
         try:
-            with _stoppable(worker.request_stop, worker.abandon):
+            with stoppable(worker.request_stop, worker.abandon):
                 worker.run(lambda: say(f"serves {', '.join(queues)}: at most {policy.workers} operations at once each"))
         finally:
             if source is not None:
@@ -69,7 +68,7 @@ def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
             driver.request_drain()
 
         try:
-            with _stoppable(drain, driver.abandon):
+            with stoppable(drain, driver.abandon):
                 driver.serve(source)
         finally:
             source.leave()
@@ -97,24 +96,3 @@ def spoken(*, quiet: bool = False) -> Iterator[Say]:
 
 def _stamp(at: datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S")
-
-
-@contextmanager
-def _stoppable(drain: Callable[[], None], abandon: Callable[[], None]) -> Iterator[None]:
-    """Stop at the first SIGTERM or Ctrl-C when operations have finished, give them up at the second."""
-    asked = 0
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked += 1
-        if asked == 1:
-            drain()
-        else:
-            abandon()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
