@@ -131,12 +131,12 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server(**settings: str) -> Iterator[PostgresServer]:
+def postgres_server(place: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
     """Run a server while the block runs; what it wrote is gone afterwards.
 
-    Without settings it is quick and forgets with the machine: no sync.
+    Without settings it is quick and forgets with the machine: no sync. `place`: where its folder is made.
     """
-    folder = Path(tempfile.mkdtemp(prefix="groundplan-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="groundplan-postgres-", dir=place))
     quick = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
     server = PostgresServer(folder=folder, settings=settings or quick)
     try:

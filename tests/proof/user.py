@@ -59,12 +59,21 @@ class User:
         assert "Traceback" not in done.stderr
         return done.stdout
 
-    def all_ok(self, *commands: Sequence[str | Path]) -> None:
+    def all_ok(self, *commands: Sequence[str | Path]) -> str:
         """Run commands that must succeed one after the other in one process, which starts once for all of them."""
         program = "import json, sys; from groundplan.cli.main import run; "
         each = "[run(it) and sys.exit(f'{it} failed') for it in json.load(sys.stdin)]"
         words = json.dumps([[str(word) for word in command] for command in commands])
-        replace(self, program=(sys.executable, "-c", program + each)).ok(stdin=words)
+        return replace(self, program=(sys.executable, "-c", program + each)).ok(stdin=words)
+
+    def all_json(self, *commands: Sequence[str | Path]) -> list[Any]:
+        """Run commands in one process with `--json`; return the document that each printed."""
+        text, found = self.all_ok(*([*command, "--json"] for command in commands)), list[Any]()
+        while text := text.strip():
+            document, end = json.JSONDecoder().raw_decode(text)
+            found.append(document)
+            text = text[end:]
+        return found
 
     def json(self, *arguments: str | Path) -> Any:
         """Run a command that must succeed with `--json`; return the document it printed."""

@@ -10,7 +10,7 @@ import random
 import signal
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -77,7 +77,7 @@ class Rehearsal:
     tally: Tally = field(default_factory=Tally)
     process: "subprocess.Popen[bytes] | None" = None
     committed: dict[Key, tuple[str, int]] = field(default_factory=dict)
-    lost: Counter[Key] = field(default_factory=Counter)
+    flying: dict[Key, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     @property
     def user(self) -> User:
@@ -230,9 +230,10 @@ class Rehearsal:
                     self._blame(f"{task.name} is recorded as finished, and it was not")
             if done and key not in self.committed:
                 self.committed[key] = task.name, begun[task.name]
-            if task.state == "started":
+            # Who was killed while it started has begun no attempt: the one before is cut off still.
+            if task.state == "started" and task.attempts not in self.flying[key]:
                 self.tally.in_flight += 1
-                self.lost[key] += self.victim is not Victim.SERVER
+                self.flying[key].add(task.attempts)
 
     def _compare(self) -> None:
         """See at the end that everything is as if nobody had been killed, but for the second attempts."""
@@ -266,8 +267,9 @@ class Rehearsal:
         if task.attempts != len(task.verdicts) or task.attempts < begun:
             self._blame(f"{task.name} ran {begun} times in {task.attempts} attempts: {task.verdicts}")
         *before, last = (it for it in task.verdicts if it != "waiting")
-        if last != "succeeded" or any(it is not None for it in before) or len(before) != self.lost[key]:
-            self._blame(f"{task.name} was cut off {self.lost[key]} times, and its attempts ended with {task.verdicts}")
+        cut_off = set[int]() if self.victim is Victim.SERVER else self.flying[key]
+        if last != "succeeded" or any(it is not None for it in before) or {*range(1, len(before) + 1)} != cut_off:
+            self._blame(f"attempts {cut_off} of {task.name} were cut off, and they ended with {task.verdicts}")
 
     def _compare_events(self, tasks: Mapping[Key, Recorded]) -> None:
         told = self.place.first_and_last()

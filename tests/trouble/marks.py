@@ -2,12 +2,15 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from groundplan.service.assembly import open_engine
 
 from ..proof.user import User, eventually, user_in
+from .homes import settle
 
 CHILD = """
     tosca_definitions_version: cloudify_dsl_1_4
@@ -52,7 +55,8 @@ PARENT = """
           - {{type: cloudify.relationships.depends_on, target: right}}
 """
 
-_TEXTS = {"child": CHILD, "parent": PARENT}
+_TEXTS: Final = {"child": CHILD, "parent": PARENT}
+_NONE: Final[Mapping[str, str]] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +94,17 @@ def equip(folder: Path, **variables: str) -> tuple[User, Marks]:
     return user, Marks(folder=user.folder)
 
 
-def plant(folder: Path, *, seconds: float = 0.0, **variables: str) -> tuple[User, Marks]:
-    """Return a user with the plugin on their path and its blueprints uploaded, and what will be marked."""
+def plant(
+    folder: Path, *, seconds: float = 0.0, deployments: Mapping[str, str] = _NONE, **variables: str
+) -> tuple[User, Marks]:
+    """Return a user with the plugin on their path and its blueprints uploaded, and what will be marked.
+
+    Args:
+        deployments: are created, from the id to the blueprint of each.
+    """
     user, marks = equip(folder, **variables)
-    files = {name: user.write(f"{name}/blueprint.yaml", text.format(seconds=seconds)) for name, text in _TEXTS.items()}
-    user.all_ok(*(["blueprints", "upload", file, "-b", name] for name, file in files.items()))
+    texts = {name: text.format(seconds=seconds) for name, text in _TEXTS.items()}
+    settle(user, texts, *(["deployments", "create", id_, "-b", name] for id_, name in deployments.items()))
     return user, marks
 
 

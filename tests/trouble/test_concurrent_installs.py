@@ -11,9 +11,7 @@ from .marks import Marks, plant
 
 @pytest.fixture
 def planted(tmp_path: Path) -> tuple[User, Marks]:
-    user, marks = plant(tmp_path)
-    for name in ("one", "two"):
-        user.ok("deployments", "create", name, "-b", "child")
+    user, marks = plant(tmp_path, deployments={"one": "child", "two": "child"})
     marks.hold.touch()
     return user, marks
 

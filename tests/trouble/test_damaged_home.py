@@ -10,6 +10,7 @@ import pytest
 
 from ..proof.user import User, user_in
 from .disks import read_only
+from .homes import settle
 
 SHOP = """
     tosca_definitions_version: cloudify_dsl_1_4
@@ -32,10 +33,9 @@ READS = (
 @pytest.fixture
 def shopper(user: User) -> User:
     """A user with a secret, and a deployment that is installed and holds it."""
-    user.ok("secrets", "create", "address", "-s", "192.0.2.44")
-    user.upload("shop", SHOP)
-    user.ok("deployments", "create", "shop", "-b", "shop")
-    user.install("shop")
+    secret = ["secrets", "create", "address", "-s", "192.0.2.44"]
+    create = ["deployments", "create", "shop", "-b", "shop"]
+    settle(user, {"shop": SHOP}, secret, create, ["executions", "start", "install", "-d", "shop"])
     return user
 
 

@@ -12,9 +12,7 @@ from .marks import Marks, plant, succeeded
 
 @pytest.fixture
 def planted(tmp_path: Path) -> tuple[User, Marks]:
-    user, marks = plant(tmp_path)
-    user.ok("deployments", "create", "parent", "-b", "parent")
-    return user, marks
+    return plant(tmp_path, deployments={"parent": "parent"})
 
 
 def resume(user: User) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 
 from groundplan.state.migrations import upgrade
 
-from ..proof.postgres import PASSWORD, PostgresServer, postgres_server
+from ..proof.postgres import PASSWORD, PostgresServer
 from ..proof.user import User, user_in
 from .marks import Marks, plant
 
@@ -28,22 +28,20 @@ HELLO = """
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
+def server(durable_server: PostgresServer) -> PostgresServer:
     """A PostgreSQL server."""
-    with postgres_server() as server:
-        yield server
+    return durable_server
 
 
 @pytest.fixture
 def planted(server: PostgresServer, tmp_path: Path) -> Iterator[tuple[User, Marks]]:
     """A user whose store is a fresh database, with the composed blueprints uploaded."""
     with server.database() as name:
-        yield plant(tmp_path, GROUNDPLAN_DATABASE_URL=server.url(name))
+        yield plant(tmp_path, deployments={"shop": "parent"}, GROUNDPLAN_DATABASE_URL=server.url(name))
 
 
 def test_a_composed_environment_lives_its_whole_life(planted: tuple[User, Marks]) -> None:
     user, marks = planted
-    user.ok("deployments", "create", "shop", "-b", "parent")
     marks.hold.touch()
     with user.running("executions", "start", "install", "-d", "shop") as process:
         marks.wait_for_begin()
@@ -65,7 +63,6 @@ def test_a_composed_environment_lives_its_whole_life(planted: tuple[User, Marks]
 
 def test_what_was_killed_half_way_is_resumed(planted: tuple[User, Marks]) -> None:
     user, marks = planted
-    user.ok("deployments", "create", "shop", "-b", "parent")
     marks.hold.touch()
     with user.running("executions", "start", "install", "-d", "shop") as process:
         marks.wait_for_begin()

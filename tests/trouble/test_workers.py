@@ -14,7 +14,6 @@ from groundplan.service import executions
 from groundplan.service.assembly import now, open_engine
 from groundplan.service.worker import living
 
-from ..proof.postgres import postgres_server
 from ..proof.user import User, eventually
 from .marks import Marks, plant
 
@@ -25,9 +24,9 @@ def planted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Us
     with ExitStack() as stack:
         variables = {}
         if request.param == "postgresql":
-            server = stack.enter_context(postgres_server())
+            server = request.getfixturevalue("durable_server")
             variables["GROUNDPLAN_DATABASE_URL"] = server.url(stack.enter_context(server.database()))
-        yield plant(tmp_path, seconds=0.2, **variables)
+        yield plant(tmp_path, seconds=0.2, deployments={"parent": "parent"}, **variables)
 
 
 def stop(worker: "subprocess.Popen[str]") -> str:
@@ -63,7 +62,6 @@ def process_of(user: User, deployment: str) -> int | None:
 
 def test_a_killed_worker_is_replaced_and_nothing_finished_runs_again(planted: tuple[User, Marks]) -> None:
     user, marks = planted
-    user.ok("deployments", "create", "parent", "-b", "parent")
     with user.running("worker") as one, user.running("worker") as two:
         eventually(lambda: workers(user) == 2, what="two workers")
         given = user.run("executions", "start", "install", "-d", "parent", "--timeout", "0")
@@ -87,8 +85,7 @@ def test_a_killed_worker_is_replaced_and_nothing_finished_runs_again(planted: tu
 
 
 def test_what_was_queued_is_begun_by_whoever_drives(tmp_path: Path) -> None:
-    user, marks = plant(tmp_path)
-    user.ok("deployments", "create", "shop", "-b", "child")
+    user, marks = plant(tmp_path, deployments={"shop": "child"})
     marks.hold.touch()
     with user.running("executions", "start", "install", "-d", "shop") as process:
         marks.wait_for_begin()
@@ -106,8 +103,7 @@ def test_what_was_queued_is_begun_by_whoever_drives(tmp_path: Path) -> None:
 
 
 def test_what_lost_its_driver_is_shown_so(tmp_path: Path) -> None:
-    user, marks = plant(tmp_path)
-    user.ok("deployments", "create", "shop", "-b", "child")
+    user, marks = plant(tmp_path, deployments={"shop": "child"})
     marks.hold.touch()
     with user.running("executions", "start", "install", "-d", "shop") as process:
         marks.wait_for_begin()
@@ -120,8 +116,7 @@ def test_what_lost_its_driver_is_shown_so(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_drains_hands_on_what_it_drives(tmp_path: Path) -> None:
-    user, marks = plant(tmp_path)
-    user.ok("deployments", "create", "shop", "-b", "child")
+    user, marks = plant(tmp_path, deployments={"shop": "child"})
     user.run("executions", "start", "install", "-d", "shop", "--timeout", "0")
     marks.hold.touch()
     with user.running("worker") as first:
@@ -141,8 +136,7 @@ def test_a_worker_that_drains_hands_on_what_it_drives(tmp_path: Path) -> None:
 
 
 def test_a_worker_begins_what_is_due(tmp_path: Path) -> None:
-    user, marks = plant(tmp_path)
-    user.ok("deployments", "create", "shop", "-b", "child")
+    user, marks = plant(tmp_path, deployments={"shop": "child"})
     user.ok("schedules", "create", "shop", "install", "--since", "+0min", "--slip", "5")
     with user.running("worker") as worker:
         eventually(lambda: bool(marks.lines("end")) and ended(user, "shop"), what="the end of the scheduled install")

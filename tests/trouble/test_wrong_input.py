@@ -5,6 +5,7 @@ import json
 import pytest
 
 from ..proof.user import User
+from .homes import settle
 
 SHOP = """
     tosca_definitions_version: cloudify_dsl_1_4
@@ -36,8 +37,14 @@ KEEPER = """
 
 @pytest.fixture
 def shopper(user: User) -> User:
-    user.upload("shop", SHOP)
-    user.upload("keeper", KEEPER)
+    settle(user, {"shop": SHOP, "keeper": KEEPER})
+    return user
+
+
+@pytest.fixture
+def owner(user: User) -> User:
+    """A user with a deployment of the shop."""
+    settle(user, {"shop": SHOP, "keeper": KEEPER}, ["deployments", "create", "shop", "-b", "shop", "-i", "{port: 80}"])
     return user
 
 
@@ -111,21 +118,19 @@ def test_wrong_secrets(shopper: User, secret: object, inputs: str, words: list[s
     ],
     ids=lambda item: " ".join(item) if isinstance(item, list) else "",
 )
-def test_unknown_names(shopper: User, command: list[str], near: str) -> None:
-    shopper.ok("deployments", "create", "shop", "-b", "shop", "-i", "{port: 80}")
-    said = shopper.refused(2, *command)
+def test_unknown_names(owner: User, command: list[str], near: str) -> None:
+    said = owner.refused(2, *command)
     assert command[-1] in said or command[0] in said
     assert near in said
 
 
-def test_unknown_workflows(shopper: User) -> None:
-    shopper.ok("deployments", "create", "shop", "-b", "shop", "-i", "{port: 80}")
-    said = shopper.refused(2, "executions", "start", "instal", "-d", "shop")
+def test_unknown_workflows(owner: User) -> None:
+    said = owner.refused(2, "executions", "start", "instal", "-d", "shop")
     assert "instal" in said
     assert "install" in said.replace("'instal'", "")
-    said = shopper.refused(2, "executions", "start", "install", "-d", "shop", "-p", "colour=red")
+    said = owner.refused(2, "executions", "start", "install", "-d", "shop", "-p", "colour=red")
     assert "colour" in said
-    assert shopper.json("executions", "list") == []
+    assert owner.json("executions", "list") == []
 
 
 def test_ids_that_cannot_be(shopper: User) -> None:
@@ -162,20 +167,19 @@ def test_files_that_are_not_there(user: User) -> None:
         assert "nowhere" in user.refused(2, "blueprints", *command, "nowhere")
 
 
-def test_other_content_needs_replace_and_does_not_reach_what_runs(shopper: User) -> None:
-    shopper.ok("deployments", "create", "shop", "-b", "shop", "-i", "{port: 80}")
-    shopper.install("shop")
-    file = shopper.write("shop/blueprint.yaml", SHOP.replace("shop:\n        type", "stall:\n        type"))
+def test_other_content_needs_replace_and_does_not_reach_what_runs(owner: User) -> None:
+    owner.install("shop")
+    file = owner.write("shop/blueprint.yaml", SHOP.replace("shop:\n        type", "stall:\n        type"))
 
-    said = shopper.refused(2, "blueprints", "upload", file, "-b", "shop")
+    said = owner.refused(2, "blueprints", "upload", file, "-b", "shop")
     assert "--replace" in said
-    shopper.ok("blueprints", "upload", file, "-b", "shop", "--replace")
-    assert "unchanged" in shopper.ok("blueprints", "upload", file, "-b", "shop")
+    owner.ok("blueprints", "upload", file, "-b", "shop", "--replace")
+    assert "unchanged" in owner.ok("blueprints", "upload", file, "-b", "shop")
 
-    shopper.ok("executions", "start", "uninstall", "-d", "shop")
-    assert shopper.states("shop") == {"shop": "deleted"}
-    shopper.ok("deployments", "create", "new", "-b", "shop", "-i", "{port: 80}")
-    assert shopper.states("new") == {"stall": "uninitialized"}
+    owner.ok("executions", "start", "uninstall", "-d", "shop")
+    assert owner.states("shop") == {"shop": "deleted"}
+    owner.ok("deployments", "create", "new", "-b", "shop", "-i", "{port: 80}")
+    assert owner.states("new") == {"stall": "uninitialized"}
 
 
 def test_a_wrong_blueprint_is_not_stored(user: User) -> None:
@@ -187,11 +191,10 @@ def test_a_wrong_blueprint_is_not_stored(user: User) -> None:
     assert user.json("blueprints", "list") == []
 
 
-def test_every_read_speaks_json(shopper: User) -> None:
-    shopper.ok("deployments", "create", "shop", "-b", "shop", "-i", "{port: 80}")
-    shopper.install("shop")
-    execution = shopper.latest("shop")["id"]
-    file = shopper.folder / "shop/blueprint.yaml"
+def test_every_read_speaks_json(owner: User) -> None:
+    owner.install("shop")
+    execution = owner.latest("shop")["id"]
+    file = owner.folder / "shop/blueprint.yaml"
     reads = (
         ["blueprints", "list"],
         ["blueprints", "get", "shop"],
@@ -212,5 +215,6 @@ def test_every_read_speaks_json(shopper: User) -> None:
         ["secrets", "list"],
         ["sandbox", "status"],
     )
-    for command in reads:
-        assert shopper.json(*command) is not None, command
+    documents = owner.all_json(*reads)
+    assert len(documents) == len(reads)
+    assert None not in documents

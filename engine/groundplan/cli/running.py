@@ -26,6 +26,7 @@ from groundplan.service.driving import make_driver
 from groundplan.service.executions import next_queued
 from groundplan.service.rehearsing import Step, steps
 from groundplan.service.worker import living
+from groundplan.state.store import StoreFault
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OPERATIONS: Final = "groundplan.operations"
@@ -128,7 +129,11 @@ def _drive(
         beside = cascade_of(engine.store, engine.library, execution, now, engine.limit)
         driver = make_driver(engine, policy, view, view.say, beside)
         with _interruptible(driver, view), _limited(driver, timeout):
-            return driver.run(execution.id)
+            try:
+                return driver.run(execution.id)
+            except StoreFault as fault:
+                again = f"groundplan executions resume {execution.id}"
+                raise StoreFault(fault.message, fix=f"{fault.fix} Then: {again}".strip()) from fault
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from groundplan.runtime.foreign.hosted import NotResumable, NotThere, run_hosted
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.runtime.masking import Masker
 from groundplan.runtime.observer import Attempted, Observer
+from groundplan.runtime.pausing import RETRY_SECONDS
 from groundplan.runtime.recordable import recordable
 from groundplan.runtime.registry import Registry
 from groundplan.runtime.surroundings import Surroundings
@@ -359,8 +360,12 @@ def _what_is_left(changes: Changes, masker: Masker) -> Changes:
 
 
 def _failed(error: BaseException, masker: Masker) -> Outcome:
-    """Turn what an operation raised into an outcome (spec 5.6): what is not known to be final may be tried again."""
-    final = isinstance(error, NonRecoverableError | EvaluationFault | PlanningError | StoreFault)
+    """Turn what an operation raised into an outcome (spec 5.6): what is not known to be final may be tried again.
+
+    A store that fails for a while is nobody's failure: steps of components, and whoever reads a secret, try again.
+    """
+    away = isinstance(error, StoreFault) and error.passes
+    final = not away and isinstance(error, NonRecoverableError | EvaluationFault | PlanningError | StoreFault)
     message = error.message if isinstance(error, OperationError | EvaluationFault) else str(error)
     if isinstance(error, SystemExit):
         message = f"The operation called exit({error.code!r})"
@@ -374,6 +379,6 @@ def _failed(error: BaseException, masker: Masker) -> Outcome:
             recoverable=not final,
             detail=masker.mask(_readable(detail)),
         ),
-        retry_after=error.retry_after if isinstance(error, RecoverableError) else None,
-        asked_to_retry=isinstance(error, OperationRetry),
+        retry_after=RETRY_SECONDS if away else error.retry_after if isinstance(error, RecoverableError) else None,
+        asked_to_retry=away or isinstance(error, OperationRetry),
     )

@@ -40,6 +40,7 @@ from groundplan.state.store import (
     ExecutionEnd,
     InstanceChange,
     StageRecord,
+    StoreFault,
     TaskRecord,
 )
 
@@ -248,7 +249,7 @@ class Drive:
             operation = self.world.operation(task)
             attempt = self._attempts[task.number] - self._earlier.get(task.number, 0)
             retries = self._policy.retries_of(task, operation)
-            if retries == UNLIMITED or attempt <= retries:
+            if retries == UNLIMITED or attempt <= retries or _met_no_store(outcome):
                 return TaskState.RESCHEDULED, now + timedelta(seconds=self._policy.delay(operation, outcome, attempt))
         failure = outcome.failure
         interrupted = failure is not None and failure.type == INTERRUPTED
@@ -576,3 +577,8 @@ class Drive:
                 deployment=self.execution.deployment,
             )
         )
+
+
+def _met_no_store(outcome: Outcome) -> bool:
+    """Whether an attempt only met a store that fails for a while, however long that is."""
+    return outcome.failure is not None and outcome.failure.recoverable and outcome.failure.type == StoreFault.__name__

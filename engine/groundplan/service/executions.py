@@ -283,7 +283,7 @@ def prepare_resume(
         if not queue:
             _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
         if lease is not None:
-            transaction.revoke(lease)
+            _revoke_tree(transaction, execution, lease.driver)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
         transaction.reset_tasks(
             execution.id,
@@ -295,6 +295,16 @@ def prepare_resume(
         )
         transaction.set_execution(execution.id, status=resumed, at=now)
         return get_in(transaction, execution.id)
+
+
+def _revoke_tree(transaction: Transaction, execution: Execution, driver: str) -> None:
+    """Take an execution and its children from a driver: they are its as well, and nobody else would have them soon."""
+    lease = transaction.lease(execution.id)
+    if lease is not None and lease.driver == driver:
+        transaction.revoke(lease)
+    for child in transaction.executions(parent=execution.id):
+        if not child.status.is_final:
+            _revoke_tree(transaction, child, driver)
 
 
 def _open_tasks(snapshot: Snapshot, id: ExecutionId) -> Sequence[TaskRecord]:
