@@ -26,6 +26,26 @@ HELLO = """
       greeting: {value: {get_attribute: [hello, greeting]}}
 """
 
+SHOP = """
+    tosca_definitions_version: cloudify_dsl_1_5
+    imports: [cloudify/types/types.yaml, plugin:groundplan-nop]
+    inputs: {size: {type: integer, default: 1}}
+    node_templates:
+      db: {type: groundplan.nodes.Nop, properties: {fail: [check_status], values: {size: {get_input: size}}}}
+      web:
+        type: groundplan.nodes.Nop
+        relationships: [{type: groundplan.relationships.Nop, target: db}]
+    workflows:
+      play: {mapping: play.py}
+"""
+PLAY = """
+from cloudify.workflows import ctx
+for instance in ctx.node_instances:
+    instance.execute_operation("cloudify.interfaces.lifecycle.poststart").get()
+seen = ctx.local_task(lambda: 7, name="seen").get()
+ctx.logger.info(f"saw {seen}")
+"""
+
 
 @pytest.fixture(scope="module")
 def server(durable_server: PostgresServer) -> PostgresServer:
@@ -140,3 +160,22 @@ def test_a_server_that_went_away_is_told_without_the_password(server: PostgresSe
     assert 'database "nowhere" does not exist' in words
     assert PASSWORD not in words
     assert url not in words
+
+
+def test_a_deployment_is_healed_scaled_updated_and_played_with(server: PostgresServer, tmp_path: Path) -> None:
+    with server.database() as name:
+        user = user_in(tmp_path, GROUNDPLAN_DATABASE_URL=server.url(name))
+        user.write("shop/play.py", PLAY)
+        user.upload("shop", SHOP)
+        user.ok("deployments", "create", "shop", "-b", "shop")
+        user.install("shop")
+        before = {item["id"] for item in user.json("node-instances", "list", "-d", "shop")}
+        user.ok("executions", "start", "heal", "-d", "shop")
+        user.ok("executions", "start", "scale", "-d", "shop", "-p", "scalable_entity_name=web", "-p", "delta=1")
+        user.ok("deployments", "update", "shop", "-i", "size=2", "--skip-drift-check", "--force-reinstall")
+        user.ok("executions", "start", "play", "-d", "shop")
+        found = user.json("node-instances", "list", "-d", "shop")
+        assert {item["state"] for item in found} == {"started"}
+        assert before < {item["id"] for item in found}
+        assert [item["runtime_properties"]["size"] for item in found if item["node_id"] == "db"] == [2]
+        assert "saw 7" in user.ok("events", "list", user.latest("shop")["id"])
