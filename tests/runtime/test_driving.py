@@ -1,7 +1,6 @@
 """The local driver: what is recorded when, and what follows from outcomes. Its attempts are plain functions."""
 
 import threading
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
@@ -62,7 +61,7 @@ def test_a_successor_starts_only_after_the_outcome_is_committed(rehearsal: Rehea
 def test_outcome_properties_and_events_are_committed_together(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(ONE)
     properties = {InstanceId("db_000001"): {"ip": "10.0.0.1"}}
-    make = Script(acts={"db create": lambda _: replace(DONE, runtime_properties=properties)})
+    make = Script(acts={"db create": lambda _: structs.replace(DONE, runtime_properties=properties)})
     rehearsal.drive(rehearsal.start(), make)
     of_create = [batch for batch in rehearsal.seen.batches for end in batch.ended if end.outcome.runtime_properties]
     (batch,) = of_create

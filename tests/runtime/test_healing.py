@@ -1,8 +1,7 @@
 """Heal, check_status and check_drift as users meet them: what runs, what is noted, and how the execution ends."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec import structs
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import ExecutionStatus
@@ -106,7 +105,7 @@ def test_an_uninstallation_that_fails_is_passed_over_unless_told_otherwise(rehea
 @pytest.mark.parametrize(("result", "drifted"), [(None, False), ({}, False), ({"size": 2}, True)])
 def test_drift_is_noted(rehearsal: Rehearsal, result: object, drifted: bool) -> None:
     installed(rehearsal)
-    acts = {"vm check_drift": lambda _: replace(DONE, result=result)}
+    acts = {"vm check_drift": lambda _: structs.replace(DONE, result=result)}
     rehearsal.drive(rehearsal.start(workflow="check_drift"), Script(acts=acts))
     instance = rehearsal.instances()["vm"]
     assert (instance.system_properties["configuration_drift"]["result"], is_drifted(instance)) == (result, drifted)
@@ -115,7 +114,7 @@ def test_drift_is_noted(rehearsal: Rehearsal, result: object, drifted: bool) -> 
 def test_drift_of_a_relationship_is_noted_at_its_side(rehearsal: Rehearsal) -> None:
     linked = relationship("depends_on", "a", source="check_drift", of_target="check_drift")
     rehearsal.deploy(blueprint(node("a", operations=OPERATIONS), node("b", linked, operations=OPERATIONS)))
-    acts = {"b check_drift": lambda it: replace(DONE, result=it.task.relationship is not None)}
+    acts = {"b check_drift": lambda it: structs.replace(DONE, result=it.task.relationship is not None)}
     rehearsal.drive(rehearsal.start(workflow="check_drift"), Script(acts=acts))
     a, b = rehearsal.instances()["a"], rehearsal.instances()["b"]
     assert b.system_properties["source_relationships_configuration_drift"][a.id]["result"] is True
@@ -133,7 +132,7 @@ def test_a_failed_check_is_noted_and_fails_the_workflow_at_once(rehearsal: Rehea
 
 def test_secrets_are_not_noted(rehearsal: Rehearsal) -> None:
     installed(rehearsal)
-    acts = {"vm check_status": lambda _: replace(DONE, result={"token": Sensitive("sesame-open")})}
+    acts = {"vm check_status": lambda _: structs.replace(DONE, result={"token": Sensitive("sesame-open")})}
     rehearsal.drive(rehearsal.start(workflow="check_status"), Script(acts=acts))
     assert rehearsal.instances()["vm"].system_properties["status"]["result"] == {"token": "******"}
 

@@ -1,9 +1,10 @@
 """Stages at the driver: what a workflow looks at and reshapes, how it goes on after failures, and kills between."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec import structs
 
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import EventType, ExecutionStatus, TaskState
@@ -63,7 +64,7 @@ def test_a_stage_sees_what_came_of_those_before(rehearsal: Rehearsal) -> None:
 
     workflow.stages = [*workflow.stages, look]
     acts = {
-        "db create": lambda _: replace(DONE, result=Sensitive("word")),
+        "db create": lambda _: structs.replace(DONE, result=Sensitive("word")),
         "db start": lambda _: failed("no luck", final=True),
     }
     execution = rehearsal.start()

@@ -141,8 +141,7 @@ class Failure:
     detail: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How one attempt ended: the only thing an attempt gives back; it never raises.
 
     Attributes:
@@ -159,9 +158,13 @@ class Outcome:
     failure: Failure | None = None
     retry_after: float | None = None
     asked_to_retry: bool = False
-    runtime_properties: Mapping[InstanceId, Mapping[str, Data]] = field(default_factory=dict)
+    runtime_properties: Mapping[InstanceId, Mapping[str, Data]] = msgspec.field(default_factory=dict)
     waits_for: ExecutionId | None = None
     wait_limit: float | None = None
+
+    def leaving(self, result: Data, runtime_properties: Mapping[InstanceId, Mapping[str, Data]]) -> "Outcome":
+        """Return the outcome with another result and other properties."""
+        return msgspec.structs.replace(self, result=result, runtime_properties=runtime_properties)
 
 
 class EventType(StrEnum):

@@ -207,7 +207,8 @@ def _quoted(data: Data, special: Callable[[Mapping[str, Any]], bool]) -> Data:
     if type(data) in LEAVES:
         return data
     if isinstance(data, Mapping):
-        plain = {key: _quoted(item, special) for key, item in data.items()}
+        are_leaves = type(data) is dict and LEAVES.issuperset(map(type, data.values()))
+        plain = dict(data) if are_leaves else {key: _quoted(item, special) for key, item in data.items()}
         return {LITERAL_MARK: plain} if special(data) else plain
     return [_quoted(item, special) for item in data] if isinstance(data, list | tuple) else data
 
@@ -218,6 +219,20 @@ def _looks_special(data: Mapping[str, Any]) -> bool:
 
 def _is_marked(data: Mapping[str, Any]) -> bool:
     return len(data) == 1 and (FUNCTION_MARK in data or LITERAL_MARK in data)
+
+
+def is_inert(data: Data) -> bool:
+    """Whether data is plain JSON that means itself: nothing in it is `Sensitive` or one of the engine's marks."""
+    kind = type(data)
+    if kind is dict:
+        if _is_marked(data):
+            return False
+        items = data.values()
+    elif kind is list:
+        items = data
+    else:
+        return kind in LEAVES
+    return LEAVES.issuperset(map(type, items)) or all(map(is_inert, items))
 
 
 def calls(value: Value) -> Iterator[Call]:
@@ -253,9 +268,9 @@ def _transform(data: Data, sensitive: Callable[[Sensitive], Data]) -> Data:
     if isinstance(data, dict):
         if LEAVES.issuperset(map(type, data.values())):
             return data.copy()
-        return {key: _transform(item, sensitive) for key, item in data.items()}
+        return {key: item if type(item) in LEAVES else _transform(item, sensitive) for key, item in data.items()}
     if isinstance(data, list):
-        return [_transform(item, sensitive) for item in data]
+        return [item if type(item) in LEAVES else _transform(item, sensitive) for item in data]
     return data
 
 

@@ -146,6 +146,19 @@ class Progress:
         for number, outcome in outcomes:
             self._end(self._in_flight_index(number), outcome)
             self._in_flight -= 1
+        return Advance(ready=self._hand_out(), standing=self.standing)
+
+    def settle(self, number: int, outcome: Verdict | TaskState) -> list[int]:
+        """Take the end of one task and return the numbers of those that may start now: `advance` for who takes one.
+
+        Raises:
+            ValueError: as `advance`.
+        """
+        self._end(self._in_flight_index(number), outcome)
+        self._in_flight -= 1
+        return self._hand_out() if self._fresh else []
+
+    def _hand_out(self) -> list[int]:
         ready: list[int] = []
         if not self._cancelled:
             first, status = self._first, self._status
@@ -155,7 +168,7 @@ class Progress:
                     ready.append(first + index)
             self._fresh.clear()
             self._in_flight += len(ready)
-        return Advance(ready=ready, standing=self.standing)
+        return ready
 
     def cancel(self) -> None:
         """From now on no task becomes ready; those in flight may still end."""

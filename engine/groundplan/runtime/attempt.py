@@ -8,16 +8,15 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from groundplan.model.blueprint import NodeTemplate, Operation, Plugin
+from groundplan.model.blueprint import Operation, Plugin
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, EventType, Execution, Failure, Outcome, ParentTask, Verdict
 from groundplan.model.graph import Side, Task, TaskKind
 from groundplan.model.ids import InstanceId
-from groundplan.model.values import Data, Value, is_sensitive, reveal, sensitive_texts
+from groundplan.model.values import Data, Value, is_inert, is_sensitive, reveal, sensitive_texts
 from groundplan.planning.faults import PlanningError
 from groundplan.runtime.calls import Calls
 from groundplan.runtime.children import ChildCall, Children
@@ -32,7 +31,7 @@ from groundplan.runtime.recordable import recordable
 from groundplan.runtime.registry import Registry
 from groundplan.runtime.surroundings import Surroundings
 from groundplan.runtime.world import World
-from groundplan.sdk.context import CurrentOperation, DeploymentView, PluginView
+from groundplan.sdk.context import CurrentOperation, PluginView
 from groundplan.sdk.errors import NonRecoverableError, OperationError, OperationRetry, RecoverableError
 from groundplan.sdk.operation import traits
 from groundplan.state.store import Store, StoreFault
@@ -138,12 +137,15 @@ class Attempts:
             own = {instance: _recorded(instance, properties, masker) for instance, properties in changes.items()}
         # SystemExit as well: an operation that calls exit() ends its attempt, not the thread that runs it.
         except BaseException as error:
-            return replace(_failed(error, masker), runtime_properties=_what_is_left(changes, masker))
+            return _failed(error, masker).leaving(None, _what_is_left(changes, masker))
         if step is None:
             return Outcome(verdict=Verdict.SUCCEEDED, result=result, runtime_properties=own)
-        return replace(step, result=result, runtime_properties={**own, **step.runtime_properties})
+        return step.leaving(result, {**own, **step.runtime_properties})
 
     def _masker(self, assignment: Assignment) -> Masker:
+        known = self._maskers.get(assignment.execution.id)
+        if known is not None:
+            return known
         with self._lock:
             return self._maskers.setdefault(assignment.execution.id, Masker())
 
@@ -244,22 +246,18 @@ class Attempts:
     ) -> AttemptContext:
         world, task, execution = assignment.world, assignment.task, assignment.execution
 
-        def properties(_: NodeTemplate, instance: NodeInstance) -> Mapping[str, Data]:
-            return _learnt(masker, self._evaluator.properties(world, instance))
+        def properties(instance: NodeInstance) -> Mapping[str, Data]:
+            settled = self._evaluator.settled_properties(world, instance)
+            return _learnt(masker, self._evaluator.properties(world, instance)) if settled is None else settled
 
         def read_runtime(instance: NodeInstance) -> Mapping[str, Data]:
+            if is_inert(instance.runtime_properties):
+                return instance.runtime_properties
             return _learnt(masker, self._evaluator.runtime_properties(world, instance))
 
-        deployment = world.deployment
         return AttemptContext(
             world=world,
             place=_place(task),
-            deployment=DeploymentView(
-                id=deployment.id,
-                display_name=deployment.display_name or deployment.id,
-                blueprint_id=deployment.blueprint,
-                labels=deployment.labels,
-            ),
             execution_id=execution.id,
             workflow_id=execution.workflow,
             operation=CurrentOperation(

@@ -11,11 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from groundplan.model.blueprint import NodeTemplate
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import EventType
 from groundplan.model.ids import DeploymentId, InstanceId
-from groundplan.model.values import Data, quote_marks, reveal
+from groundplan.model.values import LEAVES, Data, quote_marks, reveal
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.runtime.masking import Masker
 from groundplan.runtime.world import World
@@ -38,8 +37,8 @@ from groundplan.state.store import Store
 Say = Callable[[EventType, str, str], None]
 """Takes the type, the level and the text of something to be told."""
 ReadRuntime = Callable[[NodeInstance], Mapping[str, Data]]
-"""Gives a copy of an instance's runtime properties as plain data, the engine's own functions in them evaluated."""
-ReadProperties = Callable[[NodeTemplate, NodeInstance], Mapping[str, Data]]
+"""Gives an instance's runtime properties as plain data, functions in them evaluated; they are not to be changed."""
+ReadProperties = Callable[[NodeInstance], Mapping[str, Data]]
 """Evaluates the properties of an instance's template and gives them as plain data."""
 
 
@@ -114,7 +113,9 @@ class LiveInstance:
         """
         raw, (before, after) = self._instance.runtime_properties, self._copies or self._copied()
         return {
-            key: raw[key] if key in before and before[key] == value else (value if trusted else quote_marks(value))
+            key: raw[key]
+            if key in before and before[key] == value
+            else (value if trusted or type(value) in LEAVES else quote_marks(value))
             for key, value in after.items()
         }
 
@@ -203,7 +204,6 @@ class AttemptContext:
         *,
         world: World,
         place: Place,
-        deployment: DeploymentView,
         execution_id: str,
         workflow_id: str,
         operation: CurrentOperation,
@@ -217,12 +217,10 @@ class AttemptContext:
         properties: ReadProperties,
         read_runtime: ReadRuntime,
     ) -> None:
-        self.deployment = deployment
         self.execution_id = execution_id
         self.workflow_id = workflow_id
         self.operation = operation
-        self.logger = LiveLog(say)
-        self.remembered: MutableMapping[str, str] = Remembered(store, world.deployment.id)
+        self._store = store
         self._world = world
         self._place = place
         self._masker = masker
@@ -235,6 +233,24 @@ class AttemptContext:
         self._make_machine = machine
         self._views: dict[InstanceId, NodeView] = {}
         self._live: dict[InstanceId, LiveInstance] = {}
+
+    @cached_property
+    def deployment(self) -> DeploymentView:
+        deployment = self._world.deployment
+        return DeploymentView(
+            id=deployment.id,
+            display_name=deployment.display_name or deployment.id,
+            blueprint_id=deployment.blueprint,
+            labels=deployment.labels,
+        )
+
+    @cached_property
+    def logger(self) -> LiveLog:
+        return LiveLog(self._say)
+
+    @cached_property
+    def remembered(self) -> MutableMapping[str, str]:
+        return Remembered(self._store, self._world.deployment.id)
 
     @cached_property
     def plugin(self) -> PluginView:
@@ -344,8 +360,7 @@ class AttemptContext:
     def _properties(self, id: InstanceId) -> Mapping[str, Data]:
         if id in self._views:
             return self._views[id].properties
-        properties: Mapping[str, Data] = self._read_properties(self._world.template(id), self._world.instance(id))
-        return properties
+        return self._read_properties(self._world.instance(id))
 
     def _live_instance(self, id: InstanceId) -> LiveInstance:
         if id not in self._live:

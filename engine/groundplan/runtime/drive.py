@@ -6,11 +6,12 @@ it happens in the driver's one thread.
 
 import heapq
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from groundplan.model.blueprint import Operation
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import (
     STOPPING,
@@ -28,6 +29,7 @@ from groundplan.model.execution import (
 )
 from groundplan.model.graph import Task, TaskGraph, TaskKind
 from groundplan.model.ids import ExecutionId, InstanceId
+from groundplan.model.values import Data
 from groundplan.planning.advance import Progress, Standing, rebuild
 from groundplan.planning.health import NOTED_OPERATIONS, note_outcome, note_state, noted_instance
 from groundplan.planning.stages import Stage
@@ -60,6 +62,7 @@ INTERRUPTED: Final = "Interrupted"
 _WORKER_LOST: Final = "WorkerLost"
 _CUT_OFF: Final = frozenset({TaskState.STARTED, TaskState.INTERRUPTED})
 _ENDED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED, TaskState.INTERRUPTED})
+_DONE: Final = Outcome(verdict=Verdict.SUCCEEDED)
 _FINISHED: Final = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.IGNORED})
 
 
@@ -131,13 +134,13 @@ class Drive:
             self._patience_ends = None
         self._tasks.update((task.number, task) for task in stage.graph.tasks)
         self._progress.append(stage.graph)
-        self._take_ready(())
+        self._take_ready()
 
     def extend(self, graph: TaskGraph) -> None:
         """Take further tasks of the stage under way, which are stored in the same transaction."""
         self._tasks.update((task.number, task) for task in graph.tasks)
         self._progress.append(graph)
-        self._take_ready(())
+        self._take_ready()
 
     def restore(
         self,
@@ -206,16 +209,15 @@ class Drive:
         self.waiting.pop(number, None)
         self._limits.pop(number, None)
         state, due = self._state_after(task, outcome, now)
-        ended = AttemptEnd(
-            task=number, number=self._attempts.get(number, 0), at=now, state=state, outcome=outcome, due_at=due
-        )
-        self._batch.ended.append(ended)
-        self._keep_properties(outcome)
+        self._batch.ended.append(AttemptEnd(number, self._attempts.get(number, 0), now, state, outcome, due))
+        reached = task.after if state is TaskState.SUCCEEDED or state is TaskState.IGNORED else None
+        # With the state that it reaches, an instance's properties are one change.
+        own = self._keep_properties(outcome, but=None if reached is None else task.instance)
         if task.operation in NOTED_OPERATIONS and state in _ENDED and not self.execution.is_dry_run:
             self._note(task, outcome, now)
         self._tell_end(task, outcome, state, due, now)
-        if state in (TaskState.SUCCEEDED, TaskState.IGNORED) and task.after is not None:
-            self._set_state(task, task.after, now)
+        if reached is not None:
+            self._set_state(task, reached, now, own)
         if state is TaskState.WAITING and outcome.waits_for is not None:
             self._wait(number, outcome.waits_for, due)
         elif due is not None:
@@ -224,14 +226,14 @@ class Drive:
             if state in _FAILURES:
                 self._begin_patience(now)
                 self._failures.append((task, "" if outcome.failure is None else outcome.failure.message))
-            self._take_ready(((number, TaskState.FAILED if state in _FAILURES else state),))
+            self._settle(number, TaskState.FAILED if state in _FAILURES else state)
 
     def keep(self, number: int, outcome: Outcome, now: datetime) -> None:
         """Finish a task that only holds what a custom workflow was shown: no attempt, no event."""
         self._locals.remove(number)
-        self._batch.ended.append(AttemptEnd(task=number, number=0, at=now, state=TaskState.SUCCEEDED, outcome=outcome))
+        self._batch.ended.append(AttemptEnd(number, 0, now, TaskState.SUCCEEDED, outcome))
         self._keep_properties(outcome)
-        self._take_ready(((number, TaskState.SUCCEEDED),))
+        self._settle(number, TaskState.SUCCEEDED)
 
     def judge(self, number: int, state: TaskState, outcome: Outcome, now: datetime) -> None:
         """Record what a custom workflow makes of a failure: it went on from it (`IGNORED`), or not (`FAILED`)."""
@@ -283,9 +285,15 @@ class Drive:
         """Whether this attempt of a task is the one that is waited for."""
         return number in self._in_flight and self._attempts[number] == attempt
 
-    def _keep_properties(self, outcome: Outcome) -> None:
+    def _keep_properties(self, outcome: Outcome, *, but: InstanceId | None = None) -> Mapping[str, Data] | None:
+        """Change what an outcome changes, and return what the instance `but` gets, which is left to the caller."""
+        own = None
         for instance, properties in outcome.runtime_properties.items():
-            self._change_instance(instance, InstanceChange(runtime_properties=properties))
+            if instance == but:
+                own = properties
+            else:
+                self._change_instance(instance, InstanceChange(runtime_properties=properties))
+        return own
 
     def _change_instance(self, instance: InstanceId, change: InstanceChange) -> None:
         self.world.apply(instance, change)
@@ -315,30 +323,30 @@ class Drive:
         if self.cancelling or not queue:
             return None
         task = self._tasks[queue.popleft()]
+        operation = self.world.operation(task)
         if task.number in self._withheld:
             self._withheld.discard(task.number)
         else:
-            self._begin_attempt(task, now)
+            self._begin_attempt(task, operation, now)
         self._in_flight.add(task.number)
-        operation = self.world.operation(task)
         lost = task.number in self._lost
         self._lost.discard(task.number)
         return Start(
-            task=task,
-            number=self._attempts[task.number],
-            earlier=self._earlier.get(task.number, 0),
-            retries=self._policy.retries_of(task, operation),
-            timeout=self._policy.timeout_of(operation),
-            lost=lost,
+            task,
+            self._attempts[task.number],
+            self._earlier.get(task.number, 0),
+            self._policy.retries_of(task, operation),
+            self._policy.timeout_of(operation),
+            lost,
         )
 
-    def _begin_attempt(self, task: Task, now: datetime) -> None:
+    def _begin_attempt(self, task: Task, operation: Operation, now: datetime) -> None:
         number = self._attempts.get(task.number, 0) + 1
         self._attempts[task.number] = number
-        self._batch.started.append(AttemptStart(task=task.number, number=number, at=now))
+        self._batch.started.append(AttemptStart(task.number, number, now))
         if task.before is not None:
             self._set_state(task, task.before, now)
-        self._tell_task(EventType.TASK_STARTED, "Task started", task, "", now)
+        self._tell_task(EventType.TASK_STARTED, "Task started", task, "", now, operation)
 
     def run_states(self, now: datetime) -> None:
         """Finish every ready task that only sets a state: it needs no thread and no commit of its own."""
@@ -347,9 +355,8 @@ class Drive:
             task = self._tasks[number]
             if task.after is not None:
                 self._set_state(task, task.after, now)
-            done = Outcome(verdict=Verdict.SUCCEEDED)
-            self._batch.ended.append(AttemptEnd(task=number, number=0, at=now, state=TaskState.SUCCEEDED, outcome=done))
-            self._take_ready(((number, TaskState.SUCCEEDED),))
+            self._batch.ended.append(AttemptEnd(number, 0, now, TaskState.SUCCEEDED, _DONE))
+            self._settle(number, TaskState.SUCCEEDED)
 
     def next_due(self) -> datetime | None:
         """Return when the next attempt of a failed task is due, or a waiting task gives up."""
@@ -387,14 +394,22 @@ class Drive:
         while self._due and self._due[0][0] <= now:
             self._queue(heapq.heappop(self._due)[1])
 
-    def _take_ready(self, ends: Iterable[tuple[int, TaskState]]) -> None:
-        for number in self._progress.advance(ends).ready:
+    def _take_ready(self) -> None:
+        for number in self._progress.advance().ready:
             self._queue(number)
+
+    def _settle(self, number: int, state: TaskState) -> None:
+        for released in self._progress.settle(number, state):
+            self._queue(released)
 
     def _queue(self, number: int) -> None:
         kind = self._tasks[number].kind
-        queue = {TaskKind.STATE: self._states, TaskKind.LOCAL: self._locals}.get(kind, self._ready)
-        queue.append(number)
+        if kind is TaskKind.STATE:
+            self._states.append(number)
+        elif kind is TaskKind.LOCAL:
+            self._locals.append(number)
+        else:
+            self._ready.append(number)
 
     # -- the end
 
@@ -516,13 +531,15 @@ class Drive:
     def _new_batch(self) -> Batch:
         return Batch(lease=self.lease, deployment=self.execution.deployment)
 
-    def _set_state(self, task: Task, state: InstanceState, now: datetime) -> None:
+    def _set_state(
+        self, task: Task, state: InstanceState, now: datetime, properties: Mapping[str, Data] | None = None
+    ) -> None:
         instance = self.world.instance(task.instance)
         notes = instance.system_properties
         if notes and state is not instance.state:
             notes = note_state(notes, state)
         changed = None if notes is instance.system_properties else notes
-        self._change_instance(task.instance, InstanceChange(state=state, system_properties=changed))
+        self._change_instance(task.instance, InstanceChange(state, properties, changed))
         self.tell(
             Event(
                 at=now,
@@ -535,11 +552,12 @@ class Drive:
         )
 
     def _tell_end(self, task: Task, outcome: Outcome, state: TaskState, due: datetime | None, now: datetime) -> None:
-        message = "" if outcome.failure is None else f" -> {outcome.failure.message}"
-        attempt = self._attempts.get(task.number, 1) - self._earlier.get(task.number, 0)
         if state is TaskState.SUCCEEDED:
             self._tell_task(EventType.TASK_SUCCEEDED, "Task succeeded", task, "", now)
-        elif state is TaskState.RESCHEDULED and due is not None:
+            return
+        message = "" if outcome.failure is None else f" -> {outcome.failure.message}"
+        attempt = self._attempts.get(task.number, 1) - self._earlier.get(task.number, 0)
+        if state is TaskState.RESCHEDULED and due is not None:
             total = self._policy.retries_of(task, self.world.operation(task))
             of = "" if total == UNLIMITED else f"/{total}"
             wait = f" [retry {attempt}{of} in {(due - now).total_seconds():g} s]"
@@ -550,10 +568,13 @@ class Drive:
             ignored = " (ignored)" if state is TaskState.IGNORED else ""
             self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + ignored, now)
 
-    def _tell_task(self, type_: EventType, verb: str, task: Task, rest: str, now: datetime) -> None:
-        path = self.world.operation(task).operation
-        if task.kind in (TaskKind.LOCAL, TaskKind.DEPLOYMENT):
+    def _tell_task(
+        self, type_: EventType, verb: str, task: Task, rest: str, now: datetime, operation: Operation | None = None
+    ) -> None:
+        if task.kind is TaskKind.LOCAL or task.kind is TaskKind.DEPLOYMENT:
             path = task.operation if task.deployment is None else f"{task.operation} of {task.deployment}"
+        else:
+            path = (operation or self.world.operation(task)).operation
         self.tell(
             Event(
                 at=now,

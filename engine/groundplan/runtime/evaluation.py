@@ -12,7 +12,7 @@ from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import Task
 from groundplan.model.ids import DeploymentId, GroupId, InstanceId, NodeId
 from groundplan.model.secret import SecretValue
-from groundplan.model.values import LEAVES, Data, Value, copy_data, from_data
+from groundplan.model.values import LEAVES, Data, Value, copy_data, from_data, is_sensitive
 from groundplan.planning.evaluate import (
     EvaluationFault,
     LookupFault,
@@ -103,6 +103,19 @@ class Evaluator:
             else _evaluated(world, value, Scope.of_instance(instance, f"{path}.{name}"), lookup)
             for name, value in template.properties.items()
         }
+
+    def settled_properties(self, world: World, instance: NodeInstance) -> dict[str, Data] | None:
+        """Return what `properties` does, or None unless all of it lasts and none is secret."""
+        known = world.settled.get(instance.node)
+        if known is None:
+            found = self.properties(world, instance)
+            values = world.template(instance.id).properties.values()
+            lasts = all(type(it) in LEAVES or (instance.node, "", id(it)) in world.lasting for it in values)
+            if not lasts or is_sensitive(found):
+                return None
+            world.settled[instance.node] = known = found
+        copied: dict[str, Data] = copy_data(known)
+        return copied
 
     def runtime_properties(self, world: World, instance: NodeInstance) -> dict[str, Data]:
         """Return runtime properties with the functions that the engine put there evaluated."""

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
+from math import inf
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
@@ -165,7 +166,7 @@ class LocalDriver:
         self._clock = clock
         self._workers = Workers(policy.workers)
         self._window = Window(policy.workers)
-        self._next_deadline = 0.0
+        self._next_deadline = inf
         self._reports: SimpleQueue[_Report | None] = SimpleQueue()
         self._drives: dict[ExecutionId, Drive] = {}
         self._flights: dict[tuple[ExecutionId, int], _Flight] = {}
@@ -475,8 +476,11 @@ class LocalDriver:
         self._kept = []
         with suppress(Empty):
             reports.append(self._reports.get(timeout=0 if reports or self._woken else self._patience()))
+            until = time.monotonic() + self._window.commit
             while len(reports) < _MOST_REPORTS:
-                reports.append(self._reports.get_nowait())
+                # What is about to end shares the commit; nobody waits for a lone operation.
+                is_late = len(reports) >= len(self._flights) or time.monotonic() >= until
+                reports.append(self._reports.get(timeout=0 if is_late else self._window.lull))
         self._woken = self._woken or None in reports
         return [report for report in reports if report is not None]
 
@@ -496,12 +500,9 @@ class LocalDriver:
             due = drive.next_due()
             if due is not None:
                 moments.append((due - now).total_seconds())
-        clock = time.monotonic()
-        flights = (*self._flights.values(), *self._unobserved.values())
-        deadlines = [(flight.begun or clock) + flight.timeout for flight in flights]
-        deadlines += [it.next_due for it in self._dialogues.values() if it.next_due is not None]
-        self._next_deadline = min(deadlines, default=clock + HEARTBEAT_SECONDS)
-        return max(0.0, min(*moments, self._next_deadline - clock))
+        dues = (it.next_due for it in self._dialogues.values())
+        self._next_deadline = min(self._next_deadline, *(due for due in dues if due is not None), inf)
+        return max(0.0, min(*moments, self._next_deadline - time.monotonic()))
 
     def _take(self, report: _Report, turn: _Turn, now: datetime) -> None:
         unobserved = self._unobserved.get((report.execution, report.task))
@@ -613,6 +614,9 @@ class LocalDriver:
                 self._workers.give_up_one()
                 outcome = timed_out(flight.drive.world.operation(flight.task), flight.timeout)
                 found.append(_Report(*key, flight.number, outcome, took=flight.timeout))
+        # One that no thread has taken yet has all of its time before it.
+        flights = (*self._flights.values(), *self._unobserved.values())
+        self._next_deadline = min(((it.begun or clock) + it.timeout for it in flights), default=inf)
         return found
 
     def _let_go(self) -> None:
@@ -777,6 +781,7 @@ class LocalDriver:
             given_up=Flag(),
         )
         self._flights[execution, task.number] = flight
+        self._next_deadline = min(self._next_deadline, time.monotonic() + start.timeout)
         assignment = Assignment(
             execution=drive.execution,
             world=drive.world,

@@ -39,7 +39,8 @@ def _is_plain(data: Data, depth: int) -> bool:
     if kind is str:
         return bool(data.isascii())
     if kind is dict:
-        return depth < DEEPEST and all(map(_is_plain_key, data)) and _are_plain(data.values(), depth + 1)
+        keys_are_plain = _TEXT.issuperset(map(type, data)) and all(map(str.isascii, data))
+        return depth < DEEPEST and keys_are_plain and _are_plain(data.values(), depth + 1)
     if kind is list:
         return depth < DEEPEST and _are_plain(data, depth + 1)
     return kind in _PLAIN or (kind is float and math.isfinite(data))
@@ -49,10 +50,6 @@ def _are_plain(items: Collection[Data], depth: int) -> bool:
     if _TEXT.issuperset(map(type, items)):
         return all(map(str.isascii, items))
     return all(_is_plain(item, depth) for item in items)
-
-
-def _is_plain_key(key: object) -> bool:
-    return type(key) is str and key.isascii()
 
 
 def _made_plain(data: Data, place: str, depth: int) -> Data:

@@ -26,7 +26,7 @@ class Registry:
 
     def knows(self, plugin: Plugin) -> bool:
         """Whether a plugin stands for the one that a blueprint declares."""
-        return any(name in self._by_name for name in _names(plugin))
+        return self._standing_for(plugin) is not None
 
     def unknown(self, plugin: Plugin) -> str:
         """Return, for people, that no plugin stands for it."""
@@ -39,10 +39,14 @@ class Registry:
         Raises:
             NonRecoverableError: no plugin stands for it.
         """
-        for name in _names(plugin):
-            if name in self._by_name:
-                return self._by_name[name]
-        raise NonRecoverableError(self.unknown(plugin))
+        found = self._standing_for(plugin)
+        if found is None:
+            raise NonRecoverableError(self.unknown(plugin))
+        return found
+
+    def _standing_for(self, plugin: Plugin) -> PluginManifest | None:
+        declared = self._by_name.get(plugin.package_name or "")
+        return declared or self._by_name.get(plugin.name.rpartition("--")[2])
 
     def function(self, plugin: Plugin, operation: str) -> Callable[..., Any]:
         """Return the function that a manifest puts behind an operation path.
@@ -66,7 +70,3 @@ class Registry:
             ) from error
         self._loaded[target] = function
         return function
-
-
-def _names(plugin: Plugin) -> list[str]:
-    return [name for name in (plugin.package_name, plugin.name.rpartition("--")[2]) if name]

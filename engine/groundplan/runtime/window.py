@@ -1,5 +1,6 @@
-"""How many attempts may be handed to the threads at once: one for each, and what they get through during a commit.
+"""How many attempts may be handed to the threads at once, and how long to wait for another outcome before a commit.
 
+As many as there are threads, and what they get through during a commit.
 While the loop commits, threads that finish would find nothing to do, so quick attempts queue ahead of them. Long ones
 do not: one that is recorded as begun but waits for a thread would count as cut off if the process were killed.
 """
@@ -10,6 +11,8 @@ _QUICK_SECONDS: Final = 0.01
 """Attempts that take longer are not queued ahead; starting a process alone takes about as long."""
 _FURTHEST: Final = 8
 """Attempts that may be handed out for each thread, at most."""
+_LULLS: Final = 2
+"""Attempts' time without an outcome, after which the others are taken to last longer."""
 _WEIGHT: Final = 0.1
 """What the newest measurement counts in the average."""
 
@@ -29,6 +32,17 @@ class Window:
     def committed(self, seconds: float) -> None:
         """Take note of how long a commit took."""
         self._commit += _WEIGHT * (seconds - self._commit)
+
+    @property
+    def commit(self) -> float:
+        """Seconds that a commit takes."""
+        return self._commit
+
+    @property
+    def lull(self) -> float:
+        """Seconds that the next outcome is worth waiting for: it comes sooner than a commit of its own would take."""
+        wait = self._attempt * _LULLS
+        return wait if wait <= self._commit / 2 else 0.0
 
     @property
     def size(self) -> int:

@@ -24,12 +24,14 @@ class World:
 
     Attributes:
         lasting: what `evaluation` found and need not evaluate again before the deployment is another.
+        settled: likewise the properties of node templates, where all of them last and none is secret.
     """
 
     def __init__(self, deployment: Deployment, blueprint: Blueprint, instances: Iterable[NodeInstance]) -> None:
         self.deployment = deployment
         self.blueprint = blueprint
         self.lasting: dict[tuple[str, str, int], Data] = {}
+        self.settled: dict[str, dict[str, Data]] = {}
         self._instances = {instance.id: instance for instance in instances}
         self._by_node: dict[str, list[InstanceId]] = {}
         self._sources: dict[InstanceId, list[InstanceId]] = {}
@@ -82,11 +84,12 @@ class World:
 
     def operation(self, task: Task) -> Operation:
         """Return the operation that a task runs; the one that does nothing where it runs none of the blueprint."""
-        relationship = self.relationship(task)
-        if task.kind in (TaskKind.LOCAL, TaskKind.DEPLOYMENT):
+        if task.kind is TaskKind.LOCAL or task.kind is TaskKind.DEPLOYMENT:
             return _NOTHING
+        relationship = self.relationship(task)
         if relationship is None or task.relationship is None:
-            return self.template(task.instance).operations.get(task.operation, _NOTHING)
+            node = self.blueprint.nodes[self._instances[task.instance].node]
+            return node.operations.get(task.operation, _NOTHING)
         side = task.relationship.side
         operations = relationship.source_operations if side is Side.SOURCE else relationship.target_operations
         return operations.get(task.operation, _NOTHING)
@@ -113,7 +116,7 @@ class World:
         for noted, notes in reshape.noted.items():
             instances[noted] = instances[noted].changed(system_properties=notes)
         self._instances = instances
-        self.lasting = {}
+        self.lasting, self.settled = {}, {}
         self._index()
         self.blueprint = blueprint
         scaling, content = reshape.scaling, reshape.content

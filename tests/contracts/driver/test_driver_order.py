@@ -1,7 +1,8 @@
 """What every driver promises of order and of the record."""
 
 import threading
-from dataclasses import replace
+
+from msgspec import structs
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import EventType, ExecutionStatus, Outcome, TaskState
@@ -74,7 +75,7 @@ def test_runtime_properties_reach_the_next_operation(stage: Stage) -> None:
         seen.append(assignment.world.instance(db).runtime_properties)
         return DONE
 
-    make = replace(DONE, runtime_properties={db: {"ip": "10.0.0.1"}})
+    make = structs.replace(DONE, runtime_properties={db: {"ip": "10.0.0.1"}})
     drive(stage, stage.rehearsal.start(), Script(acts={"db create": lambda _: make, "web create": look}))
     assert seen == [{"ip": "10.0.0.1"}]
     assert stage.rehearsal.instances()["db"].runtime_properties == {"ip": "10.0.0.1"}

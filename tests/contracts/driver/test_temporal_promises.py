@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from groundplan.model.execution import ExecutionStatus, Outcome, TaskState
 from groundplan.model.ids import InstanceId
@@ -112,7 +113,7 @@ def test_no_value_stands_in_a_history(stage: TemporalStage, server: TemporalServ
     def leak(assignment: Assignment) -> Outcome:
         if assignment.number == 1:
             return failed(f"it broke: {CANARY}")
-        return replace(DONE, result={"token": CANARY}, runtime_properties={db: {"token": CANARY}})
+        return structs.replace(DONE, result={"token": CANARY}, runtime_properties={db: {"token": CANARY}})
 
     execution = stage.rehearsal.start("vault", parameters={"secret": CANARY})
     ended = drive(stage, execution, Script(acts={"n0x0 create": leak}))

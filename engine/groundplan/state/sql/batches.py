@@ -91,6 +91,9 @@ class Writer(Protocol):
     def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
         """Write what a batch says; no two rows of one kind are of the same thing."""
 
+    def holds(self, connection: Connection, execution: ExecutionId, fence: int) -> bool:
+        """Whether the lease of an execution still has this number; it stays so in the caller's transaction."""
+
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         """Add the tasks of a stage."""
 

@@ -48,7 +48,11 @@ def to_text(text: str) -> str:
 
 def seal_data(seal: Seal, data: Data, owner: str) -> bytes:
     """Return data as sealed JSON, `Sensitive` kept."""
-    return seal.close(_encode(data if _is_unmarked(data) else _mark(data)), owner)
+    if not _is_plain(data):
+        return seal.close(_encode(_mark(data)), owner)
+    encoded = _encode(data)
+    # A key that poses as a mark begins so; a text that does costs a closer look, no more.
+    return seal.close(_encode(_mark(data)) if b'"$' in encoded else encoded, owner)
 
 
 def open_data(seal: Seal, sealed: bytes, owner: str) -> Data:
@@ -71,18 +75,16 @@ def to_moment_or_none(seconds: float | None) -> datetime | None:
     return None if seconds is None else to_moment(seconds)
 
 
-def _is_unmarked(data: Data) -> bool:
-    """Whether there is nothing in the data to be marked, as is nearly always so."""
+def _is_plain(data: Data) -> bool:
+    """Whether there is nothing but JSON in the data, as is nearly always so."""
     kind = type(data)
     if kind is dict:
-        if any(key[:1] == "$" for key in data):
-            return False
         items = data.values()
     elif kind is list:
         items = data
     else:
         return kind in LEAVES
-    return LEAVES.issuperset(map(type, items)) or all(map(_is_unmarked, items))
+    return LEAVES.issuperset(map(type, items)) or all(map(_is_plain, items))
 
 
 def _mark(data: Data) -> Data:

@@ -18,7 +18,7 @@ from groundplan.state.sql import schema
 from groundplan.state.sql.batches import Columns, Writer, end_rows, event_rows, instance_rows, start_rows, task_rows
 from groundplan.state.sql.codec import to_seconds, to_text
 from groundplan.state.sql.reads import SqlSnapshot
-from groundplan.state.store import Batch, InstanceChange, StaleLease
+from groundplan.state.store import Batch, ExecutionEnd, InstanceChange, StaleLease
 
 _EXECUTIONS = schema.executions
 
@@ -73,7 +73,10 @@ class Journal(SqlSnapshot):
 
     def record(self, batch: Batch) -> None:
         seal, execution, deployment = self._seal, batch.lease.execution, batch.deployment
-        self._hold(batch.lease, **_end_of(batch))
+        if batch.end is not None:
+            self._hold(batch.lease, **_end_of(batch.end))
+        elif not self._writer.holds(self._connection, execution, batch.lease.fence):
+            raise _stale(batch.lease)
         self._order(batch.events)
         self._writer.write(
             self._connection,
@@ -106,7 +109,11 @@ class Journal(SqlSnapshot):
         row = {"of": lease.execution, "held": lease.fence, **{f"new_{name}": value for name, value in values.items()}}
         held = self._connection.execute(_lease_update(*values), row)
         if not held.rowcount:
-            raise StaleLease(f"Another driver took over execution {lease.execution}.")
+            raise _stale(lease)
+
+
+def _stale(lease: Lease) -> StaleLease:
+    return StaleLease(f"Another driver took over execution {lease.execution}.")
 
 
 @cache
@@ -119,13 +126,11 @@ def _lease_update(*names: str) -> Update:
     )
 
 
-def _end_of(batch: Batch) -> Mapping[str, Any]:
-    if batch.end is None:
-        return {}
+def _end_of(end: ExecutionEnd) -> Mapping[str, Any]:
     return {
-        "status": batch.end.status,
-        "ended_at": to_seconds(batch.end.at),
-        "error": to_text(batch.end.error),
+        "status": end.status,
+        "ended_at": to_seconds(end.at),
+        "error": to_text(end.error),
         "driver": None,
         "heartbeat": None,
     }

@@ -15,6 +15,7 @@ from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.state.sql.batches import Columns, EventRow, GraphRow
 
 _NO_TIME: Final = -1.0
+_HELD: Final = "SELECT 1 FROM executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE"
 _LARGE: Final = 5_000
 """Tasks that one statement adds. A graph of more makes the server's idea of its tables wrong at once, so it is told."""
 
@@ -99,6 +100,11 @@ class PostgresqlWriter:
             self._write(connection, execution, deployment, Columns(ends=columns.ends, tasks=columns.tasks))
             columns = columns._replace(ends=(), tasks=())
         self._write(connection, execution, deployment, columns)
+
+    def holds(self, connection: Connection, execution: ExecutionId, fence: int) -> bool:
+        # Who takes the lease waits for the row.
+        held = connection.exec_driver_sql(_HELD, {"execution": execution, "fence": fence})
+        return bool(held.rowcount)
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         rows, count = iter(graph), 0

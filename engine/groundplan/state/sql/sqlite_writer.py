@@ -1,13 +1,15 @@
-"""Writes drivers' batches to SQLite: prepared statements with tuples, handed to the driver as they are.
+"""Writes drivers' batches to SQLite: prepared statements with tuples, handed to the driver's cursor as they are.
 
-Statements that SQLAlchemy compiles cost twice as much, nearly all of it for turning rows into dictionaries and back.
-What the rows mean is `batches`'.
+By way of SQLAlchemy each statement would cost as much as half a dozen rows. What the rows mean is `batches`'.
 """
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.state.sql.batches import Columns, GraphRow, InstanceRow
@@ -33,6 +35,7 @@ _TASK: Final = (
     "VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, '')"
 )
 _CHANGE, _OF_INSTANCE = "UPDATE node_instances SET", "WHERE deployment_id = ? AND id = ?"
+_HELD: Final = "SELECT 1 FROM executions WHERE id = ? AND fence = ?"
 _CHANGED: Final = ("state", "sealed_runtime_properties", "system_properties")
 
 
@@ -40,35 +43,64 @@ class SqliteWriter:
     """Implements `batches.Writer`."""
 
     def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
-        run = connection.exec_driver_sql
+        with _cursor(connection) as cursor:
+            self._write(cursor, execution, deployment, columns)
+
+    def _write(
+        self, cursor: sqlite3.Cursor, execution: ExecutionId, deployment: DeploymentId, columns: Columns
+    ) -> None:
+        run = cursor.executemany
         if columns.ends:
-            run(_END_ATTEMPT, [(it.at, it.verdict, it.failure, execution, it.task, it.number) for it in columns.ends])
+            run(
+                _END_ATTEMPT,
+                [
+                    (at, verdict, failure, execution, task, number)
+                    for task, number, at, verdict, failure in columns.ends
+                ],
+            )
         if columns.tasks:
-            run(_END_TASK, [(*it[1:], execution, it.task) for it in columns.tasks])
+            run(_END_TASK, [(*it[1:], execution, it[0]) for it in columns.tasks])
         if columns.starts:
             run(_BEGIN_ATTEMPT, [(execution, *it) for it in columns.starts])
-            run(_BEGIN_TASK, [(it.number, execution, it.task) for it in columns.starts])
+            run(_BEGIN_TASK, [(number, execution, task) for task, number, _ in columns.starts])
         alike: dict[tuple[bool, ...], list[InstanceRow]] = {}
         for row in columns.instances:
             alike.setdefault((row.state is not None, row.properties is not None, row.system is not None), []).append(
                 row
             )
         for names, changed in alike.items():
-            self._change(connection, deployment, names, changed)
+            self._change(cursor, deployment, names, changed)
         if columns.events:
-            run(_EVENT, list(columns.events))
+            run(_EVENT, columns.events)
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
-        found = [(execution, *row) for row in graph]
-        if found:
-            connection.exec_driver_sql(_TASK, found)
+        with _cursor(connection) as cursor:
+            cursor.executemany(_TASK, ((execution, *row) for row in graph))
+
+    def holds(self, connection: Connection, execution: ExecutionId, fence: int) -> bool:
+        # Nobody else writes until this transaction ends, so that to look is enough.
+        with _cursor(connection) as cursor:
+            return cursor.execute(_HELD, (execution, fence)).fetchone() is not None
 
     @staticmethod
     def _change(
-        connection: Connection, deployment: DeploymentId, names: tuple[bool, ...], changed: Iterable[InstanceRow]
+        cursor: sqlite3.Cursor, deployment: DeploymentId, names: tuple[bool, ...], changed: Iterable[InstanceRow]
     ) -> None:
         new = [f"{name} = ?" for name, is_new in zip(_CHANGED, names, strict=True) if is_new]
-        connection.exec_driver_sql(
+        cursor.executemany(
             " ".join((_CHANGE, ", ".join(("version = version + 1", *new)), _OF_INSTANCE)),
-            [(*(value for value in row[1:] if value is not None), deployment, row.instance) for row in changed],
+            [(*[value for value in row[1:] if value is not None], deployment, row[0]) for row in changed],
         )
+
+
+@contextmanager
+def _cursor(connection: Connection) -> Iterator[sqlite3.Cursor]:
+    """Give the driver's own cursor; its errors come as SQLAlchemy's."""
+    cursor = connection.connection.cursor()
+    assert isinstance(cursor, sqlite3.Cursor)
+    try:
+        yield cursor
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(None, None, error, sqlite3.Error, dialect=connection.dialect) from error
+    finally:
+        cursor.close()
