@@ -20,7 +20,7 @@ import psycopg
 from groundplan_sandbox.cells.confinement import find_owner
 from groundplan_sandbox.postgres.programs import find_programs
 
-from .user import descendants, eventually
+from .user import command_line, descendants, eventually
 
 USER = "keeper"
 PASSWORD = "pass:w@rd/of the/store"
@@ -73,9 +73,13 @@ class PostgresServer:
     def kill(self) -> None:
         """End every process of it by SIGKILL: no word to anybody."""
         assert self.process is not None
-        for pid in (self.process.pid, *descendants(self.process.pid)):
+        # Stopped first, it makes no further process that would be missed.
+        self.process.send_signal(signal.SIGSTOP)
+        children = descendants(self.process.pid)
+        for pid in (self.process.pid, *children):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not any(map(command_line, children)), what="the end of the server's processes")
         self.process.wait(30)
         self.process = None
 

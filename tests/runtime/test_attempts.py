@@ -24,6 +24,7 @@ from groundplan.runtime.registry import Registry
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, OperationRetry, RecoverableError
 from groundplan.sdk.operation import operation
+from groundplan.state.store import StoreFault
 
 from ..planning.builders import blueprint, node, relationship
 from .rehearsal import NOW, Ending, Rehearsal
@@ -224,6 +225,12 @@ def ask_again(ctx: OperationContext) -> None:
 
 @act
 @operation()
+def meet_no_store(ctx: OperationContext, passes: bool) -> None:
+    raise StoreFault("The store is away.", passes=passes)
+
+
+@act
+@operation()
 def say(ctx: OperationContext, text: object) -> None:
     ctx.logger.info(text)
 
@@ -285,6 +292,12 @@ def test_what_cannot_be_recorded_is_left_out_of_a_failure(bench: Bench) -> None:
 def test_asking_for_a_retry_is_told_apart(bench: Bench) -> None:
     outcome = bench.run("ask_again")
     assert (outcome.verdict, outcome.asked_to_retry, outcome.retry_after) == (Verdict.RETRY, True, 3)
+
+
+@pytest.mark.parametrize(("passes", "verdict"), [(True, Verdict.RETRY), (False, Verdict.FAILED)])
+def test_a_store_that_fails_for_a_while_fails_no_operation(bench: Bench, passes: bool, verdict: Verdict) -> None:
+    outcome = bench.run("meet_no_store", passes=passes)
+    assert (outcome.verdict, outcome.asked_to_retry, outcome.failure.recoverable) == (verdict, passes, passes)
 
 
 def test_an_operation_that_nobody_has_fails_for_good(bench: Bench) -> None:

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from groundplan.model.execution import EventType, ExecutionStatus
+from groundplan.model.execution import EventType, ExecutionStatus, Failure, Outcome, TaskState, Verdict
+from groundplan.runtime.attempt import Assignment
 from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.state.store import StoreFault, Transaction
 
 from ..planning.builders import blueprint, lifecycle, node, relationship
-from .rehearsal import Rehearsal, Script
+from .rehearsal import DONE, Rehearsal, Script
 
 LINE = blueprint(
     node("db", operations=lifecycle("create", "start")),
@@ -100,3 +101,17 @@ def test_a_store_that_fails_for_good_ends_the_driver(rehearsal: Rehearsal) -> No
     with pytest.raises(StoreFault):
         drive(rehearsal, Failing(store=rehearsal.store, at=3, landed=False, passes=False, tries=0), Script(), said)
     assert said == []
+
+
+def test_an_operation_that_met_no_store_is_tried_again_however_often(rehearsal: Rehearsal) -> None:
+    rehearsal.deploy(LINE)
+    execution = rehearsal.start()
+    away = Failure(type="StoreFault", message="The store is away.", recoverable=True)
+    outcomes = [Outcome(verdict=Verdict.RETRY, failure=away, retry_after=0, asked_to_retry=True)] * 9
+
+    def meet_no_store(_: Assignment) -> Outcome:
+        return outcomes.pop() if outcomes else DONE
+
+    rehearsal.drive(execution, Script(acts={"db create": meet_no_store}))
+    assert rehearsal.tasks(execution)["db create"].attempts == 10
+    assert rehearsal.states(execution)["web start"] is TaskState.SUCCEEDED
