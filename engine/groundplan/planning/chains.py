@@ -5,11 +5,10 @@ large graph is walked once and most of its tasks differ in their number and inst
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeVar, overload
+from typing import Any, NamedTuple, NewType, TypeVar, overload
 
 from groundplan.model.deployment import InstanceState
 from groundplan.model.graph import RelationshipRef, Task, TaskKind
@@ -18,7 +17,8 @@ from groundplan.model.values import Data
 
 Item = TypeVar("Item")
 Waits = tuple[int, ...]
-_BEGIN: Final = itemgetter(0)
+Chain = NewType("Chain", int)
+"""The tasks of one instance that takes a course: which one of its graph, counted from 0."""
 
 
 class Draft(NamedTuple):
@@ -66,22 +66,50 @@ class Chains:
     def __init__(self, first: int, manner: Manner) -> None:
         self.first = first
         self.end = first
-        self.further: dict[int, Waits] = {}
-        """What the tasks of a first step wait for."""
+        self.further: dict[Chain, Waits] = {}
+        """What the tasks of a chain's first step wait for."""
         self._manner = manner
-        self._chains: list[tuple[int, InstanceId, Course]] = []
+        self._firsts: list[int] = []
+        self._owners: list[InstanceId] = []
+        self._courses: list[Course] = []
 
-    def add(self, owner: InstanceId, taken: Course) -> None:
+    def add(self, owner: InstanceId, taken: Course) -> Chain:
         """Append one instance's chain."""
-        self._chains.append((self.end, owner, taken))
+        self._firsts.append(self.end)
+        self._owners.append(owner)
+        self._courses.append(taken)
         self.end += len(taken.drafts)
+        return Chain(len(self._courses) - 1)
 
     def owner(self, number: int) -> InstanceId:
         """Return the instance that a task is for."""
-        return self._chains[self._place(number)][1]
+        return self._owners[self._chain_of(number)]
 
-    def _place(self, number: int) -> int:
-        return bisect_right(self._chains, number, key=_BEGIN) - 1
+    def looks_ahead(self) -> bool:
+        """Whether a task waits for one with a higher number; without that none can wait in a circle."""
+        firsts = self._firsts
+        return any(needed and max(needed) > firsts[each] for each, needed in self.further.items())
+
+    def last_steps(self, chains: Iterable[Chain]) -> list[int]:
+        """Return the numbers of the tasks of the last steps of chains."""
+        firsts, courses = self._firsts, self._courses
+        found: list[int] = []
+        for each in chains:
+            drafts, sizes = courses[each]
+            end = firsts[each] + len(drafts)
+            if sizes[-1] == 1:
+                found.append(end - 1)
+            else:
+                found += range(end - sizes[-1], end)
+        return found
+
+    def numbers_of(self, chain: Chain, operation: str) -> list[int]:
+        """Return the numbers of a chain's tasks that run one of the node's own operations."""
+        return [
+            number
+            for number, draft in enumerate(self._courses[chain].drafts, self._firsts[chain])
+            if draft.operation == operation and draft.relationship is None
+        ]
 
     def tasks(self) -> Sequence[Task]:
         """Return the tasks."""
@@ -91,18 +119,8 @@ class Chains:
         """Return, for each task, what it waits for."""
         return _Made(self, self._waits_of)
 
-    def numbers_of(self, begin: int, operation: str) -> list[int]:
-        """Return the numbers of a chain's tasks that run one of the node's own operations."""
-        drafts = self._chains[self._place(begin)][2].drafts
-        return [
-            number
-            for number, draft in enumerate(drafts, begin)
-            if draft.operation == operation and draft.relationship is None
-        ]
-
-    def _tasks_of(self, place: int) -> list[Task]:
-        begin, owner, taken = self._chains[place]
-        manner = self._manner
+    def _tasks_of(self, chain: Chain) -> list[Task]:
+        owner, manner = self._owners[chain], self._manner
         ignore_failure, retries, arguments = manner.ignore_failure, manner.retries, manner.arguments
         return [
             Task(
@@ -117,33 +135,37 @@ class Chains:
                 retries=retries,
                 arguments=arguments,
             )
-            for number, (kind, operation, before, after, relationship) in enumerate(taken.drafts, begin)
+            for number, (kind, operation, before, after, relationship) in enumerate(
+                self._courses[chain].drafts, self._firsts[chain]
+            )
         ]
 
-    def _waits_of(self, place: int) -> list[Waits]:
-        begin, _, taken = self._chains[place]
-        heads, before, found = range(begin, begin + taken.sizes[0]), Waits(), list[Waits]()
-        for size in taken.sizes:
+    def _waits_of(self, chain: Chain) -> list[Waits]:
+        begin, before, found = self._firsts[chain], self.further.get(chain, ()), list[Waits]()
+        for size in self._courses[chain].sizes:
             found += [before] * size
             before = tuple(range(begin, begin + size))
             begin += size
-        found[: len(heads)] = [self.further.get(number, ()) for number in heads]
         return found
 
-    def located(self, index: int) -> tuple[int, int]:
+    def located(self, index: int) -> tuple[Chain, int]:
         """Return in which chain, and where in it, the task with an index stands."""
         number = self.first + index
-        place = self._place(number)
-        return place, number - self._chains[place][0]
+        chain = self._chain_of(number)
+        return chain, number - self._firsts[chain]
 
-    def __len__(self) -> int:
-        return len(self._chains)
+    def _chain_of(self, number: int) -> Chain:
+        return Chain(bisect_right(self._firsts, number) - 1)
+
+    def all(self) -> Iterable[Chain]:
+        """Return every chain."""
+        return map(Chain, range(len(self._courses)))
 
 
 class _Made(Sequence[Item]):
     """One item for each task, made chain by chain when asked for."""
 
-    def __init__(self, chains: Chains, of_chain: Callable[[int], list[Item]]) -> None:
+    def __init__(self, chains: Chains, of_chain: Callable[[Chain], list[Item]]) -> None:
         self._chains = chains
         self._of_chain = of_chain
 
@@ -151,7 +173,7 @@ class _Made(Sequence[Item]):
         return self._chains.end - self._chains.first
 
     def __iter__(self) -> Iterator[Item]:
-        return chain.from_iterable(map(self._of_chain, range(len(self._chains))))
+        return chain.from_iterable(map(self._of_chain, self._chains.all()))
 
     @overload
     def __getitem__(self, index: int) -> Item: ...
@@ -161,8 +183,8 @@ class _Made(Sequence[Item]):
         wanted = range(len(self))[index]
         if isinstance(wanted, range):
             return [self[each] for each in wanted]
-        place, offset = self._chains.located(wanted)
-        return self._of_chain(place)[offset]
+        found, offset = self._chains.located(wanted)
+        return self._of_chain(found)[offset]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(_same, self, other))

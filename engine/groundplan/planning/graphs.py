@@ -5,38 +5,16 @@ a graph is kept is the business of `chains`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
-from groundplan.planning.chains import Chains, Course, Manner, Step, course
+from groundplan.planning.chains import Chain, Chains, Course, Manner, Step, course
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.order import Cycle, bridged, in_order
 
 AS_DECLARED: Final = Manner()
 """As the operations' own declarations say."""
-
-
-class Chain(NamedTuple):
-    """Where the tasks of one sequence stand in the graph: the numbers from `first` to `last`.
-
-    `heads` is how many tasks its first step has, `tails` how many its last.
-    """
-
-    first: int
-    last: int
-    heads: int
-    tails: int
-
-    @property
-    def head_numbers(self) -> range:
-        """Numbers of the tasks of the first step."""
-        return range(self.first, self.first + self.heads)
-
-    @property
-    def tail_numbers(self) -> range:
-        """Numbers of the tasks of the last step."""
-        return range(self.last + 1 - self.tails, self.last + 1)
 
 
 class GraphBuilder:
@@ -51,23 +29,20 @@ class GraphBuilder:
 
     def take(self, instance: InstanceId, taken: Course) -> Chain | None:
         """Let an instance take a course, which others may share. None when nothing is in it."""
-        drafts, sizes = taken
-        if not drafts:
-            return None
-        first = self._chains.end
-        self._chains.add(instance, taken)
-        return Chain(first, first + len(drafts) - 1, sizes[0], sizes[-1])
+        return self._chains.add(instance, taken) if taken.drafts else None
 
-    def wait(self, heads: Iterable[int], needed: Iterable[int]) -> None:
+    def wait(self, chain: Chain, needed: Iterable[int]) -> None:
         """Let each of the first tasks of a chain wait for all tasks of `needed`, which names none twice."""
         known, further = self._chains.further, tuple(needed)
-        for number in heads:
-            before = known.get(number)
-            known[number] = further if before is None else tuple(dict.fromkeys(before + further))
+        known[chain] = tuple(dict.fromkeys(known[chain] + further)) if chain in known else further
+
+    def wait_for_chains(self, chain: Chain, needed: Collection[Chain]) -> None:
+        """Let a chain wait for the whole of others, none named twice."""
+        self.wait(chain, self._chains.last_steps(needed))
 
     def numbers_of(self, chain: Chain, operation: str) -> list[int]:
         """Return the numbers of a chain's tasks that run one of the node's own operations."""
-        return self._chains.numbers_of(chain.first, operation)
+        return self._chains.numbers_of(chain, operation)
 
     def finish(self) -> TaskGraph:
         """Return the graph.
@@ -75,10 +50,8 @@ class GraphBuilder:
         Raises:
             PlanningError: `dependency-cycle`, naming the instances whose tasks wait for each other.
         """
-        for number, needed in self._chains.further.items():
-            if needed and max(needed) > number:
-                self._refuse_cycles()
-                break
+        if self._chains.looks_ahead():
+            self._refuse_cycles()
         return TaskGraph(tasks=self._chains.tasks(), waits=self._chains.waits(), first=self._chains.first)
 
     def _refuse_cycles(self) -> None:
@@ -123,14 +96,5 @@ def order_chains(
         except Cycle as cycle:
             raise dependency_cycle(InstanceId(str(item)) for item in cycle.items) from None
     for instance, needed in waits.items():
-        if not needed:
-            continue
-        first, _, heads, _ = chains[instance]
-        tails: list[int] = []
-        for other in needed:
-            _, last, _, width = chains[other]
-            if width == 1:
-                tails.append(last)
-            else:
-                tails += range(last + 1 - width, last + 1)
-        builder.wait(range(first, first + heads), tails)
+        if needed:
+            builder.wait_for_chains(chains[instance], [chains[other] for other in needed])

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Relationship, Scalable
 from groundplan.model.deployment import GroupMembership, NodeInstance, RelationshipInstance
 from groundplan.model.ids import InstanceId, NodeId
+from groundplan.model.values import Value
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.order import Cycle, in_order
 
@@ -28,18 +29,18 @@ FAMILIES: Final = frozenset(
 ALL_TO_ALL: Final = "all_to_all"
 ALL_TO_ONE: Final = "all_to_one"
 
-_ALONE: Final[Iterable[Mapping[str, InstanceId]]] = ({},)
+_Place = Mapping[str, InstanceId]
+"""For each node and scaling group that something is inside of, the id of that instance."""
+
+_NOWHERE: Final[_Place] = {}
+_ANYWHERE: Final = (_NOWHERE,)
 
 
 class _Placed(NamedTuple):
-    """An instance of a node or of a scaling group.
-
-    Attributes:
-        within: for each node and group that it is inside of, itself included, the id of that instance.
-    """
+    """An instance of a node or of a scaling group, and where it is."""
 
     id: InstanceId
-    within: Mapping[str, InstanceId]
+    within: _Place
 
 
 def make_instances(
@@ -108,17 +109,17 @@ def scale_instances(
     """
     layout = _Layout(blueprint)
     before = _placed_already(layout, there)
-    taken = {item.id for items in before.values() for item in items}
+    new_id = _NewIds(name, before)
     placed: dict[str, list[_Placed]] = {}
     for entity in layout.order:
         count = _count(layout, counts, entity)
-        parents = layout.parents[entity]
+        parents = layout.parents.get(entity, ())
         known = _by_place(before.get(entity, ()), parents)
         placed[entity] = items = []
-        for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
-            here = known.get(tuple([surroundings[parent] for parent in parents]), ())
+        for place in _places(parents, placed):
+            here = known.get(tuple([place[parent] for parent in parents]), ())
             items += _kept(here, count, doomed, spared)
-            items += _new(entity, surroundings, max(0, count - len(here)), name, taken)
+            items += [_Placed(new_id(entity), place) for _ in range(count - len(here))]
     return _make(layout, placed, there)
 
 
@@ -143,52 +144,51 @@ def _make(
         if template is None:
             continue
         groups = tuple(layout.groups_of(entity)) if layout.group else ()
-        items = placed[entity]
-        numbers = _numbers(items, indexes) if indexes else range(1, len(items) + 1)
-        for index, item in zip(numbers, items, strict=True):
+        items, related = placed[entity], template.relationships
+        for index, item in _numbered(items, indexes) if indexes else enumerate(items, 1):
             instances.append(
                 NodeInstance(
                     id=item.id,
                     node=template.name,
                     index=index,
                     host=hosts.get(item.id),
-                    relationships=expand.relationships(template, item) if template.relationships else (),
+                    relationships=expand.relationships(template, item) if related else (),
                     scaling_groups=_memberships(groups, item) if groups else (),
                 )
             )
     return tuple(instances)
 
 
-def _numbers(items: Sequence[_Placed], known: Mapping[InstanceId, int]) -> list[int]:
-    """Return the indexes of a node's instances: what had one keeps it, what is new gets the lowest that are free."""
+def _numbered(items: Sequence[_Placed], known: Mapping[InstanceId, int]) -> list[tuple[int, _Placed]]:
+    """Return a node's instances with indexes: what had one keeps it, what is new gets the lowest that are free."""
     used = {known[item.id] for item in items if item.id in known}
     free = (number for number in count_from(1) if number not in used)
-    return [known[item.id] if item.id in known else next(free) for item in items]
+    return [(known[item.id] if item.id in known else next(free), item) for item in items]
 
 
 def _placed_already(layout: "_Layout", there: Sequence[NodeInstance]) -> dict[str, list[_Placed]]:
     """Return where instances stand that exist, by node and group."""
     by_id = {instance.id: instance for instance in there}
-    within: dict[InstanceId, dict[str, InstanceId]] = {}
+    places: dict[InstanceId, _Place] = {}
 
-    def place(instance: NodeInstance) -> dict[str, InstanceId]:
-        if instance.id not in within:
+    def place(instance: NodeInstance) -> _Place:
+        if instance.id not in places:
             declared = layout.templates[instance.node].relationships
             containing = (it for it in instance.relationships if CONTAINED_IN in declared[it.index].type_hierarchy)
-            outer = next((item.target for item in containing), None)
-            around = place(by_id[outer]) if outer in by_id else {}
+            outer = next((by_id[item.target] for item in containing if item.target in by_id), None)
+            around = {**place(outer), outer.node: outer.id} if outer is not None else {}
             groups = {group.name: InstanceId(group.id) for group in instance.scaling_groups}
-            within[instance.id] = {**around, **groups, instance.node: instance.id}
-        return within[instance.id]
+            places[instance.id] = {**around, **groups}
+        return places[instance.id]
 
     placed: dict[str, dict[InstanceId, _Placed]] = {instance.node: {} for instance in there}
     for instance in there:
-        surroundings = place(instance)
-        placed[instance.node][instance.id] = _Placed(instance.id, surroundings)
+        within = place(instance)
+        placed[instance.node][instance.id] = _Placed(instance.id, within)
         for group in instance.scaling_groups:
-            id_, outside = InstanceId(group.id), {*layout.around(group.name), group.name}
-            inside = {name: each for name, each in surroundings.items() if name in outside}
-            placed.setdefault(group.name, {}).setdefault(id_, _Placed(id_, inside))
+            id_, outside = InstanceId(group.id), layout.around(group.name)
+            around = {name: each for name, each in within.items() if name in outside}
+            placed.setdefault(group.name, {}).setdefault(id_, _Placed(id_, around))
     return {name: list(items.values()) for name, items in placed.items()}
 
 
@@ -213,11 +213,14 @@ class _Layout:
         }
         self._refuse_cycles()
         anchors = {name: self._shared_container(name) for name in blueprint.scaling_groups}
-        self.parents: dict[str, Sequence[str]] = dict.fromkeys((*blueprint.nodes, *blueprint.scaling_groups), ())
+        self.parents: dict[str, Sequence[str]] = {}
+        """What something is directly inside of; for those that are inside of anything."""
         for name in {*self.container, *self.group, *anchors}:
             both = self.container.get(name) or anchors.get(name), self.group.get(name)
             self.parents[name] = [parent for parent in both if parent]
-        self.order = self._ordered(self.parents) if self.container or self.group else list(self.parents)
+        self.order = [*self.templates, *blueprint.scaling_groups]
+        if self.parents:
+            self.order = self._ordered({name: self.parents.get(name, ()) for name in self.order})
 
     def groups_of(self, name: str) -> Iterator[str]:
         """Yield the scaling groups of a node or group, the inner before the outer."""
@@ -230,7 +233,7 @@ class _Layout:
         found: dict[str, None] = {}
         waiting = [name]
         while waiting:
-            for parent in self.parents[waiting.pop()]:
+            for parent in self.parents.get(waiting.pop(), ()):
                 if parent not in found:
                     found[parent] = None
                     waiting.append(parent)
@@ -238,8 +241,8 @@ class _Layout:
 
     def scalable(self, name: str) -> Scalable:
         """Return how many instances a node or group is declared to have."""
-        group = self.blueprint.scaling_groups.get(name)
-        return self.templates[name].instances if group is None else group.instances
+        groups = self.blueprint.scaling_groups
+        return groups[name].instances if name in groups else self.templates[name].instances
 
     def _containers(self, name: str) -> list[str]:
         """Return the containers of a node, the nearest first; those of a group's members that all share."""
@@ -275,32 +278,31 @@ def _tops(inside: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 def _place(
     layout: _Layout, counts: Mapping[str, int], name: Callable[[str], str], there: Mapping[str, list[_Placed]]
 ) -> dict[str, list[_Placed]]:
-    taken = {item.id for items in there.values() for item in items}
+    new_id = _NewIds(name, there)
     placed: dict[str, list[_Placed]] = {}
     for entity in layout.order:
         if entity in there:
             placed[entity] = there[entity]
             continue
-        count = _count(layout, counts, entity)
-        parents = layout.parents[entity]
-        placed[entity] = items = []
-        for surroundings in _surroundings([placed[parent] for parent in parents]) if parents else _ALONE:
-            items += _new(entity, surroundings, count, name, taken)
+        count = range(_count(layout, counts, entity))
+        places = _places(layout.parents[entity], placed) if entity in layout.parents else _ANYWHERE
+        placed[entity] = [_Placed(new_id(entity), place) for place in places for _ in count]
     return placed
 
 
-def _new(
-    entity: str, surroundings: Mapping[str, InstanceId], count: int, name: Callable[[str], str], taken: set[InstanceId]
-) -> list[_Placed]:
-    """Return new instances of a node or group in one place; their ids are added to those that are taken."""
-    items: list[_Placed] = []
-    for _ in range(count):
-        identity = InstanceId(name(entity))
-        while identity in taken:
-            identity = InstanceId(name(entity))
-        taken.add(identity)
-        items.append(_Placed(identity, {**surroundings, entity: identity} if surroundings else {entity: identity}))
-    return items
+class _NewIds:
+    """Gives an id to a new instance of a node or group, which is then taken."""
+
+    def __init__(self, name: Callable[[str], str], there: Mapping[str, Iterable[_Placed]]) -> None:
+        self._name = name
+        self._taken: set[str] = {item.id for items in there.values() for item in items}
+
+    def __call__(self, entity: str) -> InstanceId:
+        found, taken = self._name(entity), self._taken
+        while found in taken:
+            found = self._name(entity)
+        taken.add(found)
+        return InstanceId(found)
 
 
 def _count(layout: _Layout, counts: Mapping[str, int], entity: str) -> int:
@@ -314,16 +316,25 @@ def _count(layout: _Layout, counts: Mapping[str, int], entity: str) -> int:
     return count
 
 
-def _surroundings(parents: Sequence[Sequence[_Placed]]) -> Iterable[Mapping[str, InstanceId]]:
-    """Return what each place is inside of: a parent instance, or two that agree on what both are inside of."""
+def _places(parents: Sequence[str], placed: Mapping[str, Sequence[_Placed]]) -> Sequence[_Place]:
+    """Return the places in which a node or group is, given what it is directly inside of.
+
+    That is one place where it is inside of nothing, one in each instance of a parent, and with two parents one in each
+    pair of instances that agree on what both are inside of.
+    """
+    if not parents:
+        return _ANYWHERE
+    inside = [[{**item.within, parent: item.id} for item in placed[parent]] for parent in parents]
     if len(parents) == 1:
-        return [item.within for item in parents[0]]
-    left, right = parents
+        return inside[0]
+    left, right = inside
     if not left or not right:
-        return []
-    shared = [name for name in left[0].within if name in right[0].within]
-    matching = _by_place(right, shared)
-    return [{**one.within, **other.within} for one in left for other in matching.get(_place_in(one, shared), ())]
+        return ()
+    shared = [name for name in left[0] if name in right[0]]
+    matching: dict[tuple[InstanceId, ...], list[_Place]] = defaultdict(list)
+    for other in right:
+        matching[tuple([other[name] for name in shared])].append(other)
+    return [{**one, **other} for one in left for other in matching.get(tuple([one[name] for name in shared]), ())]
 
 
 def _by_place(items: Iterable[_Placed], names: Sequence[str]) -> dict[tuple[str, ...], list[_Placed]]:
@@ -349,10 +360,10 @@ def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str
         is_host = host_types.get(template.type)
         if is_host is None:
             is_host = host_types[template.type] = template.is_host
-        container = layout.container.get(entity)
         if is_host:
             hosts.update((item.id, item.id) for item in placed[entity])
-        elif container is not None:
+        elif hosts and entity in layout.container:
+            container = layout.container[entity]
             for item in placed[entity]:
                 if item.within[container] in hosts:
                     hosts[item.id] = hosts[item.within[container]]
@@ -368,24 +379,24 @@ class _Expansion:
         self._layout = layout
         self._placed = placed
         self._before = {(each.node, link.index): link.target for each in before for link in each.relationships}
-        self._reaching_all: set[tuple[str, int]] = set()
+        self._reaching_all: dict[str, Mapping[str, Value]] = {}
         self._targets: dict[tuple[str, int], tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]] = {}
 
     def relationships(self, template: NodeTemplate, source: _Placed) -> tuple[RelationshipInstance, ...]:
         """Return a source instance's relationships in template order."""
+        reaching_all, placed = self._reaching_all, self._placed
         found: list[RelationshipInstance] = []
         for index, item in enumerate(template.relationships):
             node, kind = item.target, item.type
-            if CONTAINED_IN in item.type_hierarchy:
-                target = source.within[node]
+            reached: Iterable[_Placed]
+            if kind in reaching_all and reaching_all[kind] is item.properties:
+                reached = placed[node]
+            elif CONTAINED_IN in item.type_hierarchy:
+                reached = (_Placed(source.within[node], _NOWHERE),)
+            else:
+                reached = self._reached(template.name, index, item, source)
+            for target, _ in reached:
                 found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=target))
-                continue
-            for reached in (
-                self._placed[node]
-                if (kind, id(item.properties)) in self._reaching_all
-                else self._reached(template.name, index, item, source)
-            ):
-                found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=reached.id))
         return tuple(found)
 
     def _reached(self, name: NodeId, index: int, item: Relationship, source: _Placed) -> Sequence[_Placed]:
@@ -397,7 +408,7 @@ class _Expansion:
         if (name, index) not in self._targets:
             connection = _connection_type(name, index, item)
             if connection == ALL_TO_ALL and not self._layout.group:
-                self._reaching_all.add((item.type, id(item.properties)))
+                self._reaching_all[item.type] = item.properties
                 return self._placed[item.target]
             self._targets[name, index] = self._find_targets(name, index, item, connection)
         shared, by_place = self._targets[name, index]

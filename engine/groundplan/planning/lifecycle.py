@@ -7,7 +7,7 @@ Agents do not exist here, so the agent's steps on hosts do not either.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from groundplan.model.blueprint import Blueprint, Operation, Operations, Relationship
+from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Operations, Relationship
 from groundplan.model.deployment import InstanceState, NodeInstance, RelationshipInstance
 from groundplan.model.graph import RelationshipRef, Side, TaskKind
 from groundplan.model.ids import InstanceId, NodeId
@@ -31,7 +31,9 @@ _STOPPED: Final = _REMOVED | {_S.STOPPED, _S.DELETING, _S.CONFIGURED}
 
 _Sides = Mapping[int, list[tuple[Side, TaskKind]]]
 """By place of the relationship in its template, the sides on which an operation does something."""
-
+_Active = Sequence[tuple[str, Side, TaskKind]]
+"""The operations of a relationship that do something: full name, side and kind."""
+_OPERATION: Final = TaskKind.OPERATION
 
 _INSTALL: Final = (
     f"{VALIDATION}.create",
@@ -43,6 +45,7 @@ _INSTALL: Final = (
     f"{MONITORING}.start",
 )
 _NO_LINKS: Final[Mapping[str, _Sides]] = {}
+_NOTHING: Final[tuple[Operations | None, _Active]] = None, ()
 
 
 class Steps:
@@ -54,10 +57,9 @@ class Steps:
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
         self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
-        self._sides: dict[tuple[int, int], Sequence[tuple[str, Side, TaskKind]]] = {}
-        self._kinds: dict[tuple[str, str], str] = {}
-        self._signatures: dict[int, tuple[str, ...]] = {}
-        self._installs: dict[tuple[tuple[str, ...], InstanceState], _Install] = {}
+        self._active: dict[int, tuple[Operations, _Active]] = {}
+        self._installs: dict[tuple[str, ...], dict[InstanceState, _Install]] = {}
+        self._of_operations: dict[int, dict[InstanceState, _Install]] = {}
 
     def install(self, instance: NodeInstance) -> Course:
         """Return the steps from the instance's state to `started` (spec 5.3).
@@ -66,11 +68,14 @@ class Steps:
         it: a state once reached is the record of what need not be repeated.
         """
         node = self._blueprint.nodes[instance.node]
-        kinds = self._signatures.get(id(node.operations)) or self._sign(node.operations)
-        found = self._installs.get((kinds, instance.state))
+        by_state = self._of_operations.get(id(node.operations))
+        if by_state is None:
+            by_state = self._installs.setdefault(_signature(node.operations), {})
+            self._of_operations[id(node.operations)] = by_state
+        found = by_state.get(instance.state)
         if found is None:
-            found = self._installs[kinds, instance.state] = self._install(instance)
-        linking = self._linking_of(instance.node)
+            found = by_state[instance.state] = self._install(instance)
+        linking = self._linking_of(node) if node.relationships else _NO_LINKS
         return self._linked(found, instance, linking) if linking else found.course
 
     def _install(self, instance: NodeInstance) -> "_Install":
@@ -175,7 +180,7 @@ class Steps:
             targets: only relationships to these; None for all.
         """
         full = f"{RELATIONSHIP_LIFECYCLE}.{name}"
-        sides = self._linking_of(instance.node).get(full)
+        sides = self._linking_of(self._blueprint.nodes[instance.node]).get(full)
         if sides is None:
             return []
         chosen = instance.relationships
@@ -183,48 +188,47 @@ class Steps:
             chosen = tuple(item for item in chosen if item.target in targets)
         return _linking_steps(instance, chosen, full, sides)
 
-    def _linking_of(self, node: NodeId) -> Mapping[str, _Sides]:
+    def _linking_of(self, node: NodeTemplate) -> Mapping[str, _Sides]:
         """Return, by full name, where the relationship operations of a node do something."""
-        found = self._linking.get(node)
+        found = self._linking.get(node.name)
         if found is None:
-            found = self._linking[node] = self._find_linking(node)
+            found = self._find_linking(node.relationships)
+            if found:
+                self._linking[node.name] = found
         return found
 
-    def _find_linking(self, node: NodeId) -> Mapping[str, _Sides]:
-        relationships = self._blueprint.nodes[node].relationships
-        if not any(map(self._sides_of, relationships)):
-            return _NO_LINKS
+    def _find_linking(self, relationships: Sequence[Relationship]) -> Mapping[str, _Sides]:
         found: dict[str, dict[int, list[tuple[Side, TaskKind]]]] = {}
+        known = self._active
         for index, relationship in enumerate(relationships):
-            for name, side, kind in self._sides_of(relationship):
+            source, target = relationship.source_operations, relationship.target_operations
+            like, active = known.get(id(source), _NOTHING)
+            if like is not target:
+                active = _active(source, target)
+                known[id(source)] = target, active
+            for name, side, kind in active:
                 found.setdefault(name, {}).setdefault(index, []).append((side, kind))
         return found
 
-    def _sides_of(self, relationship: Relationship) -> Sequence[tuple[str, Side, TaskKind]]:
-        """Return what does something; relationships that share their operations are looked at once."""
-        key = id(relationship.source_operations), id(relationship.target_operations)
-        found = self._sides.get(key)
-        if found is None:
-            both = (Side.SOURCE, relationship.source_operations), (Side.TARGET, relationship.target_operations)
-            found = self._sides[key] = tuple(
-                (name, side, _kind(each))
-                for side, operations in both
-                for name, each in operations.items()
-                if not each.is_nop
-            )
-        return found
 
-    def _sign(self, operations: Operations) -> tuple[str, ...]:
-        """Return the kind of each operation of an install: empty for one that is not there or does nothing."""
-        kinds, found = self._kinds, list[str]()
-        for name in _INSTALL:
-            operation, kind = operations.get(name), ""
-            if operation is not None and operation.operation:
-                stands_for = operation.plugin, operation.operation
-                kind = kinds.get(stands_for) or kinds.setdefault(stands_for, str(_kind(operation)))
-            found.append(kind)
-        signature = self._signatures[id(operations)] = tuple(found)
-        return signature
+def _active(source: Operations, target: Operations) -> _Active:
+    """Return what does something among the operations of a relationship."""
+    return tuple(
+        (name, side, _kind(each))
+        for side, operations in ((Side.SOURCE, source), (Side.TARGET, target))
+        for name, each in operations.items()
+        if not each.is_nop
+    )
+
+
+def _signature(operations: Operations) -> tuple[str, ...]:
+    """Return the kind of each operation of an install: empty for one that is not there or does nothing."""
+    return tuple(
+        [
+            "" if each is None or not each.operation else _OPERATION if each.plugin != CHILD_PLUGIN else _kind(each)
+            for each in map(operations.get, _INSTALL)
+        ]
+    )
 
 
 class _Install(NamedTuple):

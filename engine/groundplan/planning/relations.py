@@ -33,7 +33,8 @@ def waits_for(
             target = item.target
             if target in known:
                 targets.append(target)
-        waits[instance.id] = targets if len(targets) < 2 else list(dict.fromkeys(targets))
+        distinct = len(targets) < 2 or (len(targets) == 2 and targets[0] != targets[1])
+        waits[instance.id] = targets if distinct else list(dict.fromkeys(targets))
     return waits
 
 

@@ -13,8 +13,9 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
 from groundplan.model.reshape import Reshape
 from groundplan.model.values import Data
+from groundplan.planning.chains import Chain
 from groundplan.planning.faults import PlanningError
-from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.graphs import GraphBuilder, order_chains
 from groundplan.planning.health import CHECK_STATUS, is_available, note_healed
 from groundplan.planning.lifecycle import LIFECYCLE, Steps
 from groundplan.planning.relations import contained_in, waits_for

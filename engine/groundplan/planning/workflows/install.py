@@ -6,7 +6,8 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import InstanceState, NodeInstance
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
-from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.chains import Chain
+from groundplan.planning.graphs import GraphBuilder, order_chains
 from groundplan.planning.lifecycle import Steps
 from groundplan.planning.relations import lifecycle_waits, neighbours, partial_orders, waits_for
 
@@ -41,13 +42,11 @@ def install(
     order_chains(builder, chains, waits_for(blueprint, instances, partial))
     for waiting, needed, operation in lifecycle_waits(chosen, partial):
         if needed in chains:
-            builder.wait(chains[waiting].head_numbers, builder.numbers_of(chains[needed], operation))
+            builder.wait(chains[waiting], builder.numbers_of(chains[needed], operation))
     for neighbour, targets in neighbours(instances, chains):
         if neighbour.state is not InstanceState.STARTED:
             continue
         link = builder.chain(neighbour.id, steps.relationships(neighbour, "establish", targets))
-        if link is None:
-            continue
-        for target in targets:
-            builder.wait(link.head_numbers, chains[target].tail_numbers)
+        if link is not None:
+            builder.wait_for_chains(link, [chains[target] for target in dict.fromkeys(targets)])
     return builder.finish()

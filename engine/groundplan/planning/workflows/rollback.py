@@ -6,8 +6,8 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
-from groundplan.planning.chains import Manner
-from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.chains import Chain, Manner
+from groundplan.planning.graphs import GraphBuilder, order_chains
 from groundplan.planning.lifecycle import Steps
 from groundplan.planning.relations import inverted, waits_for
 

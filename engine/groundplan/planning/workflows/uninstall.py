@@ -6,8 +6,8 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import InstanceState, NodeInstance
 from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import InstanceId
-from groundplan.planning.chains import Manner
-from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.chains import Chain, Manner
+from groundplan.planning.graphs import GraphBuilder, order_chains
 from groundplan.planning.lifecycle import Steps
 from groundplan.planning.relations import inverted, neighbours, waits_for
 
@@ -48,6 +48,6 @@ def uninstall(
         link = builder.chain(neighbour.id, steps.relationships(neighbour, "unlink", targets)[::-1])
         if link is None:
             continue
-        for target in targets:
-            builder.wait(chains[target].head_numbers, link.tail_numbers)
+        for target in dict.fromkeys(targets):
+            builder.wait_for_chains(chains[target], [link])
     return builder.finish()

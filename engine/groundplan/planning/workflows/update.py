@@ -13,10 +13,10 @@ from groundplan.model.ids import InstanceId
 from groundplan.model.reshape import Reshape
 from groundplan.model.update import Link
 from groundplan.model.values import Data, replaced
-from groundplan.planning.chains import Manner, Step
+from groundplan.planning.chains import Chain, Manner, Step
 from groundplan.planning.changes.choice import HEALING, UPDATE_OPERATIONS, Choice, by_source, seen, staying
 from groundplan.planning.changes.wishes import Wishes, from_parameters
-from groundplan.planning.graphs import Chain, GraphBuilder, order_chains
+from groundplan.planning.graphs import GraphBuilder, order_chains
 from groundplan.planning.health import (
     CHECK_DRIFT,
     CHECK_STATUS,
