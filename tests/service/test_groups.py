@@ -17,6 +17,7 @@ from groundplan.service.assembly import Engine, now
 from groundplan.service.deployment_groups import Extension, Selection, Wanted
 from groundplan.service.driving import Unwatched, make_local_driver
 from groundplan.service.execution_groups import GroupSource, NewRun
+from groundplan.service.given import read_given
 
 from .conftest import Write
 
@@ -112,6 +113,15 @@ def test_a_deployment_is_made_in_each_environment_of_another_group(sites: Engine
         found = [snapshot.deployment(DeploymentId(each)) for each in made]
     assert [each.labels["csys-obj-parent"] for each in found] == [("env1",), ("env2",)]
     assert [each.display_name for each in found] == [f"site-{each}" for each in made]
+
+
+def test_text_of_a_groups_inputs_becomes_what_the_blueprint_declares(engine: Engine, write: Write) -> None:
+    upload(engine, write, "inputs: {size: {type: integer}, name: {type: string}}\nnode_templates: {}")
+    given = read_given(["size=3;name=4"])
+    groups.create(engine.store, SITES, Wanted(blueprint=BlueprintId("site"), inputs=given), now())
+    (made,) = extend(engine, count=1)
+    with engine.store.snapshot() as snapshot:
+        assert snapshot.deployment(DeploymentId(made)).inputs == {"size": 3, "name": "4"}
 
 
 def test_an_unknown_word_in_an_id_template_is_refused() -> None:

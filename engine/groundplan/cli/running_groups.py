@@ -4,7 +4,8 @@ One execution with its tree of tasks is `running`'s.
 """
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
@@ -14,16 +15,17 @@ from groundplan.cli.running import drive_queued, policy_of, tell_who_goes_on
 from groundplan.cli.serving import spoken
 from groundplan.cli.stopping import stoppable
 from groundplan.cli.views import records
-from groundplan.diagnostics.trouble import UsageError
-from groundplan.model.execution import Execution, ExecutionStatus
+from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import ExecutionGroupId
 from groundplan.runtime.local import LocalDriver
 from groundplan.service import execution_groups as use_case
 from groundplan.service.assembly import Engine, now
-from groundplan.service.distribution import ADDRESS_VARIABLE, read_address
+from groundplan.service.distribution import read_address
 from groundplan.service.driving import Unwatched, make_local_driver
+from groundplan.service.worker import Say, living
 
 _MOST_ERRORS = 10
+_LOOK_SECONDS = 0.5
 
 
 def drive_group(
@@ -34,41 +36,71 @@ def drive_group(
     Args:
         timeout: seconds after which those that run are given back unended.
 
-    Raises:
-        UsageError: executions are driven on Temporal.
+    Where Temporal drives, workers do; this process stays with them.
     """
-    if read_address(engine.environment) is not None:
-        raise UsageError(
-            "The executions of a group are not driven on Temporal yet; they are recorded and wait for their turn.",
-            fix=f"Drive them here: env -u {ADDRESS_VARIABLE} groundplan executions groups resume {id}",
-        )
     policy = policy_of(task_retries)
     with spoken(quiet=as_json) as say:
         total = len(use_case.get(engine.store, id, now()).executions)
         say(f"execution group {id}: {total} deployments")
-        driver = make_local_driver(engine, policy, Unwatched(), say)
-        source = use_case.GroupSource(
-            store=engine.store,
-            library=engine.library,
-            group=id,
-            clock=now,
-            most=engine.limit,
-            say=say,
-            done=driver.request_drain,
-            told=lambda ended: say(_ending(ended)),
-        )
-        timer = None if timeout is None else threading.Timer(timeout, driver.request_drain)
-        with _cancellable(driver, source):
-            if timer is not None:
-                timer.daemon = True
-                timer.start()
-            driver.serve(source)
-            if timer is not None:
-                timer.cancel()
+        if read_address(engine.environment) is None:
+            driver = make_local_driver(engine, policy, Unwatched(), say)
+            _drive(driver, _source(engine, id, say, driver.request_drain), timeout)
+        else:
+            _follow(engine, id, say, timeout)
     tell_group(engine, id, as_json=as_json)
-    drive_queued(engine, policy)
-    if use_case.get(engine.store, id, now()).status is not ExecutionStatus.TERMINATED:
+    status = use_case.get(engine.store, id, now()).status
+    if status.is_final:
+        drive_queued(engine, policy)
+    if status is not ExecutionStatus.TERMINATED:
         raise click.exceptions.Exit(1)
+
+
+def _source(engine: Engine, id: ExecutionGroupId, say: Say, done: Callable[[], None]) -> use_case.GroupSource:
+    return use_case.GroupSource(
+        store=engine.store,
+        library=engine.library,
+        group=id,
+        clock=now,
+        most=engine.limit,
+        say=say,
+        done=done,
+        told=lambda ended: say(_ending(ended)),
+    )
+
+
+def _drive(driver: LocalDriver, source: use_case.GroupSource, timeout: float | None) -> None:
+    timer = None if timeout is None else threading.Timer(timeout, driver.request_drain)
+
+    def cancel() -> None:
+        source.cancelling = True  # at the next look; the driver hears of it as if another process had asked
+
+    with _cancellable(cancel, driver.abandon, source.say):
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        driver.serve(source)
+        if timer is not None:
+            timer.cancel()
+    if source.cancelling:
+        source.cancel(Change.KILL)  # what was given up, and what had not begun by then
+        source.look()
+
+
+def _follow(engine: Engine, id: ExecutionGroupId, say: Say, timeout: float | None) -> None:
+    """Stay with executions that workers drive on Temporal until all have ended."""
+    with engine.store.snapshot() as snapshot:
+        if not living(snapshot, now()):
+            say("no worker serves this store: they wait until there is one that serves the queue `default`")
+    left = threading.Event()
+    source = _source(engine, id, say, left.set)
+    until = None if timeout is None else time.monotonic() + timeout
+
+    def cancel() -> None:
+        source.cancelling = True
+
+    with _cancellable(cancel, left.set, say):
+        while source.look() and not left.wait(_LOOK_SECONDS) and (until is None or time.monotonic() < until):
+            pass
 
 
 def _ending(ended: Execution) -> str:
@@ -102,13 +134,12 @@ def tell_group(engine: Engine, id: ExecutionGroupId, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _cancellable(driver: LocalDriver, source: use_case.GroupSource) -> Iterator[None]:
+def _cancellable(cancel: Callable[[], None], abandon: Callable[[], None], say: Say) -> Iterator[None]:
     """Cancel the group at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
 
-    def cancel() -> None:
-        source.say("cancelling: running operations finish first; Ctrl-C again gives them up")
-        source.cancelling = True
-        driver.request_cancel()
+    def first() -> None:
+        say("cancelling: running operations finish first; once more gives them up")
+        cancel()
 
-    with stoppable(cancel, driver.abandon):
+    with stoppable(first, abandon):
         yield

@@ -16,6 +16,7 @@ from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.group import DeploymentGroup
 from groundplan.model.ids import BlueprintId, DeploymentId, GroupId
 from groundplan.model.values import Data
+from groundplan.planning.inputs import Untyped
 from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
 from groundplan.service import deployments, identifiers
@@ -91,11 +92,16 @@ def _put(transaction: Transaction, group: DeploymentGroup, wanted: Wanted) -> De
     changed = replace(
         group,
         blueprint=group.blueprint if wanted.blueprint is None else wanted.blueprint,
-        inputs=group.inputs if wanted.inputs is None else wanted.inputs,
+        inputs=group.inputs if wanted.inputs is None else _plain(wanted.inputs),
         description=group.description if wanted.description is None else wanted.description,
     )
     transaction.put_deployment_group(changed)
     return changed
+
+
+def _plain(inputs: Mapping[str, Data]) -> Mapping[str, Data]:
+    """Return inputs to be kept; what text means is told by the blueprint when a deployment is made."""
+    return {name: str(value) if isinstance(value, Untyped) else value for name, value in inputs.items()}
 
 
 def existing(snapshot: Snapshot, id: GroupId) -> DeploymentGroup:
@@ -246,7 +252,7 @@ class _Making:
         new = deployments.NewDeployment(
             id=self._free_id(template or self._template(blueprint), words),
             blueprint=blueprint,
-            inputs=self._group.inputs,
+            inputs={name: _as_declared(value) for name, value in self._group.inputs.items()},
             labels={} if environment is None else {PARENT_LABEL: (environment,)},
             display_name=display_name,
         )
@@ -267,6 +273,11 @@ class _Making:
             if "{count}" not in template or self._transaction.deployment(found) is None:
                 return found
         raise AssertionError("numbers do not end")
+
+
+def _as_declared(value: Data) -> Data:
+    """Return a value of a group's inputs: text becomes what the blueprint declares, as on the command line."""
+    return Untyped(value) if isinstance(value, str) else value
 
 
 def expanded(template: str, words: Mapping[str, str]) -> str:

@@ -147,7 +147,7 @@ def end(store: Store, id: ExecutionGroupId, how: Change, now: datetime) -> Run:
         NotFound: there is no such group.
         UsageError: all have ended, or are ending already in that way or a stricter one.
     """
-    ended = _each(store, id, lambda item: not item.status.is_final, lambda one: executions.end(store, one, how, now))
+    ended = _each(store, id, _is_left, lambda one: executions.end(store, one, how, now))
     if not ended:
         raise UsageError(f"Nothing of execution group {id} is left to end in that way.")
     return get(store, id, now)
@@ -251,7 +251,8 @@ class GroupSource:
     Attributes:
         most: how many executions run at once in the store.
         done: called when nothing of the group is left, or nothing will begin: it is paused and nothing runs.
-        cancelling: set it to have what waits for its turn cancelled at the next look.
+        told: hears of each execution of the group that has ended.
+        cancelling: set it to have all of them asked to end at the next look.
     """
 
     store: Store
@@ -263,35 +264,45 @@ class GroupSource:
     done: Callable[[], None]
     told: Callable[[Execution], None]
     cancelling: bool = False
+    _ended: set[ExecutionId] | None = field(init=False, default=None)
 
     def seek(self, driving: Collection[ExecutionId]) -> Sequence[ExecutionId]:
-        if self.cancelling:
-            _each(
-                self.store, self.group, _waits, lambda one: executions.end(self.store, one, Change.CANCEL, self.clock())
-            )
+        if not self.look():
+            return []
         with self.store.snapshot() as snapshot:
             lines = queue.read_lines(snapshot, self.clock(), self.most)
-            group = get_in(snapshot, self.group)
-            left = [item for item in snapshot.executions(group=self.group) if not item.status.is_final]
-            barred = {
-                item.id: executions.refusal(snapshot, self.library, item)
-                for item in lines.next
-                if item.group == self.group
-            }
-        if not left or (group.concurrency == PAUSED and all(map(_waits, left))):
-            self.done()
-            return []
+            chosen = [item for item in lines.next if item.group == self.group]
+            barred = {item.id: executions.refusal(snapshot, self.library, item) for item in chosen}
         for execution, why in barred.items():
             if why:
                 self.refuse(execution, why)
         lost = [item.id for item in lines.lost if item.group == self.group]
         return [id_ for id_ in (*lost, *(id_ for id_, why in barred.items() if not why)) if id_ not in driving]
 
+    def look(self) -> bool:
+        """Tell what has ended, whoever drove it, and return whether there is anything left to wait for."""
+        if self.cancelling:
+            self.cancel(Change.CANCEL)
+        with self.store.snapshot() as snapshot:
+            group = get_in(snapshot, self.group)
+            found = snapshot.executions(group=self.group)
+        ended = {item.id: item for item in found if item.status.is_final}
+        for id_ in ended.keys() - (ended.keys() if self._ended is None else self._ended):
+            self.told(ended[id_])
+        self._ended = set(ended)
+        left = [item for item in found if not item.status.is_final]
+        if not left or (group.concurrency == PAUSED and all(map(_waits, left))):
+            self.done()
+            return False
+        return True
+
+    def cancel(self, how: Change) -> None:
+        """Ask what has not ended to end, in a way that is stricter than before."""
+        _each(self.store, self.group, _is_left, lambda one: executions.end(self.store, one, how, self.clock()))
+
     def refuse(self, execution: ExecutionId, why: str) -> None:
         with self.store.transaction() as transaction:
             executions.fail_in(transaction, execution, why, self.clock())
-            failed = executions.get_in(transaction, execution)
-        self.told(failed)
 
     def beat(self, transaction: Transaction, driving: int, *, draining: bool) -> None:
         """Nothing: only what serves a whole store is a worker of it."""
@@ -305,8 +316,11 @@ class GroupSource:
         self.say(f"another driver goes on with {execution.deployment} (execution {execution.id})")
 
     def ended(self, execution: Execution) -> None:
-        if execution.group == self.group:
-            self.told(execution)
+        """Nothing: the next look, which follows at once, tells it."""
+
+
+def _is_left(execution: Execution) -> bool:
+    return not execution.status.is_final
 
 
 def _waits(execution: Execution) -> bool:
