@@ -67,11 +67,10 @@ class Servers:
             if place.ended:
                 raise EndedError(name)
             address = self._addresses.take()
-            server = make(address, self._folder / name)
             try:
-                server.start()
+                server = make(address, self._folder / name)
+                _start(server)
             except BaseException:
-                server.delete()
                 self._addresses.release(address)
                 raise
             place.server, place.address = server, address
@@ -100,6 +99,14 @@ class Servers:
             if place.address is not None:
                 self._addresses.release(place.address)
             place.server = place.address = None
+
+
+def _start(server: Server) -> None:
+    try:
+        server.start()
+    except BaseException:
+        server.delete()
+        raise
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,6 +108,25 @@ class PostgresCluster:
         if await process.wait() != 0:
             raise PostgresError(self._log_tail())
 
+    async def run_alone(self, statement: str) -> None:
+        """Run one SQL statement as the superuser while no server runs. Raises PostgresError.
+
+        It comes through a pipe, for command lines are seen by everybody. A line break would end it: ValueError.
+        """
+        if "\n" in statement or "\0" in statement:
+            raise ValueError("a statement must be one line")
+        settings = ["-c", "exit_on_error=on", "-c", "log_min_error_statement=panic", "-c", "fsync=off"]
+        read_end, write_end = os.pipe()
+        with os.fdopen(write_end, "wb") as pipe:
+            pipe.write(f"{statement};\n".encode())
+        argv = [f"{self._place.bin}/postgres", "--single", "-D", self._place.data, *settings, "postgres"]
+        try:
+            process = await self._spawn(argv, source=read_end)
+        finally:
+            os.close(read_end)
+        if await process.wait() != 0:
+            raise PostgresError(self._log_tail())
+
     async def start(self) -> None:
         """Start the server and wait until it takes connections. Raises PostgresError with the end of its log."""
         if self.running:
@@ -141,13 +160,13 @@ class PostgresCluster:
             break
         self._process = None
 
-    async def _spawn(self, argv: Sequence[str], folder: str = "/") -> Process:
+    async def _spawn(self, argv: Sequence[str], folder: str = "/", source: int | None = None) -> Process:
         env = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": posixpath.dirname(self._place.data)}
         log = self._open(self._place.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         nothing = os.open(os.devnull, os.O_RDONLY)
         try:
             self._owner.own_descriptor(log)
-            streams = (nothing, log, log)
+            streams = (nothing if source is None else source, log, log)
             return await self._cell.spawn(argv, env=env, cwd=folder, streams=streams, user=self._place.user)
         finally:
             os.close(log)

@@ -31,6 +31,8 @@ _PASSWORD_FILE = "tmp/password"  # noqa: S105 - a path
 class PostgresServer:
     """A cluster in `folder` with the superuser `superuser`; made at the first start, kept from then on.
 
+    `database`: one made beside `postgres` at the first start.
+
     Not `confined`: for a kernel that refuses namespaces; what a superuser runs then runs on this computer.
     Every function may be called from any thread and returns when what it asks for is so.
     """
@@ -42,6 +44,7 @@ class PostgresServer:
         *,
         superuser: str,
         password: str,
+        database: str | None = None,
         port: int = 5432,
         confined: bool = True,
     ) -> None:
@@ -49,6 +52,7 @@ class PostgresServer:
         self._addresses = tuple(addresses)
         self._superuser = superuser
         self._password = password
+        self._database = database
         self._port = port
         self._confined = confined
         self._owner = find_owner()
@@ -83,6 +87,14 @@ class PostgresServer:
             self._loop.close()
             self._loop = None
 
+    def set_password(self, password: str) -> None:
+        """Give the superuser another password; the server restarts, its clients lose their connections.
+
+        Raises PostgresError, and ValueError for a line break.
+        """
+        assert self._loop is not None
+        self._loop.run(self._set_password(password))
+
     def delete(self) -> None:
         """Shut down and remove the data."""
         self.stop()
@@ -116,6 +128,15 @@ class PostgresServer:
         for address in self._addresses:
             await self._relay.listen(address, self._port)
 
+    async def _set_password(self, password: str) -> None:
+        assert self._cluster is not None
+        await self._cluster.stop()
+        try:
+            await self._cluster.run_alone(f"ALTER ROLE {_name(self._superuser)} PASSWORD {_text(password)}")
+            self._password = password
+        finally:
+            await self._cluster.start()
+
     async def _initialize(self, root: Path) -> None:
         assert self._cluster is not None
         password = root / _PASSWORD_FILE
@@ -128,6 +149,8 @@ class PostgresServer:
             await self._cluster.initialize(["-U", self._superuser, "--pwfile", seen])
         finally:
             password.unlink()
+        if self._database is not None and self._database != "postgres":
+            await self._cluster.run_alone(f"CREATE DATABASE {_name(self._database)}")
 
     async def _stop(self) -> None:
         if self._relay is not None:
@@ -148,3 +171,13 @@ class PostgresServer:
             (root / "etc" / name).write_text(text)
         for path in (root, *root.rglob("*")):
             self._owner.own(path)
+
+
+def _name(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(text: str) -> str:
+    """An SQL string, with standard_conforming_strings as it is by default."""
+    return "'" + text.replace("'", "''") + "'"

@@ -13,6 +13,8 @@ from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import InvalidParameterException
 from moto.moto_api._internal import mock_random
 
+from groundplan_sandbox.aws.ec2.attach import attach, detach
+
 _ZONES = 2
 
 
@@ -56,17 +58,12 @@ class ClusterNetwork:
 
     def attach(self, description: str, subnet_id: str, group_ids: Sequence[str]) -> Any:
         """An interface in use in a subnet."""
-        eni = self._ec2.create_network_interface(
-            self._subnet(subnet_id), None, group_ids=list(group_ids), description=description
-        )
-        eni.status = "in-use"
-        return eni
+        self._subnet(subnet_id)
+        return attach(self._ec2, subnet_id, group_ids, description)
 
     def detach(self, eni: Any) -> None:
         """Remove an interface of `attach`; one that is gone is fine."""
-        if eni.id in self._ec2.enis:
-            eni.status = "available"
-            self._ec2.delete_network_interface(eni.id)
+        detach(self._ec2, eni)
 
     def close(self, name: str, group_id: str) -> None:
         """Remove what `open` made. A group that somebody uses stays, as in AWS."""
