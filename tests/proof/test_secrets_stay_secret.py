@@ -275,7 +275,8 @@ def test_a_secret_is_found_nowhere(user: Overheard, planted: Canaries, arguments
     user.install("parent")
     read_everything(user)
     babble = user.refused(1, "executions", "start", "babble", "-d", "part")
-    user.json("executions", "get", user.latest("part")["id"])
+    for act in ("get", "graph", "explain"):
+        user.json("executions", act, user.latest("part")["id"])
     kept = on_disk(user.home)
     user.ok("executions", "start", "uninstall", "-d", "parent")
 
