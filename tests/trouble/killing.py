@@ -12,7 +12,7 @@ import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -197,7 +197,8 @@ class Rehearsal:
         server = self.place.server
         if self.victim is not Victim.SERVER:
             if self.victim is Victim.GROUP:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has ended by itself
+                    os.killpg(process.pid, signal.SIGKILL)
             else:
                 process.kill()
             process.wait()
