@@ -57,6 +57,7 @@ nightly: $(STAMP) ## Made-up and spoilt blueprints by the hundred thousand; driv
 
 docs: $(STAMP) ## Write the generated pages of docs/reference.
 	@$(BIN)/python docs/reference/write_cli.py
+	@$(BIN)/python docs/reference/write_aws.py
 
 check-corpus: $(STAMP) ## Hold the parser against the recorded cases of the Cloudify DSL, where they are at hand.
 	@$(BIN)/python ../shared/corpus/check.py --command '$(BIN)/groundplan'

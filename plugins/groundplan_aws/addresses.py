@@ -3,10 +3,10 @@
 from typing import Any, Final
 
 from groundplan.model.values import Data
-from groundplan_aws import lifecycle
-from groundplan_aws.catalogue import INSTANCES, INTERFACE
+from groundplan_aws import finding, lifecycle
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.resource import dig
+from groundplan_aws.rows.ec2 import INSTANCES, INTERFACE
 from groundplan_aws.tagging import owner_in
 from groundplan_aws.target import Target, on_target
 
@@ -92,7 +92,9 @@ def _lost_association(target: Target) -> Any:
 
 def _unused(target: Target) -> dict[str, Any] | None:
     """Return an address of the account that nobody holds and no node instance of ours made."""
-    if not target.ctx.node.properties.get("use_unassociated_addresses") or target.find_lost() is not None:
+    if not target.ctx.node.properties.get("use_unassociated_addresses") or any(
+        target.lives(found) for found in finding.owned(target)
+    ):
         return None
     answer = target.api.call("describe_addresses")
     for address in dig(answer, ("Addresses",)):

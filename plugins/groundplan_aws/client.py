@@ -4,6 +4,7 @@ In a home bound to the sandbox a client takes its endpoint from the settings and
 reads neither environment, nor ~/.aws, nor instance metadata, nor proxies. What an error means is said in `failures`.
 """
 
+import base64
 import json
 import os
 import threading
@@ -16,6 +17,8 @@ from typing import Any, Final
 
 import boto3
 from botocore import configprovider, session, xform_name
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 from botocore.exceptions import (
@@ -142,6 +145,25 @@ class Waiting:
         return Progress.PENDING
 
 
+_PAIRS: Final = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"))
+"""How services spell a tag's two fields."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagParameter:
+    """A create call's parameter for tags. `pair`: the fields of a tag in a list; None for a map."""
+
+    name: str
+    pair: tuple[str, str] | None = None
+
+    def holding(self, tags: Mapping[str, str]) -> Any:
+        """Return the tags as the parameter takes them."""
+        if self.pair is None:
+            return dict(tags)
+        key, value = self.pair
+        return [{key: name, value: text} for name, text in tags.items()]
+
+
 class Api:
     """A client of one service that speaks in the sdk's errors; threads may share it, as they may boto3's clients."""
 
@@ -177,6 +199,36 @@ class Api:
             raise self._trouble(method, error) from error
         answer.pop("ResponseMetadata", None)
         return answer
+
+    def pages(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
+        """Call a method until its answer names no further page, and return the answers. Raises as `call`."""
+        if not self._client.can_paginate(method):
+            return [self.call(method, **parameters)]
+        with self._told(method):
+            try:
+                answers = list(self._client.get_paginator(method).paginate(**parameters))
+            except ClientError as error:
+                raise judge(_refusal(error)) from error
+            except (BotoCoreError, ResponseParserError) as error:
+                raise self._trouble(method, error) from error
+        return [{name: value for name, value in answer.items() if name != "ResponseMetadata"} for answer in answers]
+
+    def written(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return parameters as the service's model wants them: a document for a parameter of type string is JSON."""
+        shape = self._operation(method).input_shape
+        return {name: _written(shape and shape.members.get(name), value) for name, value in parameters.items()}
+
+    def tag_parameter(self, method: str) -> TagParameter | None:
+        """Return the parameter by which a create call takes tags, if it has one besides `TagSpecifications`."""
+        shape = self._operation(method).input_shape
+        for name in ("Tags", "tags") if shape else ():
+            member = shape.members.get(name)
+            if member is not None and member.type_name == "map":
+                return TagParameter(name=name)
+            if member is not None and member.type_name == "list":
+                fields = member.member.members
+                return TagParameter(name=name, pair=next(pair for pair in _PAIRS if pair[0] in fields))
+        return None
 
     def parameters(self, method: str) -> Mapping[str, str]:
         """Return the parameters of a method with the types of the service's model: `{"VpcIds": "list"}`."""
@@ -223,6 +275,29 @@ def connect(service: str, account: Account) -> Api:
         if len(_clients) > _KEPT:
             _clients.popitem(last=False)
         return api
+
+
+def eks_token(account: Account, cluster: str) -> str:
+    """Return the bearer token by which an EKS cluster knows this account: a signed URL of STS, good for 15 minutes.
+
+    Raises:
+        NonRecoverableError: no credentials, no region.
+    """
+    session_ = _session(account)
+    credentials = session_.get_credentials()
+    if credentials is None:
+        raise NonRecoverableError("no credentials to make a token for the cluster with")
+    sts = _make("sts", account)
+    region = sts.meta.region_name
+    endpoint = account.endpoint_url or f"https://sts.{region}.amazonaws.com"
+    request = AWSRequest(
+        method="GET",
+        url=f"{endpoint}/?Action=GetCallerIdentity&Version=2011-06-15",
+        headers={"x-k8s-aws-id": cluster},
+    )
+    SigV4QueryAuth(credentials.get_frozen_credentials(), "sts", region, expires=60).add_auth(request)
+    encoded = base64.urlsafe_b64encode(request.url.encode()).decode()
+    return f"k8s-aws-v1.{encoded.rstrip('=')}"
 
 
 def _make(service: str, account: Account) -> Any:
@@ -303,6 +378,19 @@ def _assume(made: boto3.Session, account: Account) -> boto3.Session:
     core = _isolated_session() if account.isolated else session.Session()
     core._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
     return boto3.Session(botocore_session=core)
+
+
+def _written(shape: Any, value: Any) -> Any:
+    kind = shape.type_name if shape is not None else ""
+    if kind == "string" and isinstance(value, dict | list):
+        return json.dumps(value, default=str)
+    if kind == "structure" and isinstance(value, dict):
+        return {name: _written(shape.members.get(name), item) for name, item in value.items()}
+    if kind == "map" and isinstance(value, dict):
+        return {name: _written(shape.value, item) for name, item in value.items()}
+    if kind == "list" and isinstance(value, list):
+        return [_written(shape.member, item) for item in value]
+    return value
 
 
 def _refusal(error: ClientError) -> Refusal:

@@ -27,19 +27,34 @@ _THROTTLED: Final = frozenset(
 )
 _PASSING: Final = frozenset(
     {
+        "DeleteConflict",
         "DependencyViolation",
         "Gateway.NotAttached",
         "IncorrectInstanceState",
         "IncorrectState",
+        "InvalidDBInstanceState",
         "InsufficientAddressCapacity",
         "InsufficientInstanceCapacity",
         "InvalidNetworkInterface.InUse",
+        "OperationAborted",
+        "ConcurrentModification",
+        "ConcurrentModificationException",
         "RequestExpired",
         "RequestTimeout",
         "RequestTimeoutException",
     }
 )
 """Client errors (HTTP 4xx) that pass by themselves: something is still being made, taken down or moved."""
+
+_VAGUE: Final = frozenset({"ClientException", "ValidationError", "ValidationException", "InvalidParameterValue"})
+_ABSENT: Final = ("does not exist", "not found", "Unable to describe")
+"""Services without a code of their own for absence (CloudFormation, Auto Scaling, ECS) say it in these words only."""
+
+_HELD: Final = frozenset({"ResourceInUse", "ResourceInUseException", "ResourceConflictException"})
+"""Refusals of delete calls that pass when what holds the resource is gone."""
+
+_UNSEEN: Final = ("cannot be assumed by Lambda", "Invalid IAM Instance Profile name")
+"""What services say of a role or profile that IAM made seconds ago."""
 
 THROTTLE_PAUSE: Final = 10.0
 """Seconds before the next attempt when a throttled answer gives no `Retry-After`; the SDK's own retries came before."""
@@ -66,7 +81,11 @@ class Refusal:
     @property
     def absent(self) -> bool:
         """Whether it says that the thing asked for does not exist."""
-        return "NotFound" in self.code or self.code.startswith("NoSuch")
+        if "NotFound" in self.code or self.code.startswith("NoSuch") or self.code == "404":
+            return True
+        if self.code == "InvalidAMIID.Unavailable" or "NonExistent" in self.code or "DoesNotExist" in self.code:
+            return True
+        return self.code in _VAGUE and any(words in self.message for words in _ABSENT)
 
     def __str__(self) -> str:
         return f"{self.call}: {self.code}: {self.message}"
@@ -95,7 +114,11 @@ def judge(refusal: Refusal) -> RefusedError | BusyError:
     Sources: the error codes of the EC2 API reference ("Error codes for the Amazon EC2 API") and botocore's tables of
     throttling and transient codes.
     """
-    passing = refusal.code in _THROTTLED or refusal.code in _PASSING or refusal.status >= 500
+    named = refusal.code in _THROTTLED or refusal.code in _PASSING
+    # A name that is taken has the same code in the create calls of these services, and does not pass.
+    held = refusal.call.startswith("Delete") and refusal.code in _HELD
+    unseen = any(words in refusal.message for words in _UNSEEN)
+    passing = named or held or unseen or refusal.status >= 500
     return BusyError(refusal) if passing else RefusedError(refusal)
 
 

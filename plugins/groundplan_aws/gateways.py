@@ -1,10 +1,10 @@
 """Ties internet gateways to their VPC, and unties them: what `lifecycle` does not do for them."""
 
 from groundplan.model.values import Data
-from groundplan_aws.catalogue import VPC
 from groundplan_aws.failures import BusyError, RefusedError
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.resource import dig
+from groundplan_aws.rows.ec2 import VPC
 from groundplan_aws.target import Target, on_target
 
 

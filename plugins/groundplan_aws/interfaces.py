@@ -6,9 +6,9 @@ An instance that is launched with an interface holds it as its first one (device
 from typing import Any
 
 from groundplan.model.values import Data
-from groundplan_aws.catalogue import INSTANCES, INTERFACE
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.lifecycle import existing
+from groundplan_aws.rows.ec2 import INSTANCES, INTERFACE
 from groundplan_aws.target import Target, on_target
 from groundplan_aws.waiting import wait
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws import lifecycle
+from groundplan_aws import finding, lifecycle
 from groundplan_aws.target import Target, on_target
 
 
@@ -37,7 +37,7 @@ def _kept(target: Target) -> bool:
 
 
 def _discard_lost(target: Target) -> None:
-    lost = lifecycle.surviving(target)
+    lost = finding.surviving(target)
     if lost is not None:
         target.ctx.logger.info(f"{target}: its private key was lost with an earlier attempt; making it again")
         target.api.call("delete_key_pair", KeyName=lost["KeyName"])

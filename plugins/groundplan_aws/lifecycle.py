@@ -1,22 +1,25 @@
 """The operations that every resource of the table has: prepare, create, modify, delete, look up and check.
 
-A repeated create finds by id, name or owner tag what an earlier attempt made; a repeated delete takes absence for done.
-External resources are looked up and left as they are. What only some resources do stands in their own modules.
+A repeated create finds by id, name or owner tag what an earlier attempt made (`finding`); a repeated delete takes
+absence for done. External resources are looked up and left as they are. What only some resources do stands in their own
+modules.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_aws import notes
+from groundplan_aws import finding, notes, parameters
+from groundplan_aws.drift import differences
 from groundplan_aws.failures import RefusedError
-from groundplan_aws.resource import first
-from groundplan_aws.tagging import OWNER_KEY, owner, specifications, token
+from groundplan_aws.resource import POLLED, Clearing, dig, first
+from groundplan_aws.tagging import OWNER_KEY, owner, pairs, specifications, token, wanted
 from groundplan_aws.target import Target, configuration, merged, on_target, plain
-from groundplan_aws.waiting import wait, wait_until_gone, wait_until_seen
+from groundplan_aws.waiting import wait, wait_until_gone, wait_until_seen, wait_until_works
 
 _ONE_BY_ONE: Final = "Attribute"
 """A modify call that names its attribute in this parameter is one call; the others take one attribute each."""
@@ -41,7 +44,7 @@ def create(target: Target) -> Data:
 
 @on_target
 def modify(target: Target) -> Data:
-    """Set the attributes given in the input `resource_config`, one call for each, as EC2 wants it."""
+    """Set the attributes given in the input `resource_config`; EC2 wants one call for each."""
     attributes = merged(target.inputs.get("resource_config"))
     if target.untouchable:
         _leave(target, "modified")
@@ -53,12 +56,22 @@ def modify(target: Target) -> Data:
 
 
 @on_target
+def configure(target: Target) -> Data:
+    """Set what the configuration gives for the modify call: fields that the create call does not take."""
+    given = {name: target.config[name] for name in target.resource.later if target.config.get(name)}
+    if given and not target.untouchable:
+        modify_attributes(target, given)
+    note(target, existing(target))
+    return None
+
+
+@on_target
 def delete(target: Target) -> Data:
     """Remove the resource, wait until it is gone, and forget what was recorded."""
     if target.untouchable:
         _leave(target, "deleted")
     else:
-        remove(target)
+        remove(_as_made(target))
     target.record.clear()
     return None
 
@@ -84,12 +97,7 @@ def check_status(target: Target) -> Data:
 def check_drift(target: Target) -> Data:
     """Return the fields that AWS tells otherwise than the configuration says: `{field: {expected, actual}}`."""
     actual = plain(existing(target))
-    differing = {
-        name: {"expected": wanted, "actual": actual[name]}
-        for name, wanted in target.config.items()
-        if name in actual and _comparable(wanted) and str(actual[name]) != str(wanted)
-    }
-    return {} if target.external else differing
+    return {} if target.external or not isinstance(actual, dict) else differences(target.config, actual)
 
 
 def adopt(target: Target) -> None:
@@ -110,7 +118,7 @@ def existing(target: Target) -> dict[str, Any]:
     """
     if target.id is None:
         raise NonRecoverableError(f"{target} has no id: give resource_id, or create it first")
-    description = target.describe(target.id)
+    description = finding.brought(target) if target.external else target.describe(target.id)
     if description is None:
         raise NonRecoverableError(f"{target} does not exist")
     if not target.lives(description):
@@ -124,54 +132,54 @@ def obtain(target: Target) -> tuple[str, Mapping[str, Any] | None]:
     Returns:
         The id, and what the create call answered if there was one.
     """
-    found = surviving(target)
+    found = finding.surviving(target)
     answer = None if found else _make(target)
-    identifier = str(first(found or answer, (target.resource.id_field,)))
-    target.record["aws_resource_id"] = identifier
+    row = target.resource
+    told = first(found or answer, (row.id_field,))
+    identifier = str(told if told is not None else parameters.name(target))
+    target.record["aws_resource_arn" if row.shown_id else "aws_resource_id"] = identifier
+    if target.scope:
+        target.record["scope"] = dict(target.scope)
     return identifier, answer
-
-
-def surviving(target: Target) -> dict[str, Any] | None:
-    """Return what an earlier attempt made, if it still counts."""
-    known = target.id
-    if known is not None:
-        description = target.describe(known)
-        if description is not None and target.lives(description):
-            return description
-    return target.find_lost()
 
 
 def settle(target: Target, identifier: str) -> None:
     """Wait until the resource is ready, record what it is, and set the attributes given to the create operation."""
     description = target.describe(identifier)
     if description is None or not target.works(description):
-        if target.resource.ready:
-            wait(target, target.resource.ready, identifier)
-        else:
-            wait_until_seen(target, identifier)
+        _wait_until_ready(target, identifier)
         description = existing(target)
     note(target, description)
     modify_attributes(target, target.inputs.get(f"{target.resource.modify}_args") or {})
 
 
 def note(target: Target, description: Mapping[str, Any]) -> None:
-    """Record the id, the description and whatever of it blueprints read by name."""
-    target.record["aws_resource_id"] = str(description[target.resource.id_field])
+    """Record id, ARN, the description and whatever of it blueprints read by name."""
+    row = target.resource
+    target.record["aws_resource_id"] = str(description[row.shown_id or row.id_field])
+    if row.arn or row.shown_id:
+        target.record["aws_resource_arn"] = first(description, row.arn or (row.id_field,))
     told = target.record.get("create_response") or {}
-    kept = {name: told[name] for name in target.resource.told_once if name in told}
+    kept = {name: told[name] for name in row.told_once if name in told}
     target.record["create_response"] = {**plain(description), **kept}
     notes.take(target, description)
 
 
 def modify_attributes(target: Target, attributes: Mapping[str, Any]) -> None:
     """Set attributes by the row's modify call."""
-    fixed = {target.resource.id_field: target.id}
-    method = target.resource.modify
+    row, method = target.resource, target.resource.modify
+    if not attributes:
+        return
+    if not row.tagged_as:
+        fixed = {**target.scoped(method), **_handle(target, str(target.id), method)}
+        target.api.call(method, **target.api.written(method, attributes), **fixed)
+        return
+    fixed = {row.id_field: target.id}
     if _ONE_BY_ONE in attributes:
         target.api.call(method, **attributes, **fixed)
         return
     for name, value in attributes.items():
-        if name != target.resource.id_field:
+        if name != row.id_field:
             target.api.call(method, **{name: value}, **fixed)
 
 
@@ -182,64 +190,119 @@ def remove(target: Target) -> None:
     token AWS may have made two.
     """
     recorded = [target.id] if target.id else []
-    living = [str(found[target.resource.id_field]) for found in target.owned() if target.lives(found)]
+    living = [str(found[target.resource.id_field]) for found in finding.owned(target) if target.lives(found)]
     for identifier in dict.fromkeys([*recorded, *living]):
         _remove_one(target, identifier)
+    finding.forget(target)
+
+
+def _as_made(target: Target) -> Target:
+    """A target whose configuration is that of its creation: the input of a deletion says how to delete, not what."""
+    config = merged(target.record.get("resource_config")) or merged(target.ctx.node.properties.get("resource_config"))
+    return replace(target, config=config or target.config)
 
 
 def _remove_one(target: Target, identifier: str) -> None:
-    resource = target.resource
-    handle = _handle(target, identifier)
-    if handle is None:
+    row = target.resource
+    if row.gone and _is_over(target, identifier):
         return
-    parameter = resource.delete_parameter or resource.delete_field or resource.id_field
+    handle = _handle(target, identifier, row.delete)
+    if not handle:
+        return
     try:
-        target.api.call(resource.delete, **{parameter: target.as_parameter(resource.delete, parameter, handle)})
+        for clearing in row.clears:
+            _clear(target, clearing, identifier)
+        given = {**row.delete_with, **_given(target, row.delete)}
+        target.api.call(row.delete, **{**given, **target.scoped(row.delete), **handle})
     except RefusedError as error:
         if not error.refusal.absent:
             raise
-    if resource.removed:
-        wait_until_gone(target, resource.removed, identifier)
+    if row.removed:
+        wait_until_gone(target, row.removed, identifier)
 
 
-def _handle(target: Target, identifier: str) -> str | None:
-    """What the delete call knows the resource by; None when it is gone already."""
-    if not target.resource.delete_field:
-        return identifier
-    found = first(target.describe(identifier), (target.resource.delete_field,))
-    return None if found is None else str(found)
+def _is_over(target: Target, identifier: str) -> bool:
+    """Whether there is nothing to delete; some services refuse to delete what is gone in words of their own."""
+    description = target.describe(identifier)
+    return description is None or (not target.resource.removed and not target.lives(description))
+
+
+def _given(target: Target, method: str) -> dict[str, Any]:
+    """What the input `resource_config` says of a call's own parameters (`SkipFinalSnapshot`)."""
+    known = target.api.parameters(method)
+    return {name: value for name, value in merged(target.inputs.get("resource_config")).items() if name in known}
+
+
+def _clear(target: Target, clearing: Clearing, identifier: str) -> None:
+    fixed = target.locator(identifier)
+    for answer in target.api.pages(clearing.listing, **fixed):
+        for value in dig(answer, clearing.at):
+            target.api.call(clearing.call, **fixed, **{clearing.parameter: value})
+
+
+def _handle(target: Target, identifier: str, method: str) -> dict[str, Any]:
+    """The parameter by which a call knows the resource; empty when the resource is gone already."""
+    row = target.resource
+    parameter = row.delete_parameter or row.delete_field or row.id_field
+    if not row.delete_field:
+        return {parameter: target.as_parameter(method, parameter, identifier)}
+    found = first(target.describe(identifier), (row.delete_field,))
+    return {} if found is None else {parameter: target.as_parameter(method, parameter, str(found))}
 
 
 def _make(target: Target) -> Any:
-    resource = target.resource
-    parameters = _parameters(target)
-    if resource.tagged_as:
-        given = parameters.get("TagSpecifications")
-        parameters["TagSpecifications"] = specifications(target.ctx, resource.tagged_as, given)
-    token_parameter = target.api.token_parameter(resource.create)
+    row = target.resource
+    finding.refuse_taken(target)
+    given = parameters.build(target)
+    tags = target.api.tag_parameter(row.create)
+    if row.tagged_as:
+        given["TagSpecifications"] = specifications(target.ctx, row.tagged_as, given.get("TagSpecifications"))
+    elif tags is not None:
+        given[tags.name] = tags.holding({**pairs(given.get(tags.name)), **wanted(target.ctx)})
+    if row.marks:
+        given[row.marks] = f"{finding.mark(target)}-{token(target.ctx, ())[:24]}"
+    token_parameter = target.api.token_parameter(row.create)
     if token_parameter:
-        gone = [str(found[resource.id_field]) for found in target.owned()]
-        parameters.setdefault(token_parameter, token(target.ctx, gone))
-    target.ctx.logger.info(f"creating {resource.label} ({OWNER_KEY} = {owner(target.ctx)})")
-    return first(target.api.call(resource.create, **parameters), resource.made)
+        gone = [str(found[row.id_field]) for found in finding.owned(target)]
+        given.setdefault(token_parameter, token(target.ctx, gone))
+    target.ctx.logger.info(f"creating {row.label} ({OWNER_KEY} = {owner(target.ctx)})")
+    finding.intend(target)
+    return first(_send(target, given), row.made)
 
 
-def _parameters(target: Target) -> dict[str, Any]:
-    """The create call's parameters: the row's defaults, the author's, and what related nodes give for the rest."""
-    given = {name: value for name, value in target.config.items() if name not in target.resource.later}
-    parameters = {**target.resource.defaults, **given}
-    if target.resource.complete is not None:
-        target.resource.complete(parameters, target)
-    for gift in target.resource.gifts:
-        values = target.values(gift.node_type, gift.recorded)
-        if values and not parameters.get(gift.parameter) and not any(name in parameters for name in gift.unless):
-            wants_list = target.api.parameters(target.resource.create).get(gift.parameter) == "list"
-            parameters[gift.parameter] = values if wants_list else values[0]
-    return parameters
+def _send(target: Target, given: Mapping[str, Any]) -> Any:
+    """Call, and put tags on what the call could not tag. A refusal leaves nothing to remember."""
+    row = target.resource
+    try:
+        answer = target.api.call(row.create, **given)
+    except RefusedError:
+        finding.forget(target)
+        raise
+    if row.tag_writing is not None:
+        _tag(target, answer)
+    return answer
 
 
-def _comparable(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool)
+def _tag(target: Target, answer: Any) -> None:
+    row, call = target.resource, target.resource.tag_writing
+    if call is None:
+        return
+    made = first(answer, row.made)
+    found = made if first(made, call.told) else {call.told[0]: parameters.name(target)}
+    shown: Any = [{"Key": key, "Value": value} for key, value in wanted(target.ctx).items()]
+    for key in reversed(call.at[1:]):
+        shown = {key: shown}
+    target.api.call(call.method, **finding.tag_call(call, target, found), **{call.at[0]: shown})
+
+
+def _wait_until_ready(target: Target, identifier: str) -> None:
+    row = target.resource
+    if row.ready and row.ready != POLLED:
+        wait(target, row.ready, identifier)
+    elif row.healthy:
+        wait_until_works(target, identifier)
+    else:
+        wait_until_seen(target, identifier)
 
 
 def _leave(target: Target, act: str) -> None:

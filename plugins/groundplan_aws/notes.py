@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from groundplan_aws import catalogue
-from groundplan_aws.resource import dig
-from groundplan_aws.target import Target
+from groundplan_aws import clusters
+from groundplan_aws.resource import dig, first
+from groundplan_aws.rows import compute, delivery, ec2
+from groundplan_aws.target import Target, plain
 
 Description = Mapping[str, Any]
 
@@ -46,8 +47,27 @@ def _instance(target: Target, description: Description) -> None:
         record["ip"] = public
 
 
+def _cluster(target: Target, description: Description) -> None:
+    """`kubeconf`, unless `store_kube_config_in_runtime` is off."""
+    if target.ctx.node.properties.get("store_kube_config_in_runtime") and description.get("endpoint"):
+        target.record["kubeconf"] = clusters.kubeconfig(target.ctx, target.account, description)
+
+
+def _stack(target: Target, description: Description) -> None:
+    """The stack's fields, its outputs by key (`outputs_items`), its resources (`state`) and whether it drifted."""
+    record = target.record
+    record.update({name: plain(value) for name, value in description.items()})
+    record["outputs_items"] = {item["OutputKey"]: item["OutputValue"] for item in description.get("Outputs", ())}
+    pages = target.api.pages("list_stack_resources", StackName=description["StackName"])
+    record["state"] = [plain(found) for page in pages for found in page.get("StackResourceSummaries", ())]
+    drift = first(description, ("DriftInformation", "StackDriftStatus"))
+    record["is_drifted"] = drift == "DRIFTED"
+
+
 _TAKEN: Final[dict[str, Callable[[Target, Description], None]]] = {
-    catalogue.VPC.node_type: _vpc,
-    catalogue.ELASTIC_IP.node_type: _elastic_ip,
-    catalogue.INSTANCES.node_type: _instance,
+    ec2.VPC.node_type: _vpc,
+    ec2.ELASTIC_IP.node_type: _elastic_ip,
+    ec2.INSTANCES.node_type: _instance,
+    compute.EKS_CLUSTER.node_type: _cluster,
+    delivery.STACK.node_type: _stack,
 }

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.catalogue import INTERNET_GATEWAY, NAT_GATEWAY, ROUTE_TABLE, SUBNET
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.resource import EC2_NODES, dig
+from groundplan_aws.rows.ec2 import INTERNET_GATEWAY, NAT_GATEWAY, ROUTE_TABLE, SUBNET
 from groundplan_aws.target import Subject, Target, on_subject, on_target
 
 _DESTINATIONS: Final = ("DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId")

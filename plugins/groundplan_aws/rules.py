@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.catalogue import SECURITY_GROUP
 from groundplan_aws.failures import RefusedError
+from groundplan_aws.rows.ec2 import SECURITY_GROUP
 from groundplan_aws.target import Subject, on_subject
 
 _RANGES: Final = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")

@@ -1,7 +1,7 @@
 """Tags of a resource: the author's, the deployment's, and one by which a lost attempt's work is found again.
 
-The last is put on at creation (`TagSpecifications`), so nothing can be made and stay unknown. AWS's limits on keys and
-values are its own to check.
+The last is put on at creation wherever AWS lets one, so that nothing can be made and stay unknown. AWS's limits on keys
+and values are its own to check; how a service wants its tags written is asked of its model (`client.TagParameter`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,12 @@ from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.resource import dig
 
 OWNER_KEY: Final = "groundplan:instance"
 """Key of the tag that names the node instance: `DEPLOYMENT/INSTANCE`."""
+
+_SPELLINGS: Final = ("Tags", "tags", "TagSet", "TagList")
+"""Where descriptions tell tags."""
 
 _LONGEST: Final = 256
 """Characters of a tag's value (EC2 User Guide, "Tag restrictions")."""
@@ -26,9 +28,19 @@ def owner(ctx: OperationContext) -> str:
 
 
 def owner_in(description: Mapping[str, Any]) -> str | None:
-    """Return the owner that a described resource's tags name; an interface has its tags in `TagSet`."""
-    written = [*dig(description, ("Tags",)), *dig(description, ("TagSet",))]
-    return next((tag["Value"] for tag in written if tag["Key"] == OWNER_KEY), None)
+    """Return the owner that a described resource's tags name."""
+    return next((found[OWNER_KEY] for found in map(pairs, _written_in(description)) if OWNER_KEY in found), None)
+
+
+def pairs(written: Any) -> dict[str, str]:
+    """Read tags as authors and services write them: a dictionary, or a list of Key and Value in any spelling.
+
+    Raises:
+        NonRecoverableError: it is neither.
+    """
+    if isinstance(written, Mapping):
+        return {str(key): _text(value) for key, value in written.items()}
+    return dict(_pair(tag) for tag in written or ())
 
 
 def token(ctx: OperationContext, predecessors: Iterable[str]) -> str:
@@ -40,12 +52,14 @@ def token(ctx: OperationContext, predecessors: Iterable[str]) -> str:
     return sha256("/".join([owner(ctx), ctx.execution_id, *sorted(predecessors)]).encode()).hexdigest()
 
 
+def wanted(ctx: OperationContext) -> dict[str, str]:
+    """Return all tags of the context's node instance; the author's win over the deployment's."""
+    return {**ctx.deployment.resource_tags, **pairs(ctx.node.properties.get("Tags")), OWNER_KEY: owner(ctx)}
+
+
 def tags(ctx: OperationContext) -> list[dict[str, str]]:
-    """Return all tags of the context's node instance as EC2 wants them; the author's win over the deployment's."""
-    wanted = dict(ctx.deployment.resource_tags)
-    wanted |= _pairs(ctx.node.properties.get("Tags"))
-    wanted[OWNER_KEY] = owner(ctx)
-    return [{"Key": key, "Value": value} for key, value in wanted.items()]
+    """Return all tags of the context's node instance as EC2 wants them."""
+    return [{"Key": key, "Value": value} for key, value in wanted(ctx).items()]
 
 
 def specifications(ctx: OperationContext, resource_type: str, given: Any) -> list[dict[str, Any]]:
@@ -59,14 +73,16 @@ def specifications(ctx: OperationContext, resource_type: str, given: Any) -> lis
     return kept
 
 
-def _pairs(written: Any) -> dict[str, str]:
-    """Read the property `Tags`: a list of Key/Value, or a dictionary."""
-    if isinstance(written, dict):
-        return {str(key): _text(value) for key, value in written.items()}
-    pairs = list(written or ())
-    if not all(isinstance(tag, dict) and "Key" in tag for tag in pairs):
+def _written_in(description: Mapping[str, Any]) -> list[Any]:
+    return [description[name] for name in _SPELLINGS if description.get(name)]
+
+
+def _pair(tag: Any) -> tuple[str, str]:
+    lowered = {str(name).lower(): value for name, value in tag.items()} if isinstance(tag, Mapping) else {}
+    key = lowered.get("key", lowered.get("tagkey"))
+    if key is None:
         raise NonRecoverableError("Tags must be a list of Key and Value, or a dictionary")
-    return {str(tag["Key"]): _text(tag.get("Value", "")) for tag in pairs}
+    return str(key), _text(lowered.get("value", lowered.get("tagvalue", "")))
 
 
 def _text(value: Any) -> str:

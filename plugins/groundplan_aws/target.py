@@ -3,8 +3,8 @@
 It reads and looks up; what is done to AWS is written in `lifecycle` and in the module of each special resource.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +12,9 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import Neighbour, OperationContext
 from groundplan.sdk.operation import OperationFunction, operation
 from groundplan_aws.catalogue import resource_of
-from groundplan_aws.client import Api, account_of, connect
+from groundplan_aws.client import Account, Api, account_of, connect
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.resource import Resource, dig, first
-from groundplan_aws.tagging import OWNER_KEY, owner, owner_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +27,7 @@ class Subject:
     """
 
     ctx: OperationContext
+    account: Account
     api: Api
     config: Mapping[str, Any]
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -66,52 +66,79 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Target(Subject):
-    """A node instance that stands for one AWS resource with an id."""
+    """A node instance that stands for one AWS resource with an id.
+
+    Attributes:
+        scope: values of the row's `scope` and `within`, from the configuration or from related nodes.
+    """
 
     resource: Resource
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str | None:
-        """The recorded id, or the one an external resource was given."""
-        found = self.record.get("aws_resource_id")
+        """The recorded id, or the one an external resource was given.
+
+        A kind that is known by its ARN (`shown_id`) has that for its id.
+        """
+        found = self.record.get("aws_resource_arn" if self.resource.shown_id else "aws_resource_id")
         if not found and self.external:
             found = self.ctx.node.properties.get("resource_id")
         return str(found) if found else None
 
     def describe(self, identifier: str) -> dict[str, Any] | None:
         """Return the resource as AWS describes it, in whatever state, or None when there is none."""
+        row = self.resource
+        if not row.ids:
+            return next((found for found in self.listed() if str(found.get(row.id_field)) == identifier), None)
+        return self.look(row.ids, identifier)
+
+    def look(self, parameter: str, value: str) -> dict[str, Any] | None:
+        """Return what the describe call tells of an id or name, or None."""
+        row = self.resource
+        shaped = self.as_parameter(row.describe, parameter, value)
         try:
-            answer = self.api.call(self.resource.describe, **{self.resource.ids: self.shaped(identifier)})
+            answer = self.api.call(
+                row.describe, **row.describe_with, **self.scoped(row.describe), **{parameter: shaped}
+            )
         except RefusedError as error:
             if error.refusal.absent:
                 return None
             raise
-        found: dict[str, Any] | None = first(answer, self.resource.listed)
-        return found
+        found = first(answer, row.listed)
+        if found is None:
+            return None
+        return found if row.id_field in found else {**found, row.id_field: value}
+
+    def listed(self) -> Iterator[dict[str, Any]]:
+        """Return all resources of the kind that AWS lists in this scope; a bare id becomes a description."""
+        row = self.resource
+        method, place, fixed = row.describe, row.listed, row.describe_with
+        if row.listing:
+            method, place, fixed = row.listing, row.listing_at, row.listing_with
+        narrow = {name: self.scope[name] for name in row.within if name in self.scope}
+        for answer in self.api.pages(method, **fixed, **self.scoped(method), **narrow):
+            for found in dig(answer, place):
+                yield found if isinstance(found, dict) else {row.id_field: found}
+
+    def locator(self, identifier: str) -> dict[str, Any]:
+        """Return the parameters by which the describe call, its waiters and the calls beside it know the resource."""
+        row = self.resource
+        return {**row.describe_with, **self.scoped(row.describe), row.ids: self.shaped(identifier)}
 
     def shaped(self, identifier: str) -> Any:
         """Return an id as the describe call takes it: in a list, if the service's model says so."""
         return self.as_parameter(self.resource.describe, self.resource.ids, identifier)
 
+    def scoped(self, method: str) -> dict[str, Any]:
+        """Return the parameters of the identity beside the id, as far as a method has them."""
+        known = self.api.parameters(method)
+        return {name: self.scope[name] for name in self.resource.scope if name in known and name in self.scope}
+
     def as_parameter(self, method: str, parameter: str, value: Any) -> Any:
         """Return a value as a parameter takes it: a list wherever the service's model wants one."""
         wants_list = self.api.parameters(method).get(parameter) == "list"
         return [value] if wants_list and not isinstance(value, list) else value
-
-    def owned(self) -> list[dict[str, Any]]:
-        """Return all that carries this instance's owner tag, living or gone, recorded or lost.
-
-        The tags are looked at here too: an endpoint that does not know the filter answers with everybody's resources.
-        """
-        known = self.api.parameters(self.resource.describe)
-        parameter = "Filters" if "Filters" in known else "Filter"
-        wanted = [{"Name": f"tag:{OWNER_KEY}", "Values": [owner(self.ctx)]}]
-        answer = self.api.call(self.resource.describe, **{parameter: wanted})
-        return [found for found in dig(answer, self.resource.listed) if owner_in(found) == owner(self.ctx)]
-
-    def find_lost(self) -> dict[str, Any] | None:
-        """Return what an attempt made whose record was lost: it carries this instance's owner tag."""
-        return next((found for found in self.owned() if self.lives(found)), None)
 
     def lives(self, description: Mapping[str, Any]) -> bool:
         """Whether a described resource still counts."""
@@ -151,6 +178,8 @@ def plain(description: Any) -> Data:
         return [plain(value) for value in description]
     if isinstance(description, datetime):
         return description.isoformat()
+    if isinstance(description, bytes):
+        return description.decode("utf-8", "replace")
     return description
 
 
@@ -159,7 +188,7 @@ def on_target(function: Callable[[Target], Data]) -> OperationFunction:
 
     def run(ctx: OperationContext, /, **inputs: Any) -> Data:
         resource = resource_of(ctx.node)
-        return function(Target(resource=resource, **_common(ctx, inputs, resource.service)))
+        return function(_scoped(Target(resource=resource, **_common(ctx, inputs, resource.service))))
 
     return _marked(run, function)
 
@@ -171,6 +200,21 @@ def on_subject(function: Callable[[Subject], Data]) -> OperationFunction:
         return function(Subject(**_common(ctx, inputs, "ec2")))
 
     return _marked(run, function)
+
+
+def _scoped(target: Target) -> Target:
+    """Complete a target by the scope of its identity."""
+    row = target.resource
+    types = {gift.parameter: gift for gift in row.gifts}
+    found: dict[str, Any] = {}
+    for name in (*row.scope, *row.within):
+        gift = types.get(name)
+        value = target.config.get(name)
+        if not value and gift is not None:
+            value = next(iter(target.values(gift.node_type, gift.recorded)), None)
+        if value := value or (target.record.get("scope") or {}).get(name):
+            found[name] = value
+    return replace(target, scope=found)
 
 
 def _marked(run: OperationFunction, function: Callable[..., Data]) -> OperationFunction:
@@ -188,4 +232,10 @@ def _common(ctx: OperationContext, inputs: Mapping[str, Any], service: str) -> d
     if inputs.get("aws_resource_id"):
         record.setdefault("aws_resource_id", inputs["aws_resource_id"])
     account = account_of(ctx, ctx.node.properties.get("client_config") or {})
-    return {"ctx": ctx, "api": connect(service, account), "config": configuration(ctx, inputs), "inputs": inputs}
+    return {
+        "ctx": ctx,
+        "account": account,
+        "api": connect(service, account),
+        "config": configuration(ctx, inputs),
+        "inputs": inputs,
+    }

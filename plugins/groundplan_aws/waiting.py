@@ -8,7 +8,7 @@ from typing import Final
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_aws.client import Progress
-from groundplan_aws.resource import first
+from groundplan_aws.resource import POLLED, first
 from groundplan_aws.target import Target
 
 _FIRST_PAUSE: Final = 0.1
@@ -16,6 +16,10 @@ _SANDBOX_PAUSE: Final = 1.0
 _GROWTH: Final = 1.6
 _RESERVE: Final = 0.8
 """The share of the attempt's time that waiting may take; the rest is for recording what came of it."""
+
+_STATE_DELAY: Final = 10.0
+_STATE_PATIENCE: Final = 1800.0
+"""Seconds between two looks, and in all, where botocore has no waiter that says how AWS advises it."""
 
 _SIGHT_DELAY: Final = 5.0
 _SIGHT_PATIENCE: Final = 60.0
@@ -30,7 +34,7 @@ def wait(target: Target, waiter: str, identifier: str) -> None:
         NonRecoverableError: the resource came to a state from which it cannot be reached.
     """
     waiting = target.api.waiter(waiter)
-    parameters = {target.resource.ids: target.shaped(identifier)}
+    parameters = target.locator(identifier)
     progress = _poll(target, identifier, lambda: waiting.look(**parameters), waiting.delay, waiting.patience)
     if progress is Progress.FAILED:
         raise NonRecoverableError(f"{target} is {_state(target, identifier)} and will not come to {waiter}")
@@ -45,10 +49,46 @@ def wait_until_seen(target: Target, identifier: str) -> None:
     _poll(target, identifier, look, _SIGHT_DELAY, _SIGHT_PATIENCE)
 
 
+def wait_until(target: Target, identifier: str, reached: Callable[[], bool]) -> None:
+    """Return when a condition holds. Raises `RecoverableError` when it does not in time."""
+
+    def look() -> Progress:
+        return Progress.REACHED if reached() else Progress.PENDING
+
+    _poll(target, identifier, look, _STATE_DELAY, _STATE_PATIENCE)
+
+
+def wait_until_works(target: Target, identifier: str) -> None:
+    """Return when the resource is in a state in which it does its work. Raises as `wait`."""
+
+    def look() -> Progress:
+        description = target.describe(identifier)
+        if description is None:
+            return Progress.PENDING
+        if target.works(description):
+            return Progress.REACHED
+        return Progress.FAILED if target.state_of(description) in target.resource.failed else Progress.PENDING
+
+    if _poll(target, identifier, look, _STATE_DELAY, _STATE_PATIENCE) is Progress.FAILED:
+        raise NonRecoverableError(f"{target} is {_state(target, identifier)}")
+
+
 def wait_until_gone(target: Target, waiter: str, identifier: str) -> None:
-    """Return when the resource is gone, by the waiter or because AWS knows nothing of it any more."""
-    if target.describe(identifier) is not None:
+    """Return when the resource is gone, by the waiter or because AWS knows nothing of it any more. Raises as `wait`."""
+    if target.describe(identifier) is None:
+        return
+    if waiter != POLLED:
         wait(target, waiter, identifier)
+        return
+
+    def look() -> Progress:
+        description = target.describe(identifier)
+        if description is None or not target.lives(description):
+            return Progress.REACHED
+        return Progress.FAILED if target.state_of(description) in target.resource.failed else Progress.PENDING
+
+    if _poll(target, identifier, look, _STATE_DELAY, _STATE_PATIENCE) is Progress.FAILED:
+        raise NonRecoverableError(f"{target} is {_state(target, identifier)}")
 
 
 def _poll(target: Target, identifier: str, look: Callable[[], Progress], delay: float, patience: float) -> Progress:

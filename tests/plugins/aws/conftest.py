@@ -41,10 +41,10 @@ class Bench:
         name: str = "node",
         **properties: Any,
     ) -> testing.BenchContext:
-        """A node of type `cloudify.nodes.aws.ec2.KIND` in a home that is bound to the sandbox."""
+        """A node of type `cloudify.nodes.aws.ec2.KIND`, or of the whole type KIND, in a home bound to the sandbox."""
         given = {"client_config": self.account.client_config, "resource_config": config or {}, **properties}
         made = testing.context(
-            node_type=f"cloudify.nodes.aws.ec2.{kind}",
+            node_type=kind if "." in kind else f"cloudify.nodes.aws.ec2.{kind}",
             properties=given,
             settings={"endpoint_url": self.account.endpoint},
             sandboxed=True,

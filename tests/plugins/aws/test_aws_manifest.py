@@ -1,7 +1,9 @@
 """The manifest: every operation path leads to a function, and every type can stand in a blueprint."""
 
+import runpy
 from importlib import import_module
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +16,11 @@ from groundplan.dsl.imports import NoFetch, Text
 from groundplan.sdk.operation import traits
 from groundplan_aws.catalogue import RESOURCES
 
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 TEXT = files("groundplan_aws").joinpath("plugin.yaml").read_text("utf-8")
 MANIFEST: dict[str, Any] = yaml.safe_load(TEXT)
 OPERATIONS: dict[str, str] = MANIFEST["groundplan"]["operations"]
-TYPES = [name for name in MANIFEST["node_types"] if not name.endswith("BaseType")]
+TYPES = [name for name in MANIFEST["node_types"] if not name.endswith(("BaseType", ".aws.Resource"))]
 
 
 class Installed(NoFetch):
@@ -66,3 +69,9 @@ node_templates:
     report = Report()
     main = SourceFile(MemoryFolder({"blueprint.yaml": blueprint.encode()}, ""), "blueprint.yaml")
     assert compile_blueprint(main, Installed(), report) is not None, report.errors
+
+
+def test_generated_files_are_as_the_rows_say() -> None:
+    writer = runpy.run_path(str(REFERENCE / "write_aws.py"))
+    assert writer["manifest"](TEXT) == TEXT, "run: make docs"
+    assert (REFERENCE / "plugins/aws.md").read_text("utf-8") == writer["page"](TEXT), "run: make docs"

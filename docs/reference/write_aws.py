@@ -1,0 +1,220 @@
+"""Writes what is told of the rows of the AWS plugin: parts of its plugin.yaml, and docs/reference/plugins/aws.md.
+
+`make docs` runs it; tests hold both files to what it gives. The types of fields are asked of boto3's service models,
+and what was tried against what of the tests' own table. It knows no row by name.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from botocore import xform_name
+from botocore.session import Session
+
+ROOT: Final = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.plugins.aws.trials import TRIALS  # noqa: E402
+
+from groundplan_aws.catalogue import ROWS  # noqa: E402  (the repository's root must be on the path before)
+from groundplan_aws.resource import Resource, Step  # noqa: E402
+
+MANIFEST: Final = ROOT / "plugins/groundplan_aws/plugin.yaml"
+PAGE: Final = ROOT / "docs/reference/plugins/aws.md"
+HEAD: Final = """# AWS: node types
+
+Written by `make docs` from the plugin's table of resources and its plugin.yaml. The plugin stands for
+cloudify-aws-plugin: names of types, properties and operation paths are its, the code is ours. `client_config`,
+`use_external_resource` and `resource_id` are properties of every type; `resource_config` holds the parameters of
+boto3's create call, by name or in `kwargs`, and a document may be written as YAML where AWS wants JSON text.
+
+What all types do: a repeated create finds what an earlier attempt made (by the tag `groundplan:instance`, or, where AWS
+has no tags, by a name that the deployment remembers); a name that somebody else took is refused; external resources are
+looked up by id or name and left as they are; delete takes absence for done. The last column tells the parameters that
+related nodes give, whatever the relationship.
+
+"Tried" means: created, created again after the record of the first attempt was lost, looked up, compared, told
+apart from one of the same name that somebody else made, deleted without a record and deleted again. Types marked
+"by parts" have tests of their own. Nothing was tried on an account of AWS, nor what moto cannot give: quotas,
+permissions of single calls, and waits that take minutes.
+
+"""
+_KINDS: Final = {"string": "string", "integer": "integer", "long": "integer", "boolean": "boolean", "list": "list"}
+_DOCUMENTS: Final = ("Document", "Policy", "Body")
+_LOOK: Final = (
+    Step(operation="check_drift", path="groundplan_aws.check_drift", function="lifecycle:check_drift"),
+    Step(operation="modify", path="groundplan_aws.modify", function="lifecycle:modify"),
+    Step(operation="pull", path="groundplan_aws.pull", function="lifecycle:pull"),
+)
+_BY_PARTS: Final = "moto 5.2.5, by parts"
+_OWN_TESTS: Final = frozenset(
+    {
+        "cloudify.nodes.aws.ec2.EBSAttachment",
+        "cloudify.nodes.aws.ec2.NetworkAclEntry",
+        "cloudify.nodes.aws.ec2.Route",
+        "cloudify.nodes.aws.ec2.SecurityGroupRuleEgress",
+        "cloudify.nodes.aws.ec2.SecurityGroupRuleIngress",
+        "cloudify.nodes.aws.iam.AccessKey",
+        "cloudify.nodes.aws.iam.LoginProfile",
+        "cloudify.nodes.aws.s3.Bucket",
+        "cloudify.nodes.aws.s3.BucketObject",
+    }
+)
+"""Types without a row, or that inherit one, with tests in tests/plugins/aws."""
+_BASE: Final = "groundplan.nodes.aws.Resource"
+_BASES: Final = {"ec2": "cloudify.nodes.aws.ec2.BaseType"}
+_SESSION: Final = Session()
+
+
+def generated() -> tuple[Resource, ...]:
+    """The rows whose types are written here; those without a path are written by hand."""
+    return tuple(row for row in ROWS if row.path)
+
+
+def steps(row: Resource) -> list[Step]:
+    """All operations of a row's type: its own, and those that every type has."""
+    own = {step.operation for step in row.steps}
+    return [
+        *row.steps,
+        *(step for step in _LOOK if step.operation not in own and (step.operation != "modify" or row.modify)),
+    ]
+
+
+def path(row: Resource, step: Step) -> str:
+    """The whole operation path."""
+    return step.path if "." in step.path else f"cloudify_aws.{row.path}.{step.path}"
+
+
+def config(row: Resource) -> str:
+    """The name of the data type of `resource_config`."""
+    return row.config or row.node_type.replace("cloudify.nodes.", "cloudify.datatypes.") + ".config"
+
+
+def kind(row: Resource, field: str) -> str | None:
+    """The type of a field by the service's model; None for a document, which may be text or data."""
+    model = _SESSION.get_service_model(row.service)
+    operation = next(name for name in model.operation_names if xform_name(name) == row.create)
+    shape = model.operation_model(operation).input_shape
+    member = shape.members.get(field) if shape else None
+    if member is None or field.endswith(_DOCUMENTS):
+        return None
+    return _KINDS.get(member.type_name)
+
+
+def operations() -> Iterator[str]:
+    """The lines that tie paths to functions."""
+    told = set()
+    for row in generated():
+        for step in steps(row):
+            line = f"    {path(row, step)}: groundplan_aws.{step.function}"
+            if line not in told and not path(row, step).startswith("groundplan_aws."):
+                told.add(line)
+                yield line
+
+
+def data_types() -> Iterator[str]:
+    """The data types of `resource_config`."""
+    for row in generated():
+        yield f"  {config(row)}:"
+        yield "    properties:"
+        for field in row.fields:
+            yield f"      {field}:"
+            if known := kind(row, field):
+                yield f"        type: {known}"
+            yield "        required: false"
+        yield "      kwargs:"
+        yield f"        description: Further parameters of boto3's {row.create}."
+        yield "        default: {}"
+        yield ""
+
+
+def node_types() -> Iterator[str]:
+    """The node types."""
+    for row in generated():
+        yield f"  {row.node_type}:"
+        yield f"    derived_from: {_BASES.get(row.service, _BASE)}"
+        yield "    properties:"
+        yield "      resource_config:"
+        yield "        description: Parameters of the create call, in boto3's spelling."
+        yield f"        type: {config(row)}"
+        yield "        required: false"
+        yield from property_lines(row)
+        yield "    interfaces:"
+        yield "      cloudify.interfaces.validation:"
+        yield "        check_status: aws.cloudify_aws.workflows.check_status.check_status"
+        yield "      cloudify.interfaces.lifecycle:"
+        for step in steps(row):
+            if step.operation in ("check_drift", "pull"):
+                yield f"        {step.operation}: aws.{path(row, step)}"
+                continue
+            yield f"        {step.operation}:"
+            yield f"          implementation: aws.{path(row, step)}"
+            yield "          inputs: *inputs"
+        yield ""
+
+
+def property_lines(row: Resource) -> Iterator[str]:
+    """The properties that no other type has."""
+    for found in row.properties:
+        yield f"      {found.name}:"
+        yield f"        description: '{found.description}'"
+        yield f"        type: {found.type}"
+        yield f"        default: {json.dumps(found.default)}"
+
+
+def manifest(text: str) -> str:
+    """The manifest with its generated parts written anew."""
+    for name, lines in (("operations", operations()), ("data types", data_types()), ("node types", node_types())):
+        head, _, rest = text.partition(f"# Generated: {name}.\n")
+        indent, _, tail = rest.partition("# End of what is generated.\n")
+        margin = indent.rpartition("\n")[2]
+        body = "\n".join(lines).rstrip("\n")
+        text = f"{head}# Generated: {name}.\n{body}\n{margin}# End of what is generated.\n{tail}"
+    return text
+
+
+def page(text: str) -> str:
+    """The reference page, from the manifest's text."""
+    declared = yaml.safe_load(text)["node_types"]
+    rows = {row.node_type: row for row in ROWS}
+    lines = [
+        "| type | operations | own properties | fields of resource_config | tried | related nodes give |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, shape in declared.items():
+        if not name.endswith((".BaseType", ".aws.Resource")):
+            lines.append(_line(name, shape, rows.get(name), text))
+    return HEAD + "\n".join(lines) + "\n"
+
+
+def _line(name: str, shape: dict[str, Any], row: Resource | None, text: str) -> str:
+    common = {"use_external_resource", "client_config", "resource_id", "resource_config", "Tags", "cloudify_tagging"}
+    properties = shape.get("properties", {})
+    own = [f"`{found}`" for found in properties if found not in common]
+    operations = [f"`{found}`" for found in shape.get("interfaces", {}).get("cloudify.interfaces.lifecycle", {})]
+    types = yaml.safe_load(text)["data_types"]
+    fields = types.get(properties.get("resource_config", {}).get("type"), {}).get("properties", {})
+    named = [f"`{found}`" for found in fields if found != "kwargs"]
+    gifts = [f"`{gift.parameter}`" for gift in row.gifts] if row else []
+    cells = [f"`{name.removeprefix('cloudify.nodes.aws.')}`", *(", ".join(cell) for cell in (operations, own, named))]
+    return "| " + " | ".join([*cells, tried(name), ", ".join(dict.fromkeys(gifts))]) + " |"
+
+
+def tried(name: str) -> str:
+    """What a type was tried against."""
+    trial = TRIALS.get(name)
+    if trial is None:
+        return _BY_PARTS if name in _OWN_TESTS else "not tried"
+    lacks = [] if trial.refused or not trial.row.name else ["moto does not refuse a taken name"]
+    lacks += ["moto forgets tags given at creation"] if trial.forgets else []
+    return "moto 5.2.5" + (f" ({'; '.join(lacks)})" if lacks else "")
+
+
+if __name__ == "__main__":
+    written = manifest(MANIFEST.read_text("utf-8"))
+    MANIFEST.write_text(written, "utf-8")
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(written), "utf-8")

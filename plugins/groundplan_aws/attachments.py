@@ -1,0 +1,137 @@
+"""Ties resources of EC2 to what they serve, and unties them: VPN gateways and DHCP options to a VPC, volumes to an
+instance. What stands already is fine, and so is what is gone already.
+"""
+
+from typing import Any, Final
+
+from groundplan.model.values import Data
+from groundplan.sdk.context import OperationContext
+from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.operation import operation
+from groundplan_aws.client import account_of, connect
+from groundplan_aws.failures import RefusedError
+from groundplan_aws.lifecycle import existing
+from groundplan_aws.resource import dig
+from groundplan_aws.rows.ec2 import DHCP_OPTIONS, INSTANCES, VOLUME, VPC
+from groundplan_aws.target import Subject, Target, on_subject, on_target
+
+_DEFAULT_OPTIONS: Final = "default"
+"""The DHCP options that a VPC has without any."""
+
+
+@on_target
+def attach(target: Target) -> Data:
+    """Tie the VPN gateway or the DHCP options to the configured or related VPC."""
+    vpc = target.given_or_related("VpcId", VPC.node_type)
+    if target.untouchable or vpc is None:
+        return None
+    if target.resource is DHCP_OPTIONS:
+        target.api.call("associate_dhcp_options", DhcpOptionsId=target.id, VpcId=vpc)
+    elif vpc not in _vpcs(target):
+        target.api.call("attach_vpn_gateway", VpnGatewayId=target.id, VpcId=vpc)
+    target.record["vpc_id"] = vpc
+    return None
+
+
+@on_target
+def detach(target: Target) -> Data:
+    """Untie it."""
+    vpc = target.record.get("vpc_id") or target.given_or_related("VpcId", VPC.node_type)
+    if target.untouchable or vpc is None or target.id is None:
+        return None
+    if target.resource is DHCP_OPTIONS:
+        _forgiving(target, "associate_dhcp_options", DhcpOptionsId=_DEFAULT_OPTIONS, VpcId=vpc)
+    else:
+        _forgiving(target, "detach_vpn_gateway", VpnGatewayId=target.id, VpcId=vpc)
+    target.record.pop("vpc_id", None)
+    return None
+
+
+@on_subject
+def attach_volume(subject: Subject) -> Data:
+    """Attach a volume to an instance under a device name: both configured or related."""
+    if subject.untouchable:
+        return None
+    volume = subject.given_or_related("VolumeId", VOLUME.node_type)
+    instance = subject.given_or_related("InstanceId", INSTANCES.node_type)
+    device = subject.config.get("Device") or _device(subject)
+    if not volume or not instance or not device:
+        raise NonRecoverableError("an attachment needs VolumeId, InstanceId and Device, configured or of related nodes")
+    _attach(subject.api, str(volume), str(instance), str(device))
+    subject.record.update({"aws_resource_id": volume, "instance_id": instance})
+    return None
+
+
+@on_subject
+def detach_volume(subject: Subject) -> Data:
+    """Detach the volume."""
+    volume = subject.record.get("aws_resource_id") or subject.given_or_related("VolumeId", VOLUME.node_type)
+    instance = subject.record.get("instance_id") or subject.given_or_related("InstanceId", INSTANCES.node_type)
+    if volume and not subject.untouchable:
+        _forgiving(subject, "detach_volume", VolumeId=volume, **({"InstanceId": instance} if instance else {}))
+    subject.record.clear()
+    return None
+
+
+@operation()
+def attach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Attach the volume at the relationship's source to the instance at its target, as the volume's `device_name`."""
+    source, target = ctx.source, ctx.target
+    if source is None or target is None:
+        raise NonRecoverableError("this operation belongs to a relationship")
+    volume, instance = _ids(ctx)
+    device = source.node.properties.get("device_name")
+    if not device:
+        raise NonRecoverableError(f"{source.node.name} has no device_name to attach it by")
+    api = connect("ec2", account_of(ctx, source.node.properties.get("client_config") or {}))
+    _attach(api, volume, instance, str(device))
+    return None
+
+
+@operation()
+def detach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Detach the volume from the instance."""
+    if ctx.source is None or ctx.target is None:
+        raise NonRecoverableError("this operation belongs to a relationship")
+    volume, instance = _ids(ctx)
+    api = connect("ec2", account_of(ctx, ctx.source.node.properties.get("client_config") or {}))
+    try:
+        api.call("detach_volume", VolumeId=volume, InstanceId=instance)
+    except RefusedError as error:
+        if not error.refusal.absent and error.refusal.code not in _LOOSE:
+            raise
+    return None
+
+
+_LOOSE: Final = frozenset({"IncorrectState", "InvalidAttachment.NotFound"})
+"""What EC2 says when there is nothing to detach."""
+
+
+def _ids(ctx: OperationContext) -> tuple[str, str]:
+    ends = (ctx.source, ctx.target)
+    ids = [end.instance.runtime_properties.get("aws_resource_id") for end in ends if end is not None]
+    return str(ids[0]), str(ids[1])
+
+
+def _attach(api: Any, volume: str, instance: str, device: str) -> None:
+    there = dig(api.call("describe_volumes", VolumeIds=[volume]), ("Volumes", "Attachments", "InstanceId"))
+    if instance not in there:
+        api.call("attach_volume", VolumeId=volume, InstanceId=instance, Device=device)
+
+
+def _device(subject: Subject) -> Any:
+    volumes = subject.neighbours(VOLUME.node_type)
+    return next((other.node.properties.get("device_name") for other in volumes), None)
+
+
+def _vpcs(target: Target) -> list[str]:
+    attachments = dig(existing(target), ("VpcAttachments",))
+    return [found["VpcId"] for found in attachments if found.get("State") in ("attaching", "attached")]
+
+
+def _forgiving(subject: Subject, method: str, **parameters: Any) -> None:
+    try:
+        subject.api.call(method, **parameters)
+    except RefusedError as error:
+        if not error.refusal.absent and error.refusal.code not in _LOOSE:
+            raise

@@ -1,0 +1,403 @@
+"""Rows of EC2: networks, instances, addresses, volumes and images.
+
+Rules of security groups, routes and entries of network ACLs have no id by which to find them: `rules`, `routes` and
+`entries` do those.
+"""
+
+from typing import Final
+
+from groundplan_aws import completion
+from groundplan_aws.resource import CREATE, DELETE, EC2_NODES, PREPARE, Gift, Property, Resource, Step
+
+VPC: Final = Resource(
+    node_type=f"{EC2_NODES}Vpc",
+    label="VPC",
+    create="create_vpc",
+    made=("Vpc",),
+    describe="describe_vpcs",
+    listed=("Vpcs",),
+    id_field="VpcId",
+    ids="VpcIds",
+    modify="modify_vpc_attribute",
+    delete="delete_vpc",
+    tagged_as="vpc",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    ready="vpc_available",
+)
+
+SUBNET: Final = Resource(
+    node_type=f"{EC2_NODES}Subnet",
+    label="subnet",
+    create="create_subnet",
+    made=("Subnet",),
+    describe="describe_subnets",
+    listed=("Subnets",),
+    id_field="SubnetId",
+    ids="SubnetIds",
+    modify="modify_subnet_attribute",
+    delete="delete_subnet",
+    tagged_as="subnet",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    ready="subnet_available",
+    gifts=(Gift(parameter="VpcId", node_type=VPC.node_type),),
+    complete=completion.subnet,
+)
+
+INTERNET_GATEWAY: Final = Resource(
+    node_type=f"{EC2_NODES}InternetGateway",
+    label="internet gateway",
+    create="create_internet_gateway",
+    made=("InternetGateway",),
+    describe="describe_internet_gateways",
+    listed=("InternetGateways",),
+    id_field="InternetGatewayId",
+    ids="InternetGatewayIds",
+    delete="delete_internet_gateway",
+    tagged_as="internet-gateway",
+    ready="internet_gateway_exists",
+    later=("VpcId",),
+)
+
+ROUTE_TABLE: Final = Resource(
+    node_type=f"{EC2_NODES}RouteTable",
+    label="route table",
+    create="create_route_table",
+    made=("RouteTable",),
+    describe="describe_route_tables",
+    listed=("RouteTables",),
+    id_field="RouteTableId",
+    ids="RouteTableIds",
+    delete="delete_route_table",
+    tagged_as="route-table",
+    gifts=(Gift(parameter="VpcId", node_type=VPC.node_type),),
+)
+
+SECURITY_GROUP: Final = Resource(
+    node_type=f"{EC2_NODES}SecurityGroup",
+    label="security group",
+    create="create_security_group",
+    describe="describe_security_groups",
+    listed=("SecurityGroups",),
+    id_field="GroupId",
+    ids="GroupIds",
+    delete="delete_security_group",
+    tagged_as="security-group",
+    ready="security_group_exists",
+    gifts=(Gift(parameter="VpcId", node_type=VPC.node_type),),
+)
+
+INTERFACE: Final = Resource(
+    node_type=f"{EC2_NODES}Interface",
+    label="network interface",
+    create="create_network_interface",
+    made=("NetworkInterface",),
+    describe="describe_network_interfaces",
+    listed=("NetworkInterfaces",),
+    id_field="NetworkInterfaceId",
+    ids="NetworkInterfaceIds",
+    modify="modify_network_interface_attribute",
+    delete="delete_network_interface",
+    tagged_as="network-interface",
+    state=("Status",),
+    healthy=frozenset({"available", "associated", "in-use"}),
+    ready="network_interface_available",
+    later=("InstanceId", "DeviceIndex"),
+    gifts=(
+        Gift(parameter="SubnetId", node_type=SUBNET.node_type),
+        Gift(parameter="Groups", node_type=SECURITY_GROUP.node_type),
+    ),
+)
+
+ELASTIC_IP: Final = Resource(
+    node_type=f"{EC2_NODES}ElasticIP",
+    label="elastic IP",
+    create="allocate_address",
+    describe="describe_addresses",
+    listed=("Addresses",),
+    id_field="PublicIp",
+    ids="PublicIps",
+    delete="release_address",
+    delete_field="AllocationId",
+    later=("NetworkInterfaceId", "InstanceId", "PrivateIpAddress", "AllowReassociation"),
+    tagged_as="elastic-ip",
+    defaults={"Domain": "vpc"},
+)
+
+KEYPAIR: Final = Resource(
+    node_type=f"{EC2_NODES}Keypair",
+    label="key pair",
+    create="create_key_pair",
+    describe="describe_key_pairs",
+    listed=("KeyPairs",),
+    id_field="KeyName",
+    ids="KeyNames",
+    delete="delete_key_pair",
+    tagged_as="key-pair",
+    ready="key_pair_exists",
+    told_once=("KeyMaterial",),
+    complete=completion.keypair,
+)
+
+INSTANCES: Final = Resource(
+    node_type=f"{EC2_NODES}Instances",
+    label="instance",
+    create="run_instances",
+    made=("Instances",),
+    describe="describe_instances",
+    listed=("Reservations", "Instances"),
+    id_field="InstanceId",
+    ids="InstanceIds",
+    modify="modify_instance_attribute",
+    delete="terminate_instances",
+    delete_parameter="InstanceIds",
+    tagged_as="instance",
+    state=("State", "Name"),
+    healthy=frozenset({"running"}),
+    gone=frozenset({"shutting-down", "terminated"}),
+    reason=("StateReason", "Message"),
+    ready="instance_running",
+    removed="instance_terminated",
+    gifts=(
+        Gift(parameter="KeyName", node_type=KEYPAIR.node_type),
+        Gift(parameter="SubnetId", node_type=SUBNET.node_type, unless=("NetworkInterfaces",)),
+        Gift(parameter="SecurityGroupIds", node_type=SECURITY_GROUP.node_type, unless=("NetworkInterfaces",)),
+    ),
+    defaults={"MinCount": 1, "MaxCount": 1},
+    complete=completion.instances,
+)
+
+NAT_GATEWAY: Final = Resource(
+    node_type=f"{EC2_NODES}NATGateway",
+    label="NAT gateway",
+    create="create_nat_gateway",
+    made=("NatGateway",),
+    describe="describe_nat_gateways",
+    listed=("NatGateways",),
+    id_field="NatGatewayId",
+    ids="NatGatewayIds",
+    delete="delete_nat_gateway",
+    tagged_as="natgateway",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    gone=frozenset({"failed", "deleting", "deleted"}),
+    reason=("FailureMessage",),
+    ready="nat_gateway_available",
+    removed="nat_gateway_deleted",
+    gifts=(Gift(parameter="SubnetId", node_type=SUBNET.node_type),),
+    complete=completion.nat_gateway,
+)
+
+ATTACH: Final = Step(operation="start", path="attach", function="attachments:attach")
+DETACH: Final = Step(operation="stop", path="detach", function="attachments:detach")
+
+VOLUME: Final = Resource(
+    node_type=f"{EC2_NODES}EBSVolume",
+    label="volume",
+    create="create_volume",
+    describe="describe_volumes",
+    listed=("Volumes",),
+    id_field="VolumeId",
+    ids="VolumeIds",
+    modify="modify_volume_attribute",
+    delete="delete_volume",
+    tagged_as="volume",
+    state=("State",),
+    healthy=frozenset({"available", "in-use"}),
+    gone=frozenset({"deleting", "deleted"}),
+    failed=frozenset({"error"}),
+    ready="volume_available",
+    removed="volume_deleted",
+    path="ec2.resources.ebs",
+    fields=("AvailabilityZone", "Size"),
+    steps=(PREPARE, CREATE, Step(operation="poststart", path="poststart", function="lifecycle:pull"), DELETE),
+    properties=(
+        Property(
+            name="device_name",
+            type="string",
+            default="",
+            description="Name under which a relationship attaches the volume to an instance.",
+        ),
+        Property(
+            name="use_available_zones",
+            type="boolean",
+            default=False,
+            description="Accepted for older blueprints; the zone is taken as configured.",
+        ),
+    ),
+)
+
+IMAGE: Final = Resource(
+    node_type=f"{EC2_NODES}Image",
+    label="image",
+    create="create_image",
+    describe="describe_images",
+    listed=("Images",),
+    id_field="ImageId",
+    ids="ImageIds",
+    delete="deregister_image",
+    tagged_as="image",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    gone=frozenset({"deregistered"}),
+    failed=frozenset({"failed", "error", "invalid"}),
+    reason=("StateReason", "Message"),
+    ready="image_available",
+    later=("Filters", "Owners", "ExecutableUsers"),
+    gifts=(Gift(parameter="InstanceId", node_type=INSTANCES.node_type),),
+    path="ec2.resources.image",
+    fields=("BlockDeviceMappings", "Description", "DryRun", "InstanceId", "Name", "NoReboot", "TagSpecifications"),
+    steps=(PREPARE, Step(operation="create", path="create", function="images:create"), DELETE),
+    properties=(
+        Property(
+            name="use_external_resource",
+            type="boolean",
+            default=True,
+            description="Look the image up, by resource_id or by Filters and Owners; else make it of an instance.",
+        ),
+    ),
+)
+
+NETWORK_ACL: Final = Resource(
+    node_type=f"{EC2_NODES}NetworkACL",
+    label="network ACL",
+    create="create_network_acl",
+    made=("NetworkAcl",),
+    describe="describe_network_acls",
+    listed=("NetworkAcls",),
+    id_field="NetworkAclId",
+    ids="NetworkAclIds",
+    delete="delete_network_acl",
+    tagged_as="network-acl",
+    gifts=(Gift(parameter="VpcId", node_type=VPC.node_type),),
+    path="ec2.resources.networkacl",
+    fields=("VpcId",),
+    steps=(
+        PREPARE,
+        CREATE,
+        Step(operation="start", path="attach", function="entries:associate"),
+        Step(operation="stop", path="detach", function="entries:dissociate"),
+        DELETE,
+    ),
+)
+
+DHCP_OPTIONS: Final = Resource(
+    node_type=f"{EC2_NODES}DHCPOptions",
+    label="DHCP options",
+    create="create_dhcp_options",
+    made=("DhcpOptions",),
+    describe="describe_dhcp_options",
+    listed=("DhcpOptions",),
+    id_field="DhcpOptionsId",
+    ids="DhcpOptionsIds",
+    delete="delete_dhcp_options",
+    tagged_as="dhcp-options",
+    later=("VpcId",),
+    path="ec2.resources.dhcp",
+    fields=("DhcpConfigurations",),
+    steps=(PREPARE, CREATE, ATTACH, DETACH, DELETE),
+)
+
+VPN_GATEWAY: Final = Resource(
+    node_type=f"{EC2_NODES}VPNGateway",
+    label="VPN gateway",
+    create="create_vpn_gateway",
+    made=("VpnGateway",),
+    describe="describe_vpn_gateways",
+    listed=("VpnGateways",),
+    id_field="VpnGatewayId",
+    ids="VpnGatewayIds",
+    delete="delete_vpn_gateway",
+    tagged_as="vpn-gateway",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    gone=frozenset({"deleting", "deleted"}),
+    later=("VpcId",),
+    path="ec2.resources.vpn_gateway",
+    fields=("Type",),
+    steps=(PREPARE, CREATE, ATTACH, DETACH, DELETE),
+)
+
+CUSTOMER_GATEWAY: Final = Resource(
+    node_type=f"{EC2_NODES}CustomerGateway",
+    label="customer gateway",
+    create="create_customer_gateway",
+    made=("CustomerGateway",),
+    describe="describe_customer_gateways",
+    listed=("CustomerGateways",),
+    id_field="CustomerGatewayId",
+    ids="CustomerGatewayIds",
+    delete="delete_customer_gateway",
+    tagged_as="customer-gateway",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    gone=frozenset({"deleting", "deleted"}),
+    ready="customer_gateway_available",
+    path="ec2.resources.customer_gateway",
+    fields=("BgpAsn", "PublicIp", "Type"),
+)
+
+VPN_CONNECTION: Final = Resource(
+    node_type=f"{EC2_NODES}VPNConnection",
+    label="VPN connection",
+    create="create_vpn_connection",
+    made=("VpnConnection",),
+    describe="describe_vpn_connections",
+    listed=("VpnConnections",),
+    id_field="VpnConnectionId",
+    ids="VpnConnectionIds",
+    delete="delete_vpn_connection",
+    tagged_as="vpn-connection",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    gone=frozenset({"deleting", "deleted"}),
+    ready="vpn_connection_available",
+    removed="vpn_connection_deleted",
+    gifts=(
+        Gift(parameter="CustomerGatewayId", node_type=CUSTOMER_GATEWAY.node_type),
+        Gift(parameter="VpnGatewayId", node_type=VPN_GATEWAY.node_type),
+    ),
+    path="ec2.resources.vpn_connection",
+    fields=("CustomerGatewayId", "Type", "VpnGatewayId"),
+)
+
+TRANSIT_GATEWAY: Final = Resource(
+    node_type=f"{EC2_NODES}TransitGateway",
+    label="transit gateway",
+    create="create_transit_gateway",
+    made=("TransitGateway",),
+    describe="describe_transit_gateways",
+    listed=("TransitGateways",),
+    id_field="TransitGatewayId",
+    ids="TransitGatewayIds",
+    arn=("TransitGatewayArn",),
+    delete="delete_transit_gateway",
+    tagged_as="transit-gateway",
+    state=("State",),
+    healthy=frozenset({"available", "modifying"}),
+    gone=frozenset({"deleting", "deleted"}),
+    path="ec2.resources.transit_gateway",
+    fields=("Description",),
+)
+
+ROWS: Final = (
+    VPC,
+    SUBNET,
+    INTERNET_GATEWAY,
+    ROUTE_TABLE,
+    SECURITY_GROUP,
+    INTERFACE,
+    ELASTIC_IP,
+    KEYPAIR,
+    INSTANCES,
+    NAT_GATEWAY,
+    VOLUME,
+    IMAGE,
+    NETWORK_ACL,
+    DHCP_OPTIONS,
+    VPN_GATEWAY,
+    CUSTOMER_GATEWAY,
+    VPN_CONNECTION,
+    TRANSIT_GATEWAY,
+)
