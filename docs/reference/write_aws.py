@@ -178,7 +178,8 @@ def manifest(text: str) -> str:
 
 def page(text: str) -> str:
     """The reference page, from the manifest's text."""
-    declared = yaml.safe_load(text)["node_types"]
+    whole = yaml.load(text, yaml.CSafeLoader)
+    declared, types = whole["node_types"], whole["data_types"]
     rows = {row.node_type: row for row in ROWS}
     lines = [
         "| type | operations | own properties | fields of resource_config | tried | related nodes give |",
@@ -186,16 +187,15 @@ def page(text: str) -> str:
     ]
     for name, shape in declared.items():
         if not name.endswith((".BaseType", ".aws.Resource")):
-            lines.append(_line(name, shape, rows.get(name), text))
+            lines.append(_line(name, shape, rows.get(name), types))
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _line(name: str, shape: dict[str, Any], row: Resource | None, text: str) -> str:
+def _line(name: str, shape: dict[str, Any], row: Resource | None, types: dict[str, Any]) -> str:
     common = {"use_external_resource", "client_config", "resource_id", "resource_config", "Tags", "cloudify_tagging"}
     properties = shape.get("properties", {})
     own = [f"`{found}`" for found in properties if found not in common]
     operations = [f"`{found}`" for found in shape.get("interfaces", {}).get("cloudify.interfaces.lifecycle", {})]
-    types = yaml.safe_load(text)["data_types"]
     fields = types.get(properties.get("resource_config", {}).get("type"), {}).get("properties", {})
     named = [f"`{found}`" for found in fields if found != "kwargs"]
     gifts = [f"`{gift.parameter}`" for gift in row.gifts] if row else []

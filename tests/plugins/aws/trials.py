@@ -135,9 +135,11 @@ _TRIALS = (
     ),
     Trial(
         row=storage.SUBNET_GROUP,
-        refused=False,
-        config={"DBSubnetGroupName": "subnets", "DBSubnetGroupDescription": "of the database"},
-        needs=(ec2.SUBNET,),
+        config={
+            "DBSubnetGroupName": "subnets",
+            "DBSubnetGroupDescription": "of the database",
+            "SubnetIds": SUBNETS,
+        },
     ),
     Trial(
         row=storage.PARAMETER_GROUP,
