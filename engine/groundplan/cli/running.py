@@ -123,7 +123,7 @@ def _drive(
 ) -> Execution:
     def size_of(deployment: DeploymentId) -> int:
         with engine.store.snapshot() as snapshot:
-            return len(snapshot.instances(deployment))
+            return sum(snapshot.instance_states(deployment).values())
 
     with progress(execution, size_of, quiet=quiet) as view:
         beside = cascade_of(engine.store, engine.library, execution, now, engine.limit)

@@ -198,10 +198,14 @@ class LocalDriver:
                 execution can be resumed. While it fails in a way that may pass, the execution pauses.
         """
         with self._at_work():
-            with self._store.transaction() as transaction:
-                self._adopt(transaction, execution)
-            # What was read and planned stays as long as the execution: no use in walking through it again and again.
-            gc.freeze()
+            # What is read and planned stays as long as the execution: no use in walking through it again and again.
+            gc.disable()
+            try:
+                with self._store.transaction() as transaction:
+                    self._adopt(transaction, execution)
+            finally:
+                gc.freeze()
+                gc.enable()
             self._turn(_Turn(reports=[]), look=False)
             # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
             # observes any more.

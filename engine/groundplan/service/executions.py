@@ -7,7 +7,7 @@ from typing import Final
 
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.blueprint import Blueprint
-from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
+from groundplan.model.deployment import Deployment, InstanceState
 from groundplan.model.execution import (
     FINAL,
     WAITING_TO_BEGIN,
@@ -113,7 +113,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
     )
     workflow_stages(blueprint, execution)
     if not new.force and not waits and new.parent is None:
-        _refuse_unavailable(blueprint, new.workflow, transaction.instances(new.deployment))
+        _refuse_unavailable(blueprint, new.workflow, transaction.instance_states(new.deployment))
     transaction.add_execution(execution, claimed=not new.deferred)
     if blueprint.workflows[new.workflow].is_cascading:
         _cascade(transaction, library, new, now)
@@ -171,7 +171,7 @@ def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
     try:
         asker = _origin(snapshot, deployment, execution) or _asker(snapshot, library, deployment, execution.parent)
         _refuse_needed(snapshot, deployment, blueprint, execution.workflow, asker, lambda: execution.parameters)
-        _refuse_unavailable(blueprint, execution.workflow, snapshot.instances(deployment.id))
+        _refuse_unavailable(blueprint, execution.workflow, snapshot.instance_states(deployment.id))
     except UsageError as error:
         return error.message
     return ""
@@ -289,7 +289,7 @@ def prepare_resume(
             execution.id,
             [
                 record.task.number
-                for record in _open_tasks(transaction, execution.id)
+                for record in _open_tasks(transaction, execution.id, again | {TaskState.WAITING})
                 if record.state in again or _waits_in_vain(transaction, record)
             ],
         )
@@ -307,10 +307,10 @@ def _revoke_tree(transaction: Transaction, execution: Execution, driver: str) ->
             _revoke_tree(transaction, child, driver)
 
 
-def _open_tasks(snapshot: Snapshot, id: ExecutionId) -> Sequence[TaskRecord]:
+def _open_tasks(snapshot: Snapshot, id: ExecutionId, states: Collection[TaskState]) -> Sequence[TaskRecord]:
     """Return the tasks of the stage that the execution is in: what failed before was dealt with by that stage."""
     stages = snapshot.stages(id)
-    return snapshot.tasks(id)[stages[-1].first if stages else 0 :]
+    return snapshot.tasks(id, first=stages[-1].first if stages else 0, states=states)
 
 
 def _not_resumable(execution: Execution) -> UsageError:
@@ -561,11 +561,11 @@ def _nullable(schema: Schema) -> Schema:
     return replace(schema, required=False) if schema.has_default and schema.default is None else schema
 
 
-def _refuse_unavailable(blueprint: Blueprint, workflow: str, instances: Sequence[NodeInstance]) -> None:
+def _refuse_unavailable(blueprint: Blueprint, workflow: str, states: Mapping[InstanceState, int]) -> None:
     """Keep the availability rules of a workflow (spec 5.9)."""
     rules = blueprint.workflows[workflow].availability_rules or {}
     allowed = rules.get("node_instances_active")
-    activity = _activity(instances)
+    activity = _activity(states)
     if rules.get("available") is False:
         raise UsageError(f"Workflow {workflow!r} is not available: the blueprint says so.")
     if allowed and activity not in allowed:
@@ -579,9 +579,8 @@ def _refuse_unavailable(blueprint: Blueprint, workflow: str, instances: Sequence
             raise UsageError(f"Workflow {workflow!r} is not available: no node is of type {type_!r}.")
 
 
-def _activity(instances: Sequence[NodeInstance]) -> str:
-    started = sum(instance.state is InstanceState.STARTED for instance in instances)
-    if started == len(instances):
+def _activity(states: Mapping[InstanceState, int]) -> str:
+    if states.keys() <= {InstanceState.STARTED}:
         return "all"
-    untouched = all(item.state in (InstanceState.UNINITIALIZED, InstanceState.DELETED) for item in instances)
-    return "none" if not started and untouched else "partial"
+    untouched = states.keys() <= {InstanceState.UNINITIALIZED, InstanceState.DELETED}
+    return "none" if untouched else "partial"

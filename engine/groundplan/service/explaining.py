@@ -80,7 +80,7 @@ def explain(snapshot: Snapshot, library: Library, id: ExecutionId, task: str, no
 def _stage(snapshot: Snapshot, id: ExecutionId) -> Sequence[TaskRecord]:
     """Return the tasks of the stage that an execution is in; what failed before was dealt with by that stage."""
     stages = snapshot.stages(id)
-    return snapshot.tasks(id)[stages[-1].first if stages else 0 :]
+    return snapshot.tasks(id, first=stages[-1].first if stages else 0)
 
 
 def _done(execution: Execution, records: Sequence[TaskRecord], number: int) -> Reason:

@@ -92,8 +92,7 @@ class StoredSecret:
     is_document: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TaskRecord:
+class TaskRecord(NamedTuple):
     """A task and where it stands.
 
     Attributes:
@@ -242,6 +241,9 @@ class Snapshot(Protocol):
     def deployments(self) -> Sequence[Deployment]: ...
     def instances(self, deployment: DeploymentId) -> Sequence[NodeInstance]: ...
     def instance(self, deployment: DeploymentId, id: InstanceId) -> NodeInstance | None: ...
+    def instance_states(self, deployment: DeploymentId) -> Mapping[InstanceState, int]:
+        """Return how many instances of a deployment are in each state that one is in; cheaper than to read them."""
+
     def dependencies(
         self, *, source: DeploymentId | None = None, target: DeploymentId | None = None
     ) -> Sequence[Dependency]: ...
@@ -271,7 +273,11 @@ class Snapshot(Protocol):
 
     def schedule(self, deployment: DeploymentId, id: ScheduleId) -> Schedule | None: ...
     def workers(self) -> Sequence[Worker]: ...
-    def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]: ...
+    def tasks(
+        self, execution: ExecutionId, *, first: int = 0, states: Collection[TaskState] = ()
+    ) -> Sequence[TaskRecord]:
+        """Return tasks by number, from `first` on; with `states` those that are in one of them."""
+
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None: ...
     def results(self, execution: ExecutionId) -> Mapping[int, Data]:
         """Return what the operations of tasks returned, by number, `Sensitive` inside; None is left out."""

@@ -88,11 +88,25 @@ class Columns(NamedTuple):
 class Writer(Protocol):
     """Writes many rows at once, in the transaction of its caller."""
 
-    def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
-        """Write what a batch says; no two rows of one kind are of the same thing."""
+    def write(
+        self,
+        connection: Connection,
+        execution: ExecutionId,
+        deployment: DeploymentId,
+        columns: Columns,
+        *,
+        fence: int | None = None,
+        beside: bool = False,
+    ) -> bool:
+        """Write what a batch says; no two rows of one kind are of the same thing.
 
-    def holds(self, connection: Connection, execution: ExecutionId, fence: int) -> bool:
-        """Whether the lease of an execution still has this number; it stays so in the caller's transaction."""
+        Args:
+            fence: the number that the execution's lease must have; it keeps it in the caller's transaction.
+            beside: other drivers may write beside this transaction, so that events must be put in order.
+
+        Returns:
+            Whether the lease has that number. If not, the caller must not commit.
+        """
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         """Add the tasks of a stage."""
@@ -152,7 +166,7 @@ def event_rows(events: Iterable[Event]) -> list[EventRow]:
 def graph_rows(seal: Seal, execution: ExecutionId, graph: TaskGraph) -> Iterable[GraphRow]:
     """Yield the rows of planned tasks."""
     for task, waits in zip(graph.tasks, graph.waits, strict=True):
-        details = to_json(rows.task_details(execution, task, seal))
+        details = rows.task_text(execution, task, seal)
         yield GraphRow(
             task.number, plain(task.kind), task.instance, task.operation, details, f"[{','.join(map(str, waits))}]"
         )

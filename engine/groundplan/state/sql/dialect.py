@@ -37,13 +37,6 @@ class Dialect(Protocol):
         """Begins a transaction of a driver, which writes for its leases only; such ones may run beside each other."""
 
     @property
-    def order_events(self) -> str:
-        """Is run in a recording transaction before its first event; events become visible in the order of their ids.
-
-        Empty where that is so anyway.
-        """
-
-    @property
     def writer(self) -> Writer:
         """Writes drivers' batches."""
 

@@ -26,11 +26,15 @@ _EXECUTIONS = schema.executions
 class Journal(SqlSnapshot):
     """The part of `store.Transaction` that drivers use."""
 
-    def __init__(self, connection: Connection, seal: Seal, writer: Writer, *, order_events: str = "") -> None:
-        """Wrap a connection in a transaction; see `dialect.Dialect.order_events`."""
+    def __init__(self, connection: Connection, seal: Seal, writer: Writer, *, beside: bool = False) -> None:
+        """Wrap a connection in a transaction.
+
+        Args:
+            beside: other drivers may write beside it.
+        """
         super().__init__(connection, seal)
         self._writer = writer
-        self._order_events = order_events
+        self._beside = beside
 
     def acquire(self, execution: ExecutionId, driver: str, now: datetime) -> Lease:
         fence = self._connection.execute(select(_EXECUTIONS.c.fence).where(_EXECUTIONS.c.id == execution)).scalar_one()
@@ -75,10 +79,7 @@ class Journal(SqlSnapshot):
         seal, execution, deployment = self._seal, batch.lease.execution, batch.deployment
         if batch.end is not None:
             self._hold(batch.lease, **_end_of(batch.end))
-        elif not self._writer.holds(self._connection, execution, batch.lease.fence):
-            raise _stale(batch.lease)
-        self._order(batch.events)
-        self._writer.write(
+        is_held = self._writer.write(
             self._connection,
             execution,
             deployment,
@@ -89,21 +90,19 @@ class Journal(SqlSnapshot):
                 instances=instance_rows(seal, deployment, batch.instances),
                 events=event_rows(batch.events),
             ),
+            fence=batch.lease.fence if batch.end is None else None,
+            beside=self._beside,
         )
+        if not is_held:
+            raise _stale(batch.lease)
 
     def append_event(self, event: Event) -> None:
-        self._order([event])
-        columns = Columns(events=event_rows([event]))
-        self._writer.write(self._connection, ExecutionId(event.execution or ""), event.deployment, columns)
+        columns, execution = Columns(events=event_rows([event])), ExecutionId(event.execution or "")
+        self._writer.write(self._connection, execution, event.deployment, columns, beside=self._beside)
 
     def _change_instances(self, deployment: DeploymentId, changes: Mapping[InstanceId, InstanceChange]) -> None:
         columns = Columns(instances=instance_rows(self._seal, deployment, changes))
         self._writer.write(self._connection, ExecutionId(""), deployment, columns)
-
-    def _order(self, events: Sequence[Event]) -> None:
-        if events and self._order_events:
-            self._connection.exec_driver_sql(self._order_events)
-            self._order_events = ""
 
     def _hold(self, lease: Lease, **values: Any) -> None:
         row = {"of": lease.execution, "held": lease.fence, **{f"new_{name}": value for name, value in values.items()}}

@@ -73,13 +73,12 @@ class Postgresql:
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     begin_writing = f"{_READ_COMMITTED}; SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_WRITERS})"
     begin_recording = f"{_READ_COMMITTED}; SELECT pg_advisory_xact_lock_shared({_LOCK_CLASS}, {_WRITERS})"
-    order_events = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_EVENTS})"
     continue_counting = (
         "SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest(max(id), 1), max(id) IS NOT NULL) FROM {table}"
     )
     # What PostgreSQL knows of itself it tells as it is read; constraints that were loaded unchecked are asked for.
     examine = ("SELECT 'constraint ' || conname || ' is not validated' FROM pg_constraint WHERE NOT convalidated",)
-    writer = PostgresqlWriter()
+    writer = PostgresqlWriter(f"pg_advisory_xact_lock({_LOCK_CLASS}, {_EVENTS})")
 
     @property
     def place(self) -> str:

@@ -15,6 +15,7 @@ from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.state.sql.batches import Columns, EventRow, GraphRow
 
 _NO_TIME: Final = -1.0
+# Who takes the lease waits for the row.
 _HELD: Final = "SELECT 1 FROM executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE"
 _LARGE: Final = 5_000
 """Tasks that one statement adds. A graph of more makes the server's idea of its tables wrong at once, so it is told."""
@@ -75,7 +76,7 @@ _PARTS: Final = {
     "events": (
         "INSERT INTO events (execution_id, deployment_id, at, type, level, instance, target, operation, message) "
         "SELECT NULLIF(it.execution, ''), it.deployment, it.at, it.type, it.level, NULLIF(it.instance, ''), "
-        "NULLIF(it.target, ''), it.operation, it.message FROM {rows} ORDER BY it.place",
+        "NULLIF(it.target, ''), it.operation, it.message FROM {order}{rows} ORDER BY it.place",
         (
             ("execution", "text"),
             ("deployment", "text"),
@@ -94,17 +95,31 @@ _PARTS: Final = {
 class PostgresqlWriter:
     """Implements `batches.Writer`."""
 
-    def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
+    def __init__(self, event_lock: str) -> None:
+        """Get ready to write.
+
+        Args:
+            event_lock: takes the lock behind which events get their numbers, so that they become visible in that order.
+        """
+        self._event_lock = event_lock
+
+    def write(
+        self,
+        connection: Connection,
+        execution: ExecutionId,
+        deployment: DeploymentId,
+        columns: Columns,
+        *,
+        fence: int | None = None,
+        beside: bool = False,
+    ) -> bool:
         again = {it.task for it in columns.starts}.intersection(it.task for it in columns.tasks)
         if again:
-            self._write(connection, execution, deployment, Columns(ends=columns.ends, tasks=columns.tasks))
-            columns = columns._replace(ends=(), tasks=())
-        self._write(connection, execution, deployment, columns)
-
-    def holds(self, connection: Connection, execution: ExecutionId, fence: int) -> bool:
-        # Who takes the lease waits for the row.
-        held = connection.exec_driver_sql(_HELD, {"execution": execution, "fence": fence})
-        return bool(held.rowcount)
+            earlier = Columns(ends=columns.ends, tasks=columns.tasks)
+            if not self._write(connection, execution, deployment, earlier, fence):
+                return False
+            columns, fence = columns._replace(ends=(), tasks=()), None
+        return self._write(connection, execution, deployment, columns, fence, self._event_lock if beside else "")
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         rows, count = iter(graph), 0
@@ -115,7 +130,14 @@ class PostgresqlWriter:
             connection.exec_driver_sql("ANALYZE tasks, node_instances")
 
     @staticmethod
-    def _write(connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
+    def _write(
+        connection: Connection,
+        execution: ExecutionId,
+        deployment: DeploymentId,
+        columns: Columns,
+        fence: int | None,
+        lock: str = "",
+    ) -> bool:
         parts: dict[str, Sequence[tuple[Any, ...]]] = {
             "ends": [(*it[:4], it.failure or "") for it in columns.ends],
             "tasks": [
@@ -140,8 +162,12 @@ class PostgresqlWriter:
         arrays: dict[str, Any] = {"execution": execution, "deployment": deployment}
         for part in used:
             arrays.update(_arrays(part, parts[part]))
-        if used:
-            connection.exec_driver_sql(_statement(used), arrays)
+        if fence is not None:
+            arrays["fence"] = fence
+        elif not used:
+            return True
+        statement = _statement(used, lock=lock if columns.events else "", is_fenced=fence is not None)
+        return bool(connection.exec_driver_sql(statement, arrays).scalar())
 
 
 def _event(row: EventRow) -> tuple[Any, ...]:
@@ -155,13 +181,21 @@ def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
 
 
 @cache
-def _statement(parts: tuple[str, ...]) -> str:
-    """Return the statement that writes these parts; the server keeps it prepared."""
+def _statement(parts: tuple[str, ...], *, lock: str = "", is_fenced: bool = False) -> str:
+    """Return the statement that writes these parts and tells whether the lease is held.
+
+    The server keeps it prepared. Events are numbered after they are sorted, and so after the lock is had.
+    """
     written = []
+    if is_fenced:
+        written.append(f"held AS MATERIALIZED ({_HELD})")
+    if lock:
+        written.append(f"locked AS MATERIALIZED (SELECT {lock})")
     for part in parts:
         text, columns = _PARTS[part]
         arrays = ", ".join(f"%({part}_{name})b::{kind}[]" for name, kind in columns)
         names = ", ".join(name for name, _ in columns)
         rows = f"unnest({arrays}) WITH ORDINALITY AS it ({names}, place)"
-        written.append(f"{part}_part AS ({text.format(rows=rows)})")
-    return f"WITH {', '.join(written)} SELECT 1"
+        written.append(f"{part}_part AS ({text.format(rows=rows, order='locked, ' if lock else '')})")
+    told = "SELECT EXISTS (SELECT FROM held)" if is_fenced else "SELECT true"
+    return " ".join(("WITH", ", ".join(written), told))

@@ -7,8 +7,8 @@ from zlib import decompress
 
 from sqlalchemy import Connection, Table, func, select, tuple_
 
-from groundplan.model.deployment import Dependency, Deployment, NodeInstance
-from groundplan.model.execution import FINAL, STOPPING, Event, Execution, ExecutionStatus, Lease
+from groundplan.model.deployment import Dependency, Deployment, InstanceState, NodeInstance
+from groundplan.model.execution import FINAL, STOPPING, Event, Execution, ExecutionStatus, Lease, TaskState
 from groundplan.model.group import DeploymentGroup, ExecutionGroup
 from groundplan.model.ids import (
     BlueprintId,
@@ -94,6 +94,11 @@ class SqlSnapshot:
         query = select(table).where(table.c.deployment_id == deployment).order_by(table.c.ordinal)
         return [rows.instance(row, self._seal) for row in self._connection.execute(query)]
 
+    def instance_states(self, deployment: DeploymentId) -> Mapping[InstanceState, int]:
+        table = schema.node_instances
+        query = select(table.c.state, func.count()).where(table.c.deployment_id == deployment).group_by(table.c.state)
+        return {InstanceState(state): count for state, count in self._connection.execute(query)}
+
     def instance(self, deployment: DeploymentId, id: InstanceId) -> NodeInstance | None:
         row = self._one(schema.node_instances, deployment_id=deployment, id=id)
         return None if row is None else rows.instance(row, self._seal)
@@ -176,9 +181,14 @@ class SqlSnapshot:
         table = schema.workers
         return [rows.worker(row) for row in self._connection.execute(select(table).order_by(table.c.started_at))]
 
-    def tasks(self, execution: ExecutionId) -> Sequence[TaskRecord]:
+    def tasks(
+        self, execution: ExecutionId, *, first: int = 0, states: Collection[TaskState] = ()
+    ) -> Sequence[TaskRecord]:
         table = schema.tasks
-        query = select(table).where(table.c.execution_id == execution).order_by(table.c.number)
+        query = select(table).where(table.c.execution_id == execution, table.c.number >= first)
+        if states:
+            query = query.where(table.c.state.in_([str(state) for state in states]))
+        query = query.order_by(table.c.number)
         return [rows.task(row, self._seal) for row in self._connection.execute(query)]
 
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:

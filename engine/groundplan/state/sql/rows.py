@@ -3,7 +3,8 @@
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, Final
 
 from sqlalchemy import Row
 
@@ -24,9 +25,23 @@ from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionGroupId, ExecutionId, InstanceId, NodeId
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.model.schedule import Arguments, Rule, Schedule, ScheduleId, Worker, WorkerState
+from groundplan.model.values import Data
 from groundplan.state.seal import Seal
-from groundplan.state.sql.codec import from_json, open_data, seal_data, to_moment, to_moment_or_none, to_seconds
+from groundplan.state.sql.codec import (
+    from_json,
+    open_data,
+    seal_data,
+    to_json,
+    to_moment,
+    to_moment_or_none,
+    to_seconds,
+)
 from groundplan.state.store import StageRecord, StoredBlueprint, TaskRecord
+
+# To look a name up costs a third of asking the enumeration, and there are many rows.
+_STATES: Final = {str(state): state for state in InstanceState}
+_TASK_STATES: Final = {str(state): state for state in TaskState}
+_KINDS: Final = {str(kind): kind for kind in TaskKind}
 
 
 def blueprint(row: Row[Any]) -> StoredBlueprint:
@@ -84,21 +99,30 @@ def _modification(document: Mapping[str, Any]) -> Modification:
 
 def instance(row: Row[Any], seal: Seal) -> NodeInstance:
     """Return the node instance of a row of `node_instances`."""
+    # By place: there are many of them, and whoever drives a deployment waits for all.
+    deployment_id, id_, _, node, number, host, state, links, groups, properties, system, version = tuple(row)
     return NodeInstance(
-        id=InstanceId(row.id),
-        node=NodeId(row.node),
-        index=row.number,
-        host=None if row.host is None else InstanceId(row.host),
-        state=InstanceState(row.state),
+        id=InstanceId(id_),
+        node=NodeId(node),
+        index=number,
+        host=None if host is None else InstanceId(host),
+        state=_STATES[state],
         relationships=tuple(
-            RelationshipInstance(index=index, type=type_, target_node=NodeId(node), target=InstanceId(target))
-            for index, type_, node, target in from_json(row.relationships)
+            [
+                RelationshipInstance(index=index, type=type_, target_node=NodeId(of), target=InstanceId(target))
+                for index, type_, of, target in from_json(links)
+            ]
         ),
-        scaling_groups=tuple(GroupMembership(name=name, id=id_) for name, id_ in from_json(row.scaling_groups)),
-        runtime_properties=open_data(seal, row.sealed_runtime_properties, instance_owner(row.deployment_id, row.id)),
-        system_properties=from_json(row.system_properties),
-        version=row.version,
+        scaling_groups=_memberships(groups),
+        runtime_properties=open_data(seal, properties, instance_owner(deployment_id, id_)),
+        system_properties={} if system == "{}" else from_json(system),
+        version=version,
     )
+
+
+@lru_cache(maxsize=1024)
+def _memberships(text: str) -> tuple[GroupMembership, ...]:
+    return tuple(GroupMembership(name=name, id=id_) for name, id_ in from_json(text))
 
 
 def instance_owner(deployment_id: str, id: str) -> str:
@@ -186,31 +210,37 @@ def worker(row: Row[Any]) -> Worker:
 
 def task(row: Row[Any], seal: Seal) -> TaskRecord:
     """Return the task of a row of `tasks`."""
-    details = from_json(row.details)
+    # By place: there are many of them, and a resume waits for all.
+    execution, number, kind, instance, operation, text, waits, state, attempts, earlier, due_at, awaited, error, _ = (
+        tuple(row)
+    )
+    details = _details(text)
     sealed = details.get("sealed_arguments")
-    owner = _arguments_owner(ExecutionId(row.execution_id), row.number)
+    arguments: Mapping[str, Data] = {}
+    if sealed is not None:
+        arguments = open_data(seal, b64decode(sealed), _arguments_owner(ExecutionId(execution), number))
     return TaskRecord(
-        task=Task(
-            number=row.number,
-            kind=TaskKind(row.kind),
-            instance=InstanceId(row.instance),
-            operation=row.operation,
+        Task(
+            number=number,
+            kind=_KINDS[kind],
+            instance=InstanceId(instance),
+            operation=operation,
             relationship=_relationship(details.get("relationship")),
             before=_state(details.get("before")),
             after=_state(details.get("after")),
             ignore_failure=details.get("ignore_failure", False),
             retries=details.get("retries"),
-            arguments={} if sealed is None else open_data(seal, b64decode(sealed), owner),
+            arguments=arguments,
             request=details.get("request", ""),
             deployment=details.get("deployment"),
         ),
-        waits=tuple(from_json(row.waits)),
-        state=TaskState(row.state),
-        attempts=row.attempts,
-        earlier=row.earlier,
-        due_at=to_moment_or_none(row.due_at),
-        waits_for=None if row.waits_for is None else ExecutionId(row.waits_for),
-        error=row.error,
+        () if waits == "[]" else tuple(from_json(waits)),
+        _TASK_STATES[state],
+        attempts,
+        earlier,
+        to_moment_or_none(due_at),
+        None if awaited is None else ExecutionId(awaited),
+        error,
     )
 
 
@@ -227,6 +257,21 @@ def result_owner(execution: ExecutionId, number: int) -> str:
 def stage(row: Row[Any]) -> StageRecord:
     """Return the stage of a row of `stages`."""
     return StageRecord(number=row.number, first=row.first, forgives=row.forgives)
+
+
+def task_text(execution: ExecutionId, item: Task, seal: Seal) -> str:
+    """Return `task_details` as JSON; of most tasks it is one of a few texts."""
+    if item.relationship is None and not item.arguments and not item.request and item.deployment is None:
+        return _plain_details(item.before, item.after, item.retries, item.ignore_failure)
+    return to_json(task_details(execution, item, seal))
+
+
+@cache
+def _plain_details(
+    before: InstanceState | None, after: InstanceState | None, retries: int | None, ignore_failure: bool
+) -> str:
+    details = {"before": before, "after": after, "retries": retries, "ignore_failure": ignore_failure or None}
+    return to_json({name: item for name, item in details.items() if item is not None})
 
 
 def task_details(execution: ExecutionId, item: Task, seal: Seal) -> dict[str, Any]:
@@ -308,4 +353,10 @@ def _relationship(ref: list[Any] | None) -> RelationshipRef | None:
 
 
 def _state(name: str | None) -> InstanceState | None:
-    return None if name is None else InstanceState(name)
+    return None if name is None else _STATES[name]
+
+
+@lru_cache(maxsize=1024)
+def _details(text: str) -> Mapping[str, Any]:
+    details: Mapping[str, Any] = from_json(text)
+    return details

@@ -43,7 +43,6 @@ class Sqlite:
     begin_reading = "BEGIN"
     begin_writing = "BEGIN IMMEDIATE"
     begin_recording = "BEGIN IMMEDIATE"
-    order_events = ""
     continue_counting = ""
     examine = ("PRAGMA integrity_check(20)", "PRAGMA foreign_key_check")
     writer = SqliteWriter()

@@ -42,9 +42,22 @@ _CHANGED: Final = ("state", "sealed_runtime_properties", "system_properties")
 class SqliteWriter:
     """Implements `batches.Writer`."""
 
-    def write(self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns) -> None:
+    def write(
+        self,
+        connection: Connection,
+        execution: ExecutionId,
+        deployment: DeploymentId,
+        columns: Columns,
+        *,
+        fence: int | None = None,
+        beside: bool = False,
+    ) -> bool:
         with _cursor(connection) as cursor:
+            # Nobody else writes until this transaction ends, so that to look is enough.
+            if fence is not None and cursor.execute(_HELD, (execution, fence)).fetchone() is None:
+                return False
             self._write(cursor, execution, deployment, columns)
+        return True
 
     def _write(
         self, cursor: sqlite3.Cursor, execution: ExecutionId, deployment: DeploymentId, columns: Columns
@@ -76,11 +89,6 @@ class SqliteWriter:
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         with _cursor(connection) as cursor:
             cursor.executemany(_TASK, ((execution, *row) for row in graph))
-
-    def holds(self, connection: Connection, execution: ExecutionId, fence: int) -> bool:
-        # Nobody else writes until this transaction ends, so that to look is enough.
-        with _cursor(connection) as cursor:
-            return cursor.execute(_HELD, (execution, fence)).fetchone() is not None
 
     @staticmethod
     def _change(

@@ -85,7 +85,7 @@ class SqlStore:
     def recording(self) -> Iterator[SqlTransaction]:
         """Open a transaction of a driver, which writes for its leases only; those of others may run beside it."""
         with self._words(), self._begun(self._dialect.begin_recording) as connection:
-            yield SqlTransaction(connection, self._seal, self._dialect.writer, order_events=self._dialect.order_events)
+            yield SqlTransaction(connection, self._seal, self._dialect.writer, beside=True)
             connection.commit()
 
     @contextmanager
