@@ -136,6 +136,62 @@ def reset() -> None:
     click.echo(f"The sandbox is empty; machines ended: {answer['machines_ended']}.")
 
 
+@sandbox.group()
+def faults() -> None:
+    """Make a share of the calls to the emulated AWS go wrong, to rehearse a bad day.
+
+    A rule counts its calls from the moment it is set: the same calls in the same order meet the same faults. It ends
+    when it is used up, cleared, or the sandbox goes down.
+    """
+
+
+@faults.command("set")
+@click.argument("service")
+@click.argument("operation", default="*")
+@click.option("--kind", type=click.Choice(["throttle", "fail", "lose", "hang"]), default="throttle", show_default=True)
+@click.option(
+    "--share", type=click.FloatRange(0, 1, min_open=True), default=0.3, show_default=True, help="Of the calls."
+)
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Faults, at most.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed spoils other calls.")
+@click.option("--seconds", type=click.FloatRange(0, 300, min_open=True), default=5, show_default=True, help="To hang.")
+@click.option("--code", default="InternalError", show_default=True, help="What a failing call is told.")
+@click.option("--status", type=click.IntRange(400, 599), default=500, show_default=True, help="Its HTTP status.")
+def set_fault(**rule: Any) -> None:
+    """Spoil calls to SERVICE (ec2, eks, rds, cloudformation, iam, sts, s3, or * for all), or only its OPERATION.
+
+    throttle: refused as too many requests. fail: refused with --code. lose: carried out, but the caller is told that
+    it failed. hang: answered after --seconds.
+    """
+    with _plain_words():
+        answer = ask(_running_binding(current_home()).control, "set-fault", timeout=10, **rule)
+        if "refused" in answer:
+            raise _Trouble(answer["refused"], CALLER)
+    click.echo(f"From now on, until {rule['limit']} calls are spoiled: {_fault_words(rule)}.")
+
+
+@faults.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_faults(as_json: bool) -> None:
+    """Show the rules in force, and what they did."""
+    with _plain_words():
+        found = ask(_running_binding(current_home()).control, "status", timeout=10)["faults"]
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    elif not found:
+        click.echo("No faults: every call is answered as it should be.")
+    else:
+        _show_faults(found)
+
+
+@faults.command("clear")
+def clear_faults() -> None:
+    """Let every call be answered as it should be."""
+    with _plain_words():
+        answer = ask(_running_binding(current_home()).control, "clear-faults", timeout=10)
+    click.echo(f"Rules taken back: {answer['cleared']}.")
+
+
 @sandbox.command()
 def secrets() -> None:
     """Print the sandbox's credentials as JSON for `groundplan secrets import -`."""
@@ -222,6 +278,25 @@ def _show(status: dict[str, Any]) -> None:
     click.echo(f"  machines     {len(status['machines'])}")
     for machine in status["machines"]:
         click.echo(f"    {machine['id']}  {machine['state']:<13} {', '.join(machine['addresses']) or '-'}")
+    if status["faults"]:
+        click.echo(f"  faults       {len(status['faults'])}")
+        _show_faults(status["faults"])
+
+
+def _show_faults(rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        used = " (used up)" if rule["dealt"] >= rule["limit"] else ""
+        click.echo(
+            f"    {_fault_words(rule)}: {rule['dealt']} of {rule['met']} calls spoiled, {rule['limit']} at most{used}"
+        )
+
+
+def _fault_words(rule: dict[str, Any]) -> str:
+    what = {"fail": f"fail with {rule['code']}", "hang": f"hang for {rule['seconds']:g} s"}.get(
+        rule["kind"], rule["kind"]
+    )
+    calls = rule["service"] if rule["operation"] == "*" else f"{rule['service']} {rule['operation']}"
+    return f"{what} {rule['share']:.0%} of {calls}"
 
 
 def _require_libraries() -> None:

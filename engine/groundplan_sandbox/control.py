@@ -20,7 +20,8 @@ POLL = 0.1
 """Seconds between looks whether to stop."""
 log = logging.getLogger(__name__)
 
-Order = Callable[[], dict[str, Any]]
+Order = Callable[..., dict[str, Any]]
+"""Called with the arguments of the order, by name."""
 
 
 class ControlError(Exception):
@@ -44,11 +45,13 @@ class ControlServer:
         self._server.server_close()
 
 
-def ask(control: Control, order: str, *, timeout: float) -> dict[str, Any]:
-    """Have `order` carried out; gives its answer. `timeout` in seconds. Raises ControlError."""
+def ask(control: Control, order: str, *, timeout: float, **arguments: Any) -> dict[str, Any]:
+    """Have `order` carried out with `arguments` (JSON); gives its answer. `timeout` in seconds. Raises ControlError."""
     try:
         with socket.create_connection(("127.0.0.1", control.port), timeout=timeout) as connection:
-            connection.sendall(json.dumps({"token": control.token, "order": order}).encode() + b"\n")
+            connection.sendall(
+                json.dumps({"token": control.token, "order": order, "arguments": arguments}).encode() + b"\n"
+            )
             answer = json.loads(connection.makefile("rb").readline(LONGEST_LINE))
     except (OSError, ValueError) as error:
         raise ControlError(f"the sandbox does not answer: {error}") from error
@@ -72,18 +75,19 @@ class _Conversation(socketserver.StreamRequestHandler):
         try:
             asked = json.loads(self.rfile.readline(LONGEST_LINE))
             token, order = str(asked["token"]), server.orders.get(asked["order"])
+            arguments = dict(asked.get("arguments") or {})
         except (OSError, ValueError, KeyError, TypeError):
             return
         if not hmac.compare_digest(token.encode(), server.token.encode()):
             return
-        self.wfile.write(json.dumps(_carry_out(order)).encode() + b"\n")
+        self.wfile.write(json.dumps(_carry_out(order, arguments)).encode() + b"\n")
 
 
-def _carry_out(order: Order | None) -> dict[str, Any]:
+def _carry_out(order: Order | None, arguments: dict[str, Any]) -> dict[str, Any]:
     if order is None:
         return {"error": "this sandbox does not know that order; it may be of another version"}
     try:
-        return {"answer": order()}
+        return {"answer": order(**arguments)}
     except Exception as error:
         log.exception("an order failed")
         return {"error": f"{type(error).__name__}: {error}"}

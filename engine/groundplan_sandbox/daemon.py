@@ -20,6 +20,9 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
+from groundplan_sandbox.aws.faults import Rule
 from groundplan_sandbox.aws.lifecycle import Instances
 from groundplan_sandbox.aws.server import AwsServer
 from groundplan_sandbox.binding import (
@@ -66,7 +69,15 @@ class Sandbox:
         )
         self._url = self._aws.start(urlsplit(previous.aws.endpoint_url).port if previous else None)
         token = secrets.token_urlsafe(24)
-        self._control = ControlServer(token, {"status": self.status, "reset": self.reset})
+        self._control = ControlServer(
+            token,
+            {
+                "status": self.status,
+                "reset": self.reset,
+                "set-fault": self.set_fault,
+                "clear-faults": self.clear_faults,
+            },
+        )
         self._binding = Binding(
             pid=os.getpid(),
             started=self._started,
@@ -86,6 +97,7 @@ class Sandbox:
             "confinement": self._confinement.value,
             "refusal": self._machines.refusal,
             "machines": self._instances.listing(),
+            "faults": self._aws.faults.listing(),
         }
 
     def reset(self) -> dict[str, Any]:
@@ -93,6 +105,18 @@ class Sandbox:
         machines = len(self._instances.listing())
         self._aws.reset()
         return {"machines_ended": machines}
+
+    def set_fault(self, **rule: Any) -> dict[str, Any]:
+        """Put a rule in force (`aws.faults.Rule` as JSON); `refused` says why not."""
+        try:
+            self._aws.faults.add(msgspec.convert(rule, Rule))
+        except (msgspec.ValidationError, ValueError) as error:
+            return {"refused": str(error)}
+        return {}
+
+    def clear_faults(self) -> dict[str, Any]:
+        """Take every rule back."""
+        return {"cleared": self._aws.faults.clear()}
 
     def close(self) -> None:
         """Take everything down; sandbox.json stays as it is."""

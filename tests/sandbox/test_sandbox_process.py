@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import boto3
 import paramiko
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from groundplan_sandbox.commands import sandbox
@@ -119,6 +120,21 @@ def test_up_binds_the_home_and_a_second_up_changes_nothing(shared: Bench) -> Non
     assert answers(bound["aws"]["endpoint_url"])
     assert "already up" in shared.ok("up")
     assert shared.binding() == bound
+
+
+def test_faults_are_set_shown_and_cleared(shared: Bench) -> None:
+    once = ["--kind", "fail", "--share", "1", "--limit", "1", "--code", "Odd", "--status", "400"]
+    shared.ok("faults", "set", "ec2", "DescribeVpcs", *once)
+    with pytest.raises(ClientError, match="Odd"):
+        shared.client().describe_vpcs()
+    shared.client().describe_vpcs()
+    (rule,) = shared.status()["faults"]
+    assert (rule["met"], rule["dealt"]) == (1, 1)
+    assert "fail with Odd 100% of ec2 DescribeVpcs" in shared.ok("faults", "list")
+    refused = shared.run("faults", "set", "s3", "PutObject")
+    assert (refused.returncode, "not told apart" in refused.stderr) == (2, True)
+    shared.ok("faults", "clear")
+    assert shared.status()["faults"] == []
 
 
 def test_what_holds_secrets_is_readable_by_its_owner_only(shared: Bench) -> None:

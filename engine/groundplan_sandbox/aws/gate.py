@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from groundplan_sandbox.aws.refusals import Reason, Refusal, refuse
+from groundplan_sandbox.aws.faults import Faults, Kind, Rule
+from groundplan_sandbox.aws.operations import operation_of
+from groundplan_sandbox.aws.refusals import Reason, Refusal, refuse, refuse_with
 from groundplan_sandbox.aws.signature import Request, is_current, is_signed_with, read_claim
 from groundplan_sandbox.credentials import Credentials
 
@@ -33,19 +35,44 @@ class Gate:
     """
 
     def __init__(
-        self, application: Application, credentials: Credentials, guard: threading.RLock, load: Callable[[str], None]
+        self,
+        application: Application,
+        credentials: Credentials,
+        guard: threading.RLock,
+        load: Callable[[str], None],
+        faults: Faults,
     ) -> None:
         self._application = application
         self._credentials = credentials
         self._guard = guard
         self._load = load
+        self._faults = faults
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("PATH_INFO", "").startswith(_CLOSED):
             return _answer(Refusal(status="404 Not Found", content_type="text/plain", body=b""), start_response)
-        service, reason = self._judge(environ)
+        request = _read(environ)
+        service, reason = self._judge(request)
         if reason is not None:
             return _answer(refuse(service, reason), start_response)
+        rule = self._faults.draw(service, lambda: operation_of(service, request))
+        if rule is not None and (refusal := self._spoil(service, rule, environ)):
+            return _answer(refusal, start_response)
+        return self._carry_out(service, environ, start_response)
+
+    def _spoil(self, service: str, rule: Rule, environ: Environ) -> Refusal | None:
+        """What the caller is told instead of an answer; None when the answer only comes late."""
+        if rule.kind is Kind.THROTTLE:
+            return refuse(service, Reason.THROTTLED)
+        if rule.kind is Kind.HANG:
+            self._faults.sleep(rule.seconds)
+            return None
+        if rule.kind is Kind.LOSE:
+            for _ in self._carry_out(service, environ, lambda *_: None):
+                pass
+        return refuse_with(service, rule.code, rule.status, "This call was chosen to fail (groundplan sandbox faults).")
+
+    def _carry_out(self, service: str, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             with self._guard:
                 self._load(service)
@@ -55,9 +82,8 @@ class Gate:
             log.exception("a request to %s failed", service)
             return _answer(refuse(service, Reason.FAULT, f"{type(error).__name__}: {error}"), start_response)
 
-    def _judge(self, environ: Environ) -> tuple[str, Reason | None]:
+    def _judge(self, request: Request) -> tuple[str, Reason | None]:
         """The service called, and why the caller may not (None: may)."""
-        request = _read(environ)
         claim = read_claim(request)
         if claim is None:
             return _judge_unsigned(request)

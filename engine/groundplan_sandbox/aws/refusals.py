@@ -7,6 +7,7 @@ the code to its user, so it must be the real one ("Common Errors" of each servic
 import json
 from dataclasses import dataclass
 from enum import Enum
+from http import HTTPStatus
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -19,6 +20,7 @@ class Reason(Enum):
     WRONG_SIGNATURE = "wrong signature"
     EXPIRED = "expired"
     FAULT = "a fault of the emulation"
+    THROTTLED = "too many requests, on demand"
 
 
 class Dialect(Enum):
@@ -56,6 +58,7 @@ _NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a sentence, no secret
 _MISMATCH = "The request signature we calculated does not match the signature you provided. Check your key and method."
 _EXPIRED = "The signature has expired."
+_BUSY, _RATE = "503 Service Unavailable", "Rate exceeded"
 _INTERNAL = "The sandbox failed to carry this out"
 
 _ERRORS = {
@@ -64,6 +67,10 @@ _ERRORS = {
     (Dialect.EC2, Reason.WRONG_SIGNATURE): _error(_UNAUTHORIZED, "AuthFailure", _NOT_VALIDATED),
     (Dialect.EC2, Reason.EXPIRED): _error(_BAD_REQUEST, "RequestExpired", "Request has expired."),
     (Dialect.EC2, Reason.FAULT): _error(_FAULT, "InternalError", _INTERNAL),
+    (Dialect.EC2, Reason.THROTTLED): _error(_BUSY, "RequestLimitExceeded", "Request limit exceeded."),
+    (Dialect.QUERY, Reason.THROTTLED): _error(_BAD_REQUEST, "Throttling", _RATE),
+    (Dialect.S3, Reason.THROTTLED): _error(_BUSY, "SlowDown", "Please reduce your request rate."),
+    (Dialect.JSON, Reason.THROTTLED): _error("429 Too Many Requests", "ThrottlingException", _RATE),
     (Dialect.QUERY, Reason.UNSIGNED): _error(_FORBIDDEN, "MissingAuthenticationToken", _NO_TOKEN),
     (Dialect.QUERY, Reason.UNKNOWN_KEY): _error(_FORBIDDEN, "InvalidClientTokenId", _INVALID_TOKEN),
     (Dialect.QUERY, Reason.WRONG_SIGNATURE): _error(_FORBIDDEN, "SignatureDoesNotMatch", _MISMATCH),
@@ -88,13 +95,22 @@ _QUERY_SERVICES = frozenset({"iam", "sts", "rds", "cloudformation", "sns", "auto
 
 def refuse(service: str, reason: Reason, detail: str = "") -> Refusal:
     """What `service` (its signing name, as `ec2`) answers. `detail` is added to the message."""
+    error = _ERRORS[_dialect(service), reason]
+    return _word(service, error, f"{error.message}: {detail}" if detail else error.message)
+
+
+def refuse_with(service: str, code: str, status: int, message: str) -> Refusal:
+    """What `service` answers with an error of the caller's choice. `status`: an HTTP status, 400 to 599."""
+    phrase = HTTPStatus(status).phrase if status in [each.value for each in HTTPStatus] else "Error"
+    return _word(service, _error(f"{status} {phrase}", code, message), message)
+
+
+def _word(service: str, error: _Error, message: str) -> Refusal:
     dialect = _dialect(service)
-    error = _ERRORS[dialect, reason]
-    message = f"{error.message}: {detail}" if detail else error.message
     if dialect is Dialect.JSON:
         body = json.dumps({"__type": error.code, "message": message})
         return Refusal(status=error.status, content_type="application/x-amz-json-1.1", body=body.encode())
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{_xml(dialect, error.code, escape(message))}'
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n{_xml(dialect, escape(error.code), escape(message))}'
     return Refusal(status=error.status, content_type="text/xml;charset=UTF-8", body=text.encode())
 
 

@@ -19,6 +19,7 @@ from groundplan_sandbox.aws.addresses import AddressPool
 from groundplan_sandbox.aws.corrections import Corrections
 from groundplan_sandbox.aws.ec2 import region
 from groundplan_sandbox.aws.ec2.world import World
+from groundplan_sandbox.aws.faults import Faults
 from groundplan_sandbox.aws.gate import Gate
 from groundplan_sandbox.aws.lifecycle import Instances
 from groundplan_sandbox.aws.site import Servers, Site
@@ -45,6 +46,8 @@ class AwsServer:
         self._folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="groundplan-aws-"))
         self._instances = instances
         self._addresses = AddressPool()
+        self.faults = Faults()
+        """Calls that are to go wrong; kept over a reset."""
         self._servers = Servers(self._folder, self._addresses)
         self._site = Site(
             transitions=instances.transitions, servers=self._servers, credentials=credentials, confined=confined
@@ -71,7 +74,7 @@ class AwsServer:
         self._server = make_server(
             "127.0.0.1",
             port,
-            Gate(dispatcher, self._credentials, self._instances.guard, Corrections(self._site).load),
+            Gate(dispatcher, self._credentials, self._instances.guard, Corrections(self._site).load, self.faults),
             threaded=True,
             request_handler=MotoRequestHandler,
             fd=listener.detach(),
