@@ -115,3 +115,17 @@ def test_the_managed_policies_of_aws_can_be_attached(aws: Any) -> None:
     iam.create_role(RoleName="cluster", AssumeRolePolicyDocument="{}")
     iam.attach_role_policy(RoleName="cluster", PolicyArn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy")
     assert len(iam.list_attached_role_policies(RoleName="cluster")["AttachedPolicies"]) == 1
+
+
+def test_a_refused_nat_gateway_leaves_no_interface_and_an_unknown_one_is_not_found(ec2: Any, network: Any) -> None:
+    asked = {"SubnetId": network.subnet}
+    assert code_of(ec2.create_nat_gateway, **asked) == "MissingParameter"
+    assert code_of(ec2.create_nat_gateway, **asked, AllocationId="eipalloc-0") == "InvalidAllocationID.NotFound"
+    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    assert code_of(ec2.describe_nat_gateways, NatGatewayIds=["nat-0123456789abcdef0"]) == "NatGatewayNotFound"
+
+
+def test_an_instance_id_is_malformed_or_not_found(ec2: Any) -> None:
+    for call in (ec2.describe_instances, ec2.terminate_instances, ec2.start_instances):
+        assert code_of(call, InstanceIds=["nonsense"]) == "InvalidInstanceID.Malformed"
+        assert code_of(call, InstanceIds=["i-0123456789abcdef0"]) == "InvalidInstanceID.NotFound"

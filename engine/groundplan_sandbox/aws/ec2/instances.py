@@ -3,6 +3,7 @@
 `lifecycle` says when a state is reached; this says what may be asked in which state, and what ends with an instance.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from moto.ec2.exceptions import EC2ClientError
 
 from groundplan_sandbox.aws.ec2.interfaces import InterfaceCorrections, refuse_in_use
 
+_ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
 NO_CLIENT_TOKEN = "ABCDE"  # noqa: S105 - what moto puts where the caller gave no ClientToken
 
 
@@ -79,6 +81,16 @@ class InstanceCorrections(InterfaceCorrections):
             self.world.instances.destroy(instance, self._clearing(instance, own[instance.id], freed[instance.id]))
         return before
 
+    def get_multi_instances_by_id(self, instance_ids: list[str], filters: Any = None) -> Any:
+        """An id that cannot be one is Malformed, and not merely not found."""
+        _require_ids(instance_ids)
+        return super().get_multi_instances_by_id(instance_ids, filters)
+
+    def get_reservations_by_instance_ids(self, instance_ids: list[str], filters: Any = None) -> Any:
+        """As `get_multi_instances_by_id`: what DescribeInstances asks."""
+        _require_ids(instance_ids)
+        return super().get_reservations_by_instance_ids(instance_ids, filters)
+
     def reboot_instances(self, instance_ids: list[str]) -> Any:
         """A reboot reaches the machine."""
         rebooted = super().reboot_instances(instance_ids)
@@ -122,6 +134,11 @@ def _detach(nic: Any) -> None:
     """Free the interface; the instance keeps its own note of it, which moto needs to describe a terminated one."""
     nic.instance = nic.attachment_id = nic.attach_time = nic.device_index = None
     nic.status = "available"
+
+
+def _require_ids(instance_ids: list[str]) -> None:
+    for wrong in (each for each in instance_ids or [] if not _ID.fullmatch(each)):
+        raise EC2ClientError("InvalidInstanceID.Malformed", f'Invalid id: "{wrong}"')
 
 
 def _require(instance: Any, states: tuple[str, ...], what: str) -> None:
