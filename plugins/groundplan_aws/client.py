@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Final
 
 import boto3
@@ -353,9 +354,14 @@ def _isolated_session() -> session.Session:
         mapping={name: configprovider.ConstantProvider(value) for name, value in constants.items()}
     )
     made.register_component("config_store", store)
-    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
-    made.register_component("data_loader", loader)
+    made.register_component("data_loader", _own_data())
     return made
+
+
+@cache
+def _own_data() -> Loader:
+    """The library's own files, read once: every client needs the table of endpoints."""
+    return Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
 
 
 def _assume(made: boto3.Session, account: Account) -> boto3.Session:
