@@ -167,7 +167,7 @@ def set_fault(**rule: Any) -> None:
         answer = ask(_running_binding(current_home()).control, "set-fault", timeout=10, **rule)
         if "refused" in answer:
             raise _Trouble(answer["refused"], CALLER)
-    click.echo(f"From now on, until {rule['limit']} calls are spoiled: {_fault_words(rule)}.")
+    click.echo(f"From now on, {rule['limit']} times at most: {_fault_words(rule)}.")
 
 
 @faults.command("list")
