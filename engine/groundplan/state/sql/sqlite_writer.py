@@ -6,7 +6,9 @@ By way of SQLAlchemy each statement would cost as much as half a dozen rows. Wha
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from functools import cache
+from itertools import chain, islice
+from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +16,9 @@ from sqlalchemy.exc import DBAPIError
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.state.sql.batches import Columns, GraphRow, InstanceRow
 
-_BEGIN_ATTEMPT: Final = "INSERT INTO attempts (execution_id, task, number, started_at) VALUES (?, ?, ?, ?)"
+_TOGETHER: Final = 25
+"""Rows that one statement adds: each statement costs as much as a third of a row."""
+_BEGIN_ATTEMPT: Final = "INSERT INTO attempts (execution_id, task, number, started_at) VALUES", "(?, ?, ?, ?)"
 _END_ATTEMPT: Final = (
     "UPDATE attempts SET ended_at = ?, verdict = ?, error = ? WHERE execution_id = ? AND task = ? AND number = ?"
 )
@@ -26,13 +30,13 @@ _END_TASK: Final = (
     "WHERE execution_id = ? AND number = ?"
 )
 _EVENT: Final = (
-    "INSERT INTO events (execution_id, deployment_id, at, type, level, instance, target, operation, message) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO events (execution_id, deployment_id, at, type, level, instance, target, operation, message) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
 )
 _TASK: Final = (
     "INSERT INTO tasks "
-    "(execution_id, number, kind, instance, operation, details, waits, state, attempts, earlier, error) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, '')"
+    "(execution_id, number, kind, instance, operation, details, waits, state, attempts, earlier, error) VALUES",
+    "(?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, '')",
 )
 _CHANGE, _OF_INSTANCE = "UPDATE node_instances SET", "WHERE deployment_id = ? AND id = ?"
 _HELD: Final = "SELECT 1 FROM executions WHERE id = ? AND fence = ?"
@@ -74,7 +78,7 @@ class SqliteWriter:
         if columns.tasks:
             run(_END_TASK, [(*it[1:], execution, it[0]) for it in columns.tasks])
         if columns.starts:
-            run(_BEGIN_ATTEMPT, [(execution, *it) for it in columns.starts])
+            _insert(cursor, _BEGIN_ATTEMPT, [(execution, *it) for it in columns.starts])
             run(_BEGIN_TASK, [(number, execution, task) for task, number, _ in columns.starts])
         alike: dict[tuple[bool, ...], list[InstanceRow]] = {}
         for row in columns.instances:
@@ -84,11 +88,11 @@ class SqliteWriter:
         for names, changed in alike.items():
             self._change(cursor, deployment, names, changed)
         if columns.events:
-            run(_EVENT, columns.events)
+            _insert(cursor, _EVENT, columns.events)
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         with _cursor(connection) as cursor:
-            cursor.executemany(_TASK, ((execution, *row) for row in graph))
+            _insert(cursor, _TASK, ((execution, *row) for row in graph))
 
     @staticmethod
     def _change(
@@ -99,6 +103,19 @@ class SqliteWriter:
             " ".join((_CHANGE, ", ".join(("version = version + 1", *new)), _OF_INSTANCE)),
             [(*[value for value in row[1:] if value is not None], deployment, row[0]) for row in changed],
         )
+
+
+def _insert(cursor: sqlite3.Cursor, table: tuple[str, str], rows: Iterable[tuple[Any, ...]]) -> None:
+    into, row = table
+    many, left = _insertion(into, row, _TOGETHER), iter(rows)
+    while len(some := list(islice(left, _TOGETHER))) == _TOGETHER:
+        cursor.execute(many, list(chain.from_iterable(some)))
+    cursor.executemany(_insertion(into, row, 1), some)
+
+
+@cache
+def _insertion(into: str, row: str, count: int) -> str:
+    return f"{into} {', '.join([row] * count)}"
 
 
 @contextmanager
