@@ -6,6 +6,7 @@ functions in it stay as the author wrote them.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -139,7 +140,7 @@ class ScalingGroup:
     instances: Scalable = Scalable()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Blueprint:
     """Everything an author wrote, merged, typed and checked.
 
@@ -170,6 +171,19 @@ class Blueprint:
     namespaces_mapping: Mapping[str, str] = field(default_factory=dict)
     required_secrets: tuple[str, ...] = ()
     required_parent_capabilities: tuple[Data, ...] = ()
+
+    @cached_property
+    def relationship_kinds(self) -> tuple[Relationship, ...]:
+        """One relationship of each kind: those of a kind have one type and the very same operations.
+
+        What no kind has, no relationship has; a large blueprint has few kinds.
+        """
+        kinds = {
+            (item.type, id(item.source_operations), id(item.target_operations)): item
+            for node in self.nodes.values()
+            for item in node.relationships
+        }
+        return tuple(kinds.values())
 
 
 def to_plan(blueprint: Blueprint) -> dict[str, Any]:

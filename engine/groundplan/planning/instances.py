@@ -6,7 +6,7 @@ Ids come from the caller, who owns randomness. Which instances are to go, and in
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count as count_from
-from typing import Final, NamedTuple
+from typing import Final
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Relationship, Scalable
 from groundplan.model.deployment import GroupMembership, NodeInstance, RelationshipInstance
@@ -36,11 +36,8 @@ _NOWHERE: Final[_Place] = {}
 _ANYWHERE: Final = (_NOWHERE,)
 
 
-class _Placed(NamedTuple):
-    """An instance of a node or of a scaling group, and where it is."""
-
-    id: InstanceId
-    within: _Place
+_Placed = tuple[InstanceId, _Place]
+"""An instance of a node or of a scaling group, and where it is: made for each instance, and nothing is cheaper."""
 
 
 def make_instances(
@@ -119,13 +116,13 @@ def scale_instances(
         for place in _places(parents, placed):
             here = known.get(tuple([place[parent] for parent in parents]), ())
             items += _kept(here, count, doomed, spared)
-            items += [_Placed(new_id(entity), place) for _ in range(count - len(here))]
+            items += [(new_id(entity), place) for _ in range(count - len(here))]
     return _make(layout, placed, there)
 
 
 def _kept(here: Sequence[_Placed], count: int, doomed: Collection[str], spared: Collection[str]) -> list[_Placed]:
     def rank(number: int) -> int:
-        own = here[number].id
+        own, _ = here[number]
         return 2 if own in doomed else 0 if own in spared else 1
 
     stay = set(sorted(range(len(here)), key=rank)[:count])
@@ -135,35 +132,50 @@ def _kept(here: Sequence[_Placed], count: int, doomed: Collection[str], spared: 
 def _make(
     layout: "_Layout", placed: Mapping[str, Sequence[_Placed]], before: Sequence[NodeInstance] = ()
 ) -> tuple[NodeInstance, ...]:
-    hosts = _hosts(layout, placed)
     expand = _Expansion(layout, placed, before)
     indexes = {item.id: item.index for item in before}
+    hosts: dict[InstanceId, InstanceId] = {}
+    host_types: dict[str, bool] = {}
     instances: list[NodeInstance] = []
     for entity in layout.order:
         template = layout.templates.get(entity)
         if template is None:
             continue
-        groups = tuple(layout.groups_of(entity)) if layout.group else ()
         items, related = placed[entity], template.relationships
+        groups = tuple(layout.groups_of(entity)) if layout.group else ()
+        if template.type not in host_types:
+            host_types[template.type] = template.is_host
+        if host_types[template.type]:
+            hosts.update((id_, id_) for id_, _ in items)
+        elif hosts and entity in layout.container:
+            hosts.update(_hosted(items, layout.container[entity], hosts))
         for index, item in _numbered(items, indexes) if indexes else enumerate(items, 1):
+            id_, within = item
             instances.append(
                 NodeInstance(
-                    id=item.id,
+                    id=id_,
                     node=template.name,
                     index=index,
-                    host=hosts.get(item.id),
-                    relationships=expand.relationships(template, item) if related else (),
-                    scaling_groups=_memberships(groups, item) if groups else (),
+                    host=hosts.get(id_) if hosts else None,
+                    relationships=expand.relationships(template, within) if related else (),
+                    scaling_groups=_memberships(groups, within) if groups else (),
                 )
             )
     return tuple(instances)
 
 
+def _hosted(
+    items: Iterable[_Placed], container: str, hosts: Mapping[InstanceId, InstanceId]
+) -> list[tuple[InstanceId, InstanceId]]:
+    """Return the hosts of what is inside of something hosted."""
+    return [(id_, hosts[within[container]]) for id_, within in items if within[container] in hosts]
+
+
 def _numbered(items: Sequence[_Placed], known: Mapping[InstanceId, int]) -> list[tuple[int, _Placed]]:
     """Return a node's instances with indexes: what had one keeps it, what is new gets the lowest that are free."""
-    used = {known[item.id] for item in items if item.id in known}
+    used = {known[id_] for id_, _ in items if id_ in known}
     free = (number for number in count_from(1) if number not in used)
-    return [(known[item.id] if item.id in known else next(free), item) for item in items]
+    return [(known[item[0]] if item[0] in known else next(free), item) for item in items]
 
 
 def _placed_already(layout: "_Layout", there: Sequence[NodeInstance]) -> dict[str, list[_Placed]]:
@@ -184,16 +196,16 @@ def _placed_already(layout: "_Layout", there: Sequence[NodeInstance]) -> dict[st
     placed: dict[str, dict[InstanceId, _Placed]] = {instance.node: {} for instance in there}
     for instance in there:
         within = place(instance)
-        placed[instance.node][instance.id] = _Placed(instance.id, within)
+        placed[instance.node][instance.id] = instance.id, within
         for group in instance.scaling_groups:
             id_, outside = InstanceId(group.id), layout.around(group.name)
             around = {name: each for name, each in within.items() if name in outside}
-            placed.setdefault(group.name, {}).setdefault(id_, _Placed(id_, around))
+            placed.setdefault(group.name, {}).setdefault(id_, (id_, around))
     return {name: list(items.values()) for name, items in placed.items()}
 
 
-def _memberships(groups: Iterable[str], item: _Placed) -> tuple[GroupMembership, ...]:
-    return tuple(GroupMembership(name=group, id=item.within[group]) for group in groups)
+def _memberships(groups: Iterable[str], within: _Place) -> tuple[GroupMembership, ...]:
+    return tuple(GroupMembership(name=group, id=within[group]) for group in groups)
 
 
 class _Layout:
@@ -201,13 +213,8 @@ class _Layout:
 
     def __init__(self, blueprint: Blueprint) -> None:
         self.blueprint = blueprint
-        self.templates: dict[str, NodeTemplate] = {str(name): node for name, node in blueprint.nodes.items()}
-        self.container: dict[str, str] = {
-            name: item.target
-            for name, node in blueprint.nodes.items()
-            for item in node.relationships
-            if CONTAINED_IN in item.type_hierarchy
-        }
+        self.templates: dict[str, NodeTemplate] = dict(blueprint.nodes.items())
+        self.container: dict[str, str] = _containers(blueprint)
         self.group: dict[str, str] = {
             member: name for name, group in blueprint.scaling_groups.items() for member in group.members
         }
@@ -271,6 +278,17 @@ class _Layout:
             raise PlanningError("containment-cycle", f"These contain each other: {path}.") from None
 
 
+def _containers(blueprint: Blueprint) -> dict[str, str]:
+    if not any(kind.is_a(CONTAINED_IN) for kind in blueprint.relationship_kinds):
+        return {}
+    return {
+        name: item.target
+        for name, node in blueprint.nodes.items()
+        for item in node.relationships
+        if CONTAINED_IN in item.type_hierarchy
+    }
+
+
 def _tops(inside: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return dict.fromkeys((each for each in inside.values() if each not in inside), ())
 
@@ -286,7 +304,7 @@ def _place(
             continue
         count = range(_count(layout, counts, entity))
         places = _places(layout.parents[entity], placed) if entity in layout.parents else _ANYWHERE
-        placed[entity] = [_Placed(new_id(entity), place) for place in places for _ in count]
+        placed[entity] = [(new_id(entity), place) for place in places for _ in count]
     return placed
 
 
@@ -295,7 +313,7 @@ class _NewIds:
 
     def __init__(self, name: Callable[[str], str], there: Mapping[str, Iterable[_Placed]]) -> None:
         self._name = name
-        self._taken: set[str] = {item.id for items in there.values() for item in items}
+        self._taken: set[str] = {id_ for items in there.values() for id_, _ in items}
 
     def __call__(self, entity: str) -> InstanceId:
         found, taken = self._name(entity), self._taken
@@ -324,7 +342,7 @@ def _places(parents: Sequence[str], placed: Mapping[str, Sequence[_Placed]]) -> 
     """
     if not parents:
         return _ANYWHERE
-    inside = [[{**item.within, parent: item.id} for item in placed[parent]] for parent in parents]
+    inside = [[{**within, parent: id_} for id_, within in placed[parent]] for parent in parents]
     if len(parents) == 1:
         return inside[0]
     left, right = inside
@@ -342,32 +360,12 @@ def _by_place(items: Iterable[_Placed], names: Sequence[str]) -> dict[tuple[str,
         return {(): list(items)}
     found: dict[tuple[str, ...], list[_Placed]] = defaultdict(list)
     for item in items:
-        found[_place_in(item, names)].append(item)
+        found[_place_in(item[1], names)].append(item)
     return found
 
 
-def _place_in(item: _Placed, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple([item.within[name] for name in names]) if names else ()
-
-
-def _hosts(layout: _Layout, placed: Mapping[str, Sequence[_Placed]]) -> dict[str, InstanceId]:
-    hosts: dict[str, InstanceId] = {}
-    host_types: dict[str, bool] = {}
-    for entity in layout.order:
-        template = layout.templates.get(entity)
-        if template is None:
-            continue
-        is_host = host_types.get(template.type)
-        if is_host is None:
-            is_host = host_types[template.type] = template.is_host
-        if is_host:
-            hosts.update((item.id, item.id) for item in placed[entity])
-        elif hosts and entity in layout.container:
-            container = layout.container[entity]
-            for item in placed[entity]:
-                if item.within[container] in hosts:
-                    hosts[item.id] = hosts[item.within[container]]
-    return hosts
+def _place_in(within: _Place, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple([within[name] for name in names]) if names else ()
 
 
 class _Expansion:
@@ -382,24 +380,24 @@ class _Expansion:
         self._reaching_all: dict[str, Mapping[str, Value]] = {}
         self._targets: dict[tuple[str, int], tuple[Sequence[str], Mapping[tuple[str, ...], Sequence[_Placed]]]] = {}
 
-    def relationships(self, template: NodeTemplate, source: _Placed) -> tuple[RelationshipInstance, ...]:
-        """Return a source instance's relationships in template order."""
+    def relationships(self, template: NodeTemplate, within: _Place) -> tuple[RelationshipInstance, ...]:
+        """Return the relationships of a source instance that is within a place, in template order."""
         reaching_all, placed = self._reaching_all, self._placed
         found: list[RelationshipInstance] = []
         for index, item in enumerate(template.relationships):
             node, kind = item.target, item.type
             reached: Iterable[_Placed]
-            if kind in reaching_all and reaching_all[kind] is item.properties:
+            if reaching_all.get(kind) is item.properties:
                 reached = placed[node]
             elif CONTAINED_IN in item.type_hierarchy:
-                reached = (_Placed(source.within[node], _NOWHERE),)
+                reached = ((within[node], _NOWHERE),)
             else:
-                reached = self._reached(template.name, index, item, source)
+                reached = self._reached(template.name, index, item, within)
             for target, _ in reached:
                 found.append(RelationshipInstance(index=index, type=kind, target_node=node, target=target))
         return tuple(found)
 
-    def _reached(self, name: NodeId, index: int, item: Relationship, source: _Placed) -> Sequence[_Placed]:
+    def _reached(self, name: NodeId, index: int, item: Relationship, within: _Place) -> Sequence[_Placed]:
         """Return the targets of one relationship of one instance.
 
         Without scaling groups, relationships of one type that share their properties all reach every target instance,
@@ -412,7 +410,7 @@ class _Expansion:
                 return self._placed[item.target]
             self._targets[name, index] = self._find_targets(name, index, item, connection)
         shared, by_place = self._targets[name, index]
-        return by_place.get(_place_in(source, shared), ())
+        return by_place.get(_place_in(within, shared), ())
 
     def _find_targets(
         self, source: NodeId, index: int, item: Relationship, connection: str
@@ -430,7 +428,7 @@ class _Expansion:
                     fix=f"use connection_type: {ALL_TO_ALL}.",
                 )
             known = self._before.get((source, index))
-            targets = sorted(targets, key=lambda found: (found.id != known, found.id))[:1]
+            targets = sorted(targets, key=lambda found: (found[0] != known, found[0]))[:1]
         return shared, _by_place(targets, shared)
 
     def _shared_groups(self, source: str, target: str) -> list[str]:

@@ -57,6 +57,9 @@ class Steps:
     def __init__(self, blueprint: Blueprint) -> None:
         self._blueprint = blueprint
         self._linking: dict[NodeId, Mapping[str, _Sides]] = {}
+        self._links = any(
+            _active(kind.source_operations, kind.target_operations) for kind in blueprint.relationship_kinds
+        )
         self._active: dict[int, tuple[Operations, _Active]] = {}
         self._installs: dict[tuple[str, ...], dict[InstanceState, _Install]] = {}
         self._of_operations: dict[int, dict[InstanceState, _Install]] = {}
@@ -75,7 +78,7 @@ class Steps:
         found = by_state.get(instance.state)
         if found is None:
             found = by_state[instance.state] = self._install(instance)
-        linking = self._linking_of(node) if node.relationships else _NO_LINKS
+        linking = self._linking_of(node) if self._links and node.relationships else _NO_LINKS
         return self._linked(found, instance, linking) if linking else found.course
 
     def _install(self, instance: NodeInstance) -> "_Install":

@@ -74,6 +74,8 @@ def contained_in(
     blueprint: Blueprint, instances: Sequence[NodeInstance], roots: Collection[InstanceId]
 ) -> set[InstanceId]:
     """Return instances together with everything that is contained in them, at any depth."""
+    if not any(kind.is_a(CONTAINED_IN) for kind in blueprint.relationship_kinds):
+        return set(roots)
     containers = {
         (name, index)
         for name, node in blueprint.nodes.items()
@@ -81,7 +83,7 @@ def contained_in(
         if CONTAINED_IN in relationship.type_hierarchy
     }
     inside: dict[InstanceId, list[InstanceId]] = {}
-    for instance in instances if containers else ():
+    for instance in instances:
         for item in instance.relationships:
             if (instance.node, item.index) in containers:
                 inside.setdefault(item.target, []).append(instance.id)
@@ -99,6 +101,8 @@ def partial_orders(blueprint: Blueprint) -> PartialOrders:
 
     Only relationships of the standard type count: another type's property `operation` is its own affair.
     """
+    if not any(kind.is_a(DEPENDS_ON_OPERATION) for kind in blueprint.relationship_kinds):
+        return {}
     return {
         (name, index): f"{LIFECYCLE}.{str(reveal(relationship.properties.get('operation'))).rpartition('.')[2]}"
         for name, node in blueprint.nodes.items()
