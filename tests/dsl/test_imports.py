@@ -33,6 +33,28 @@ def test_the_standard_types_are_bundled(location: str, version: str) -> None:
     assert found.nodes["a"].operations["cloudify.interfaces.lifecycle.start"].inputs["workflow_id"] == "install"
 
 
+@pytest.mark.parametrize(
+    "location", ["cloudify/types/types.yaml", "http://www.getcloudify.org/spec/cloudify/3.2/types.yaml"]
+)
+@pytest.mark.parametrize("version", ["1_0", "1_1", "1_2"])
+def test_the_oldest_blueprints_get_the_oldest_bundled_types(location: str, version: str) -> None:
+    found = blueprint(
+        f"imports: [{location}]\n"
+        "node_templates: {a: {type: cloudify.nodes.Compute, properties: {ip: localhost}}}",
+        version=version,
+    )
+    assert found.nodes["a"].properties["ip"] == "localhost"
+    assert "check_status" not in found.workflows["heal"].parameters
+
+
+def test_old_blueprints_are_told_what_they_may_not_say_beside_newer_types() -> None:
+    text = (
+        "imports: [cloudify/types/types.yaml]\n"
+        "node_types: {t: {derived_from: cloudify.nodes.Root, properties: {p: {required: false}}}}"
+    )
+    assert faults(text, version="1_1") == ["feature-version@3:70"]
+
+
 def test_the_bundled_types_fit_the_version_of_the_main_file() -> None:
     text = "imports: [cloudify/types/types.yaml]"
     heal = {v: blueprint(text, version=v).workflows["heal"].parameters for v in ("1_3", "1_5")}

@@ -236,3 +236,12 @@ node_templates:
     assert relationship.properties == {"connection_type": "all_to_one"}
     assert relationship.source_operations["i.establish"].inputs == {"a": 2}
     assert relationship.target_operations["i.unlink"].operation == "m.g"
+
+
+def test_an_input_that_the_type_needs_may_come_from_the_template() -> None:
+    text = (
+        "node_types: {t: {interfaces: {i: {stop: p.stop, start: {implementation: p.start, inputs: {port: {}}}}}}}\n"
+        "node_templates: {n: {type: t, interfaces: {i: {start: {inputs: {GIVEN: 80}}}}}}\n"
+    )
+    assert operations(text.replace("GIVEN", "port")) == {"i.stop": ("stop", {}), "i.start": ("start", {"port": 80})}
+    assert faults(PLUGINS + text.replace("GIVEN", "host")) == ["operation-input-missing@4:48"]

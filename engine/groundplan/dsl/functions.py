@@ -23,7 +23,7 @@ _CONSUMERS: Final = ("ids", "names", "count")
 def check(call: Call, path: str, reading: Reading) -> bool:
     """Whether a call is well formed; faults tell why it is not."""
     since = FUNCTIONS_SINCE.get(call.name)
-    if since is not None and reading.version < since:
+    if since is not None and reading.version_at(call.at) < since:
         too_new(f"the function {call.name}", call.at, since, path, reading)
         return False
     if call.name in _PATHS and _is_plain_path(call.argument):

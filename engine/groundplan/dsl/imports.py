@@ -208,6 +208,8 @@ class Importer:
         reading = self._reading
         if request.is_ungated or found.is_blueprint:
             reading = replace(reading, version=Version.V1_5)
+        elif found.is_standard:
+            reading = replace(reading, version=reading.version_at(found.document.at))
         root = _without_private(found.document.root) if found.is_plugin else found.document.root
         if root is not None and as_map(root) is None:
             self._report.tell(faults.DOCUMENT_ROOT, found.document.at, f"expected a mapping, found {describe(root)}")

@@ -18,6 +18,7 @@ from groundplan.dsl.operations import is_url
 from groundplan.dsl.reader import Document, read
 from groundplan.dsl.shape import Reading
 from groundplan.dsl.shared import bundled, read_shared
+from groundplan.dsl.versions import STANDARD_TYPES_SINCE, Version
 
 STANDARD_TYPES: Final = "cloudify/types/types.yaml"
 _STANDARD_URL: Final = re.compile(
@@ -131,7 +132,8 @@ class Locator:
 
     def _bundled(self, path: str, wanted: Wanted, *, is_last: bool = True) -> Found | None:
         beside = join(dirname(wanted.origin.path), path) if wanted.origin.folder is None else path
-        for name in (*self._candidates(beside), *self._candidates(path)):
+        version = max(self._reading.version, STANDARD_TYPES_SINCE)
+        for name in (*_candidates(beside, version), *_candidates(path, version)):
             text = bundled(name)
             if text is not None:
                 document = read_shared(name, text, self._reading.report)
@@ -156,7 +158,7 @@ class Locator:
         if folder is None:
             return self._bundled(text, wanted)
         try:
-            for path in self._candidates(normpath(join(dirname(wanted.origin.path), text))):
+            for path in _candidates(normpath(join(dirname(wanted.origin.path), text)), self._reading.version):
                 content = folder.read(path)
                 if content is not None:
                     return self._read_file(folder, path, content)
@@ -179,11 +181,6 @@ class Locator:
             self._documents[key] = read(text, name, self._reading.report)
         return self._documents[key]
 
-    def _candidates(self, path: str) -> tuple[str, str]:
-        """Return the path with the main version in its name, and the plain one."""
-        stem, extension = splitext(path)
-        return f"{stem}_{self._reading.version.suffix}{extension}", path
-
     def _missing(self, path: str, wanted: Wanted) -> None:
         folder = wanted.origin.folder
         near = nearest(normpath(join(dirname(wanted.origin.path), path)), folder) if folder is not None else ""
@@ -198,3 +195,9 @@ class Locator:
     def _nothing(self, fault: Fault, wanted: Wanted, label: str, fix: str = "") -> Found | None:
         self._reading.report.tell(fault, wanted.at, label, path=wanted.path, fix=fix)
         return None
+
+
+def _candidates(path: str, version: Version) -> tuple[str, str]:
+    """Return the path with the version in its name, and the plain one."""
+    stem, extension = splitext(path)
+    return f"{stem}_{version.suffix}{extension}", path

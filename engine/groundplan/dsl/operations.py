@@ -17,7 +17,7 @@ from groundplan.dsl.sections import schemas
 from groundplan.dsl.sections.plugins import executor
 from groundplan.dsl.shape import Reading, declared, element, entries_of, text_of, value_of
 from groundplan.dsl.versions import OPERATION, OPERATION_INPUT
-from groundplan.model.blueprint import Operation, Operations, Plugin
+from groundplan.model.blueprint import Operation, Plugin
 from groundplan.model.types import Schema
 from groundplan.model.values import NOWHERE, TYPED_FUNCTIONS, Call, Field, Map, Seq, Value
 
@@ -278,10 +278,6 @@ class OperationBuilder:
         self._implementations = implementations
         self._conformance = conformance
         self._reading = reading
-
-    def build_all(self, interfaces: Interfaces, path: str) -> Operations:
-        """Return the operations of a type, with the defaults of their inputs."""
-        return {name: self.build(written, f"{path}.{name}") for name, written in interfaces.items()}
 
     def build(self, written: Written, path: str) -> Operation:
         """Return one operation; a no-op when it has no implementation or, with a fault, an unknown one."""

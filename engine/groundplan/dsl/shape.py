@@ -13,7 +13,8 @@ from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.suggest import suggest
 from groundplan.dsl import faults
 from groundplan.dsl.reader import as_map, describe
-from groundplan.dsl.versions import Element, Kind, Version
+from groundplan.dsl.shared import is_shared
+from groundplan.dsl.versions import STANDARD_TYPES_SINCE, Element, Kind, Version
 from groundplan.model.values import Field, Map, Seq, Value
 
 NO_ENTRIES: Final[dict[str, Field]] = {}
@@ -29,6 +30,10 @@ class Reading:
 
     report: Report
     version: Version
+
+    def version_at(self, at: int) -> Version:
+        """Return the version that is allowed at a position: what comes with the engine may say more than old files."""
+        return max(self.version, STANDARD_TYPES_SINCE) if is_shared(at) else self.version
 
 
 def entries_of(field: Field | None, path: str, reading: Reading) -> dict[str, Field]:
@@ -97,7 +102,7 @@ def _is_well_formed(entries: dict[str, Field], expected: Element, version: Versi
 def _repair(
     field: Field, entries: dict[str, Field], expected: Element, path: str, reading: Reading
 ) -> dict[str, Field]:
-    known = expected.known(reading.version)
+    known = expected.known(reading.version_at(field.key_at))
     kept: dict[str, Field] = {}
     for key, found in entries.items():
         if found.value is None and key in expected.keys and key not in known:
@@ -121,7 +126,7 @@ def _unknown_key(key: str, found: Field, expected: Element, path: str, reading: 
             f"{key} of {expected.name}", found.key_at, expected.keys[key].since, f"{path}.{key}".lstrip("."), reading
         )
         return
-    known = expected.known(reading.version)
+    known = expected.known(reading.version_at(found.key_at))
     fault = faults.KEY_UNKNOWN if path else faults.SECTION_UNKNOWN
     reading.report.tell(
         fault,

@@ -49,6 +49,11 @@ def read_shared(name: str, text: str, report: Report) -> Document | None:
     return shared.document
 
 
+def is_shared(at: int) -> bool:
+    """Whether a position lies in a text that was read by `read_shared`."""
+    return at >= _FIRST_BASE
+
+
 def bundled(path: str) -> str | None:
     """Return the text of a bundled resource, for example `cloudify/types/types.yaml`, or None."""
     found = _resources().get(path)

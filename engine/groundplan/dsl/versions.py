@@ -37,6 +37,8 @@ class Version(IntEnum):
 
 
 VERSIONS: Final = {version.text: version for version in Version}
+STANDARD_TYPES_SINCE: Final = Version.V1_3
+"""The oldest version that the bundled standard types are written in; older blueprints get that."""
 
 
 class Kind(Enum):

@@ -182,8 +182,8 @@ class TemplatesReader:
         if not own:
             return owner.resolved(kind, self.operations, section)
         check_names(written, own, inherited, owner.name, f"{path}.{kind}", self.reading)
-        inherits = not inherited.keys() <= own.keys()
-        operations = dict(owner.resolved(kind, self.operations, section)) if inherits else {}
+        overridden = frozenset(own.keys() & inherited.keys())
+        operations = dict(owner.resolved(kind, self.operations, section, overridden))
         for name, each in own.items():
             operations[name] = self.operations.build(over(inherited.get(name), each), f"{path}.{kind}.{name}")
         return operations

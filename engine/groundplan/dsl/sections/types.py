@@ -6,6 +6,7 @@ type's, until a template overrides one. Operations of types that no template use
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from groundplan.dsl import inheritance
 from groundplan.dsl.conformance import ACCEPTED, Conformance
@@ -14,9 +15,11 @@ from groundplan.dsl.operations import Interfaces, OperationBuilder, read_interfa
 from groundplan.dsl.sections import schemas
 from groundplan.dsl.shape import Reading, element
 from groundplan.dsl.versions import NODE_TYPE, PROPERTY, RELATIONSHIP_TYPE, Element
-from groundplan.model.blueprint import Operations
+from groundplan.model.blueprint import Operation, Operations
 from groundplan.model.types import DataType, Schema
 from groundplan.model.values import Field, Value
+
+_OVERRIDDEN: Final = Operation()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +42,37 @@ class Type:
     required: frozenset[str] = frozenset()
     incomplete: frozenset[str] = frozenset()
     exact: Mapping[str, frozenset[type]] = field(default_factory=dict)
-    operations: dict[str, Operations] = field(default_factory=dict)
-    """Filled by `resolved`, by kind."""
+    operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    """Filled by `resolved`, by kind and name."""
+    selections: dict[tuple[str, frozenset[str]], Operations] = field(default_factory=dict)
+    """Filled by `resolved`, by kind and what was overridden."""
 
     @property
     def is_complete(self) -> bool:
         """Whether its defaults are all that a template needs."""
         return not self.required and not self.incomplete
 
-    def resolved(self, kind: str, builder: OperationBuilder, section: str) -> Operations:
-        """Return its operations of one kind, resolved at the first call."""
-        if kind not in self.operations:
-            self.operations[kind] = builder.build_all(self.interfaces[kind], f"{section}.{self.name}.{kind}")
-        return self.operations[kind]
+    def resolved(
+        self, kind: str, builder: OperationBuilder, section: str, overridden: frozenset[str] = frozenset()
+    ) -> Operations:
+        """Return its operations of one kind, resolved at the first call.
+
+        Those that a template lays its own over are empty: their inputs may be complete there only (spec 2.3).
+        """
+        key = (kind, overridden)
+        if key not in self.selections:
+            path = f"{section}.{self.name}.{kind}"
+            self.selections[key] = {
+                name: _OVERRIDDEN if name in overridden else self._operation(kind, name, builder, path)
+                for name in self.interfaces[kind]
+            }
+        return self.selections[key]
+
+    def _operation(self, kind: str, name: str, builder: OperationBuilder, path: str) -> Operation:
+        key = (kind, name)
+        if key not in self.operations:
+            self.operations[key] = builder.build(self.interfaces[kind][name], f"{path}.{name}")
+        return self.operations[key]
 
 
 def read_node_types(fields: dict[str, Field], data_types: Mapping[str, DataType], reading: Reading) -> dict[str, Type]:
