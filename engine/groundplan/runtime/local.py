@@ -7,16 +7,13 @@ finishes the task that waits for it in the transaction of its end. What comes ne
 
 import gc
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import Final, NamedTuple
+from typing import Final
 
 from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.blueprint import Blueprint
@@ -25,10 +22,9 @@ from groundplan.model.execution import (
     EventType,
     Execution,
     ExecutionStatus,
-    Outcome,
     ParentTask,
 )
-from groundplan.model.graph import Task, TaskKind
+from groundplan.model.graph import TaskKind
 from groundplan.model.ids import ExecutionId
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Stages
@@ -39,7 +35,6 @@ from groundplan.runtime.children import Children
 from groundplan.runtime.dialogue import Dialogue, Workflows
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.driver import Watch
-from groundplan.runtime.foreign.workflow_process import Heard
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
@@ -47,9 +42,10 @@ from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
 from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.serving import Offer, Source
+from groundplan.runtime.turn import Flight, Report, Turn
 from groundplan.runtime.window import Window
 from groundplan.runtime.workers import Flag, Workers
-from groundplan.state.store import Batch, StaleLease, Store, StoreFault, Transaction
+from groundplan.state.store import StaleLease, Store, StoreFault, Transaction
 
 SEEK_SECONDS: Final = 1.0
 """Between two looks of a serving driver for more to do."""
@@ -60,62 +56,6 @@ _UNCOLLECTED: Final = 10_000
 """Objects made before the youngest are looked through for cycles: attempts leave none, and there are many in a turn."""
 _MOST_REPORTS: Final = 10_000
 """Taken in one turn: operations that log without end must not keep the loop from committing."""
-
-
-@dataclass(kw_only=True, slots=True)
-class _Flight:
-    """An attempt that was handed to the threads.
-
-    Attributes:
-        begun: when a thread took it (monotonic); its time counts from then on.
-    """
-
-    drive: Drive
-    task: Task
-    number: int
-    timeout: float
-    given_up: threading.Event
-    begun: float | None = None
-    takers: Iterator[int] = field(default_factory=count)
-
-    def take(self) -> bool:
-        """Whether the caller is the first to ask: a thread that runs it, or the loop that has it run no more."""
-        return not next(self.takers)
-
-
-class _Report(NamedTuple):
-    """What comes back from threads: an outcome, an event to be told, or what a custom workflow's process says.
-
-    Attributes:
-        took: seconds that the attempt took.
-    """
-
-    execution: ExecutionId
-    task: int = -1
-    number: int = 0
-    outcome: Outcome | None = None
-    event: Event | None = None
-    took: float = 0.0
-    heard: Heard | None = None
-
-
-@dataclass(kw_only=True, slots=True)
-class _Turn:
-    """What happens between two commits; kept while the store fails.
-
-    Attributes:
-        taken: the attempts whose outcomes are among the reports.
-        recorded: the drive of each batch.
-        late: reports that came in while the store failed.
-    """
-
-    reports: list[_Report]
-    taken: dict[tuple[ExecutionId, int], _Flight] = field(default_factory=dict)
-    starts: list[tuple[Drive, Start]] = field(default_factory=list)
-    ended: list[Drive] = field(default_factory=list)
-    batches: list[Batch] = field(default_factory=list)
-    recorded: list[Drive] = field(default_factory=list)
-    late: list[_Report] = field(default_factory=list)
 
 
 class LocalDriver:
@@ -167,15 +107,15 @@ class LocalDriver:
         self._workers = Workers(policy.workers)
         self._window = Window(policy.workers)
         self._next_deadline = inf
-        self._reports: SimpleQueue[_Report | None] = SimpleQueue()
+        self._reports: SimpleQueue[Report | None] = SimpleQueue()
         self._drives: dict[ExecutionId, Drive] = {}
-        self._flights: dict[tuple[ExecutionId, int], _Flight] = {}
+        self._flights: dict[tuple[ExecutionId, int], Flight] = {}
         self._elsewhere: dict[ExecutionId, ParentTask] = {}
-        self._unobserved: dict[tuple[ExecutionId, int], _Flight] = {}
+        self._unobserved: dict[tuple[ExecutionId, int], Flight] = {}
         self._dropped: list[Event] = []
         self._fences: dict[ExecutionId, set[int]] = {}
         self._ended: dict[ExecutionId, Execution] = {}
-        self._kept: list[_Report] = []
+        self._kept: list[Report] = []
         self._last_beat = 0.0
         self._last_look = 0.0
         self._woken = False
@@ -206,11 +146,11 @@ class LocalDriver:
             finally:
                 gc.freeze()
                 gc.enable()
-            self._turn(_Turn(reports=[]), look=False)
+            self._turn(Turn(reports=[]), look=False)
             # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
             # observes any more.
             while (self._drives or self._unobserved or self._dropped) and not self._is_drained:
-                self._turn(_Turn(reports=self._collect()))
+                self._turn(Turn(reports=self._collect()))
                 if execution in self._lost:
                     raise StaleLease(f"Another driver took over execution {execution}.")
             return self._ended[execution] if execution in self._ended else self._drives[execution].execution
@@ -224,7 +164,7 @@ class LocalDriver:
         self._source = self._offer = source
         with self._at_work():
             while not (self._is_drained or self._abandon_asked):
-                self._turn(_Turn(reports=self._collect()))
+                self._turn(Turn(reports=self._collect()))
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -263,7 +203,7 @@ class LocalDriver:
 
     # -- one turn of the loop
 
-    def _turn(self, turn: _Turn, *, look: bool = True) -> None:
+    def _turn(self, turn: Turn, *, look: bool = True) -> None:
         try:
             if self._offer is not None:
                 self._take_more(self._offer)
@@ -298,7 +238,7 @@ class LocalDriver:
                 if self._source is not None:
                     self._source.took(drive.execution)
 
-    def _step(self, turn: _Turn) -> None:
+    def _step(self, turn: Turn) -> None:
         self._woken = False
         self._obey()
         now = self._clock()
@@ -344,7 +284,7 @@ class LocalDriver:
         for drive, start in turn.starts:
             self._dispatch(drive, start)
 
-    def _tell(self, observer: Observer, turn: _Turn, seconds: float) -> None:
+    def _tell(self, observer: Observer, turn: Turn, seconds: float) -> None:
         """Tell who watches of a commit, and of what is under way after it."""
         written = Written(
             seconds=seconds,
@@ -377,7 +317,7 @@ class LocalDriver:
 
     # -- while the store fails
 
-    def _pause(self, fault: StoreFault, turn: _Turn) -> None:
+    def _pause(self, fault: StoreFault, turn: Turn) -> None:
         """Keep what comes in until the store can be used again, and go on from what it holds then."""
         began = time.monotonic()
         self._say(paused_words(fault, self._clock()))
@@ -396,7 +336,7 @@ class LocalDriver:
                 self._say(resumed_words(time.monotonic() - began))
                 return
 
-    def _wait(self, turn: _Turn) -> None:
+    def _wait(self, turn: Turn) -> None:
         until = time.monotonic() + self._retry_seconds
         with suppress(Empty):
             while (left := until - time.monotonic()) > 0:
@@ -405,12 +345,12 @@ class LocalDriver:
                     return
                 turn.late.append(report)
 
-    def _leaves(self, turn: _Turn) -> bool:
+    def _leaves(self, turn: Turn) -> bool:
         """Whether somebody wants to leave: at once when asked twice, else when no operation runs any more."""
         told = {(it.execution, it.task) for it in (*turn.reports, *turn.late) if it.outcome is not None}
         return self._abandon_asked or ((self._cancel_asked or self._drain_asked) and self._flights.keys() <= told)
 
-    def _take_up(self, turn: _Turn) -> None:
+    def _take_up(self, turn: Turn) -> None:
         """Take every execution anew from its record; what is in memory may not have been written."""
         held, ended, lost = self._drives, list[Execution](), list[Execution]()
         for dialogue in self._dialogues.values():
@@ -450,7 +390,7 @@ class LocalDriver:
         elif drive.execution.parent is None:
             lost.append(drive.execution)
 
-    def _keep_reports(self, turn: _Turn, *, landed: bool) -> None:
+    def _keep_reports(self, turn: Turn, *, landed: bool) -> None:
         """Keep what came in and is not recorded yet; a custom workflow begins again and is answered from the record."""
         self._kept = [it for it in turn.reports if not (landed and it.event)] + turn.late
         self._kept = [it for it in self._kept if it.heard is None]
@@ -475,8 +415,8 @@ class LocalDriver:
 
     # -- what comes in
 
-    def _collect(self) -> list[_Report]:
-        reports = list[_Report | None](self._kept)
+    def _collect(self) -> list[Report]:
+        reports = list[Report | None](self._kept)
         self._kept = []
         with suppress(Empty):
             reports.append(self._reports.get(timeout=0 if reports or self._woken else self._patience()))
@@ -508,7 +448,7 @@ class LocalDriver:
         self._next_deadline = min(self._next_deadline, *(due for due in dues if due is not None), inf)
         return max(0.0, min(*moments, self._next_deadline - time.monotonic()))
 
-    def _take(self, report: _Report, turn: _Turn, now: datetime) -> None:
+    def _take(self, report: Report, turn: Turn, now: datetime) -> None:
         unobserved = self._unobserved.get((report.execution, report.task))
         if unobserved is not None and unobserved.number == report.number and report.outcome is not None:
             self._drop((report.execution, report.task), f"ended unobserved ({report.outcome.verdict})")
@@ -603,9 +543,9 @@ class LocalDriver:
             )
         )
 
-    def _overdue(self) -> list[_Report]:
+    def _overdue(self) -> list[Report]:
         """Give up the attempts that take too long, and report that."""
-        clock, found = time.monotonic(), list[_Report]()
+        clock, found = time.monotonic(), list[Report]()
         if clock < self._next_deadline:
             return found
         for key, flight in list(self._unobserved.items()):
@@ -617,7 +557,7 @@ class LocalDriver:
                 flight.given_up.set()
                 self._workers.give_up_one()
                 outcome = timed_out(flight.drive.world.operation(flight.task), flight.timeout)
-                found.append(_Report(*key, flight.number, outcome, took=flight.timeout))
+                found.append(Report(*key, flight.number, outcome, took=flight.timeout))
         # One that no thread has taken yet has all of its time before it.
         flights = (*self._flights.values(), *self._unobserved.values())
         self._next_deadline = min(((it.begun or clock) + it.timeout for it in flights), default=inf)
@@ -658,7 +598,7 @@ class LocalDriver:
             drive,
             workflow,
             transaction,
-            post=lambda heard: self._reports.put(_Report(execution=execution, heard=heard)),
+            post=lambda heard: self._reports.put(Report(execution=execution, heard=heard)),
             wake=lambda: self._reports.put(None),
             clock=self._clock,
         )
@@ -681,7 +621,7 @@ class LocalDriver:
 
     # -- ends
 
-    def _end_idle(self, transaction: Transaction, turn: _Turn) -> None:
+    def _end_idle(self, transaction: Transaction, turn: Turn) -> None:
         """Take over the children that are awaited now, finish what is idle, and tell those who wait for it."""
         changed = True
         while changed:
@@ -701,7 +641,7 @@ class LocalDriver:
                         turn.ended.append(drive)
                     changed = True
 
-    def _goes_on(self, transaction: Transaction, drive: Drive, turn: _Turn) -> bool:
+    def _goes_on(self, transaction: Transaction, drive: Drive, turn: Turn) -> bool:
         if drive.cancelling or drive.refused:
             return False
         # A stage is planned from the record, which must hold the last outcomes of the stage before.
@@ -709,14 +649,14 @@ class LocalDriver:
         return self._keeping.plan(transaction, drive)
 
     @staticmethod
-    def _record(transaction: Transaction, drive: Drive, turn: _Turn) -> None:
+    def _record(transaction: Transaction, drive: Drive, turn: Turn) -> None:
         batch = drive.take_batch()
         if not batch.is_empty:
             transaction.record(batch)
             turn.batches.append(batch)
             turn.recorded.append(drive)
 
-    def _end(self, transaction: Transaction, drive: Drive, turn: _Turn) -> None:
+    def _end(self, transaction: Transaction, drive: Drive, turn: Turn) -> None:
         execution = self._keeping.end(transaction, drive)
         self._record(transaction, drive, turn)
         parent = self._elsewhere.pop(execution.id, None)
@@ -777,7 +717,7 @@ class LocalDriver:
         if task.kind is TaskKind.LOCAL:
             self._dialogues[execution].run(start)
             return
-        flight = _Flight(
+        flight = Flight(
             drive=drive,
             task=task,
             number=start.number,
@@ -796,7 +736,7 @@ class LocalDriver:
             timeout=start.timeout,
             lost=start.lost,
             given_up=flight.given_up,
-            tell=lambda event: self._reports.put(_Report(execution=execution, event=event)),
+            tell=lambda event: self._reports.put(Report(execution=execution, event=event)),
             clock=self._clock,
         )
 
@@ -806,6 +746,6 @@ class LocalDriver:
             flight.begun = begun = time.monotonic()
             outcome = self._attempts.run(assignment)
             took = time.monotonic() - begun
-            self._reports.put(_Report(execution, task.number, start.number, outcome, took=took))
+            self._reports.put(Report(execution, task.number, start.number, outcome, took=took))
 
         self._workers.submit(job)
