@@ -113,7 +113,8 @@ def _connect(host: str, port: int) -> socket.socket:
     found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     for address in found:
         if not _may_be_asked(address):
-            raise FetchError(f"{host} is {address}: a blueprint may not name addresses of this machine or its network")
+            named = host if host == address else f"{host} is {address}"
+            raise FetchError(f"{named}: a blueprint may not name addresses of this machine or its network")
     return socket.create_connection((found[0], port), timeout=_SOCKET_SECONDS)
 
 
