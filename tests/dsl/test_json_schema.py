@@ -23,8 +23,13 @@ ROOT = Path(__file__).parents[2]
 RECORDED = ROOT.parent / "shared" / "corpus" / "cloudify-parser"
 SHAPE = {"key-unknown", "section-unknown", "key-missing", "kind-wrong", "version-unknown", "feature-version"}
 """Codes of the faults that a schema can see."""
-BEYOND = {"feature-concat-before-1_1", "feature-merge-before-1_3", "feature-object-type-before-1_4"}
-"""Functions and types are values, of which the schema says nothing."""
+BEYOND = {
+    "feature-concat-before-1_1",
+    "feature-merge-before-1_3",
+    "feature-object-type-before-1_4",
+    "workflow-mapping-empty",
+}
+"""Functions, types and empty texts are values, of which the schema says nothing."""
 
 
 @cache
