@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from groundplan.model.blueprint import Operation
@@ -147,6 +148,17 @@ def test_a_task_that_waited_too_long_fails() -> None:
     drive = resumed(TaskState.WAITING, attempts=1, waits_for=ExecutionId("child"), due_at=NOW)
     drive.give_up_waiting(NOW)
     assert (last_state(drive), drive.waiting) == (TaskState.FAILED, {})
+
+
+@pytest.mark.parametrize(("kind", "lost"), [(TaskKind.OPERATION, False), (TaskKind.LOCAL, True)])
+def test_what_a_pause_cuts_off_is_lost_only_where_its_process_is(kind: TaskKind, lost: bool) -> None:
+    drive = drive_of()
+    drive = Drive(execution=replace(drive.execution, stage=1), lease=drive.lease, world=drive.world, policy=Policy())
+    task = msgspec.structs.replace(the_task(), kind=kind)
+    drive.restore([TaskRecord(task=task, waits=(), state=TaskState.STARTED, attempts=1)], [], NOW, flying={})
+    start = drive.start_next(NOW) or drive.start_local(NOW)
+    assert start is not None
+    assert start.lost is lost
 
 
 def test_a_success_ends_it() -> None:

@@ -172,7 +172,7 @@ class Drive:
                 self._wait(number, record.waits_for, record.due_at)
             elif record.due_at is not None and record.state is TaskState.RESCHEDULED:
                 heapq.heappush(self._due, (record.due_at, number))
-            elif flying is not None and record.state is TaskState.STARTED:
+            elif flying is not None and record.state is TaskState.STARTED and not _goes_with_its_process(record.task):
                 self._take_begun(number, flying.get(number), cut_off)
             else:
                 self._queue(number)
@@ -603,3 +603,8 @@ class Drive:
 def _met_no_store(outcome: Outcome) -> bool:
     """Whether an attempt only met a store that fails for a while, however long that is."""
     return outcome.failure is not None and outcome.failure.recoverable and outcome.failure.type == StoreFault.__name__
+
+
+def _goes_with_its_process(task: Task) -> bool:
+    """Whether an attempt ends with the process of its workflow, begun anew when the execution is taken over."""
+    return task.kind is TaskKind.LOCAL
