@@ -93,7 +93,6 @@ def facts_of(plan: Blueprint, instances: Sequence[NodeInstance] | None = None, *
         "execution": ExecutionId("e1"),
         "now": NOW,
         "new_id": lambda name: f"{name}_new{next(numbers)}",
-        "blueprint_of": lambda _: plan,
         **more,
     }
     return Facts(blueprint=plan, instances=instances_of(plan) if instances is None else instances, **given)

@@ -13,7 +13,7 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment, NodeInstance
 from groundplan.model.execution import TaskState
 from groundplan.model.graph import Task, TaskGraph
-from groundplan.model.ids import DeploymentId, Digest, ExecutionId
+from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.model.reshape import Reshape
 from groundplan.model.values import Data
 
@@ -53,7 +53,6 @@ class Facts:
         ended: the tasks of all stages before, by number. Read from the record when it is first looked at.
         new_id: makes an id for an instance of the node or scaling group that it is told, other at each call. What was
             planned with it is recorded with the stage, so a resume invents no others.
-        blueprint_of: reads a stored blueprint by the digest of its content.
     """
 
     execution: ExecutionId
@@ -62,7 +61,6 @@ class Facts:
     blueprint: Blueprint
     instances: Sequence[NodeInstance]
     new_id: Callable[[str], str]
-    blueprint_of: Callable[[Digest], Blueprint]
     stage: int = 0
     first: int = 0
     failed: bool = False

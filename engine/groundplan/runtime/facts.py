@@ -15,13 +15,10 @@ from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.planning.stages import Ended, Facts
 from groundplan.runtime.containment import Containment
 from groundplan.runtime.drive import Drive
-from groundplan.runtime.library import Library
 from groundplan.state.store import Snapshot
 
 
-def gather_facts(
-    snapshot: Snapshot, library: Library, drive: Drive, new_id: Callable[[str], str], now: datetime
-) -> Facts:
+def gather_facts(snapshot: Snapshot, drive: Drive, new_id: Callable[[str], str], now: datetime) -> Facts:
     """Return the facts of an execution that has come to rest; they hold as long as the snapshot.
 
     Args:
@@ -34,7 +31,6 @@ def gather_facts(
         blueprint=drive.world.blueprint,
         instances=drive.world.instances,
         new_id=new_id,
-        blueprint_of=lambda digest: library.blueprint(snapshot, digest),
         stage=drive.stage,
         first=drive.task_count,
         failed=drive.failed,

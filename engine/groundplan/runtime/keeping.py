@@ -129,7 +129,7 @@ class Keeping:
         if not self._runs_programs and foreign_workflow(drive.world.blueprint, name) is not None:
             drive.refuse(f"Workflow {name!r} is a program of its author, and this driver does not run such yet.")
             return False
-        facts = gather_facts(transaction, self._library, drive, self._new_id, self._clock())
+        facts = gather_facts(transaction, drive, self._new_id, self._clock())
         try:
             stage = self._stages[drive.execution.id].next(facts)
         except PlanningError as error:
