@@ -17,7 +17,7 @@ from groundplan.model.values import Data
 from groundplan.planning.changes.difference import Reshaped, find_difference
 from groundplan.planning.changes.steps import Form, Steps, Unsupported, find_steps
 from groundplan.planning.changes.transition import join
-from groundplan.planning.changes.wishes import Wishes
+from groundplan.planning.changes.wishes import Flags, Wishes
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
@@ -29,7 +29,7 @@ _GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class NewUpdate:
+class NewUpdate(Flags):
     """What a deployment is to become, and how.
 
     Attributes:
@@ -51,13 +51,6 @@ class NewUpdate:
     drift_only: bool = False
     workflow: str = ""
     reinstall: tuple[InstanceId, ...] = ()
-    skip_install: bool = False
-    skip_uninstall: bool = False
-    skip_reinstall: bool = False
-    skip_drift_check: bool = False
-    skip_heal: bool = False
-    force_reinstall: bool = False
-    ignore_failure: bool = False
     convert: bool = False
     force: bool = False
     by: str = ""
@@ -219,12 +212,6 @@ def _wishes(new: NewUpdate, reshaped: Reshaped, instances: Sequence[NodeInstance
     wishes = Wishes(
         difference=reshaped.difference,
         reinstall=new.reinstall,
-        skip_install=new.skip_install or not installed,
-        skip_uninstall=new.skip_uninstall,
-        skip_reinstall=new.skip_reinstall,
-        skip_drift_check=new.skip_drift_check,
-        skip_heal=new.skip_heal,
-        force_reinstall=new.force_reinstall,
-        ignore_failure=new.ignore_failure,
+        **{**new.by_name(), "skip_install": new.skip_install or not installed},
     )
     return wishes, notes

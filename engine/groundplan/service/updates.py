@@ -24,7 +24,7 @@ from groundplan.model.values import Data
 from groundplan.planning.changes.choice import Forecast, forecast
 from groundplan.planning.changes.difference import settled
 from groundplan.planning.changes.transition import final_inputs
-from groundplan.planning.changes.wishes import FLAGS, to_parameters
+from groundplan.planning.changes.wishes import to_parameters
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
@@ -175,7 +175,7 @@ def get(store: Store, id: UpdateId) -> Update:
 
 
 def _record(prepared: Prepared, new: NewUpdate, now: datetime, state: UpdateState) -> Update:
-    options = {name: getattr(new, name) for name in ("drift_only", *FLAGS, "workflow", "force")}
+    options = {"drift_only": new.drift_only, **new.by_name(), "workflow": new.workflow, "force": new.force}
     return Update(
         id=UpdateId(identifiers.execution_id()),
         deployment=new.deployment,

@@ -4,7 +4,7 @@ It plans nothing: `planning.workflows.update` does, and a custom workflow reads 
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from groundplan.model.ids import InstanceId
@@ -13,15 +13,9 @@ from groundplan.model.values import Data, reveal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
-    """What an update does and what it leaves out; `to_parameters` and `from_parameters` are its stored form.
+class Flags:
+    """What may be left out of an update or forced, each under the name of its parameter (spec 5.10)."""
 
-    Attributes:
-        reinstall: instances that are reinstalled whatever has changed (`reinstall_list`).
-    """
-
-    difference: Difference
-    reinstall: tuple[InstanceId, ...] = ()
     skip_install: bool = False
     skip_uninstall: bool = False
     skip_reinstall: bool = False
@@ -30,16 +24,24 @@ class Wishes:
     force_reinstall: bool = False
     ignore_failure: bool = False
 
+    def by_name(self) -> dict[str, bool]:
+        """Return each flag under its name."""
+        return {name: getattr(self, name) for name in FLAGS}
 
-FLAGS: Final = (
-    "skip_install",
-    "skip_uninstall",
-    "skip_reinstall",
-    "skip_drift_check",
-    "skip_heal",
-    "force_reinstall",
-    "ignore_failure",
-)
+
+FLAGS: Final = tuple(flag.name for flag in fields(Flags))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wishes(Flags):
+    """What an update does and what it leaves out; `to_parameters` and `from_parameters` are its stored form.
+
+    Attributes:
+        reinstall: instances that are reinstalled whatever has changed (`reinstall_list`).
+    """
+
+    difference: Difference
+    reinstall: tuple[InstanceId, ...] = ()
 
 
 def to_parameters(wishes: Wishes) -> dict[str, Data]:
@@ -60,7 +62,7 @@ def to_parameters(wishes: Wishes) -> dict[str, Data]:
         "reduced_links": [[link.source, link.index, link.target] for link in found.reduced],
         "node_instances_to_reinstall": list(wishes.reinstall),
         "install_first": False,
-        **{name: getattr(wishes, name) for name in FLAGS},
+        **wishes.by_name(),
     }
 
 
