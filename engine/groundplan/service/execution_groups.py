@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from groundplan.diagnostics.trouble import NotFound, UsageError
+from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Change, Event, Execution, ExecutionStatus
 from groundplan.model.group import DEFAULT_CONCURRENCY, PAUSED, ExecutionGroup, status_of
 from groundplan.model.ids import ExecutionGroupId, ExecutionId, GroupId
@@ -108,14 +108,8 @@ def get_in(snapshot: Snapshot, id: ExecutionGroupId) -> ExecutionGroup:
     found = snapshot.execution_group(id)
     if found is not None:
         return found
-    near = [item for item in snapshot.execution_groups() if item.id.startswith(id)] if len(id) >= 4 else []
-    if not near:
-        raise NotFound(
-            f"There is no execution group {id!r}.", fix="See those that there are: groundplan executions groups list"
-        )
-    if len(near) > 1:
-        raise UsageError(f"Several execution groups begin with {id!r}: {', '.join(item.id for item in near)}.")
-    return near[0]
+    known = snapshot.execution_groups()
+    return identifiers.by_beginning(known, id, noun="execution group", listing="executions groups list")
 
 
 def get(store: Store, id: ExecutionGroupId, now: datetime) -> Run:

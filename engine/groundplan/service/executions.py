@@ -396,12 +396,7 @@ def get_in(snapshot: Snapshot, id: ExecutionId) -> Execution:
     found = snapshot.execution(id)
     if found is not None:
         return found
-    near = [item for item in snapshot.executions() if item.id.startswith(id)] if len(id) >= 4 else []
-    if not near:
-        raise NotFound(f"There is no execution {id!r}.", fix="See those that there are: groundplan executions list")
-    if len(near) > 1:
-        raise UsageError(f"Several executions begin with {id!r}: {', '.join(item.id for item in near)}.")
-    return near[0]
+    return identifiers.by_beginning(snapshot.executions(), id, noun="execution", listing="executions list")
 
 
 def get(store: Store, id: ExecutionId) -> Execution:
