@@ -18,7 +18,9 @@ Text = Annotated[str, Meta(max_length=65536)]
 
 
 class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every request has.
+    """What every request has; the `name` of each says what it asks for.
+
+    That is in words which must be the same when the workflow is run again.
 
     Attributes:
         after: numbers of the requests that it waited for, for the picture of the graph.
@@ -26,11 +28,6 @@ class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     number: Number
     after: Annotated[tuple[Number, ...], Meta(max_length=10_000)] = ()
-
-    @property
-    def name(self) -> str:
-        """What it asks for, in words that must be the same when the workflow is run again."""
-        raise NotImplementedError
 
 
 class OperationRequest(Request, frozen=True, kw_only=True, tag="operation", forbid_unknown_fields=True):

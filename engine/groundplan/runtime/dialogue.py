@@ -315,7 +315,7 @@ class Dialogue:
         elif isinstance(message, Ended):
             self._ended = message
 
-    def _ask(self, request: Request) -> None:
+    def _ask(self, request: AnyRequest) -> None:
         known = self._asked.get(request.number)
         if known is None:
             if self._count >= MOST_TASKS:
@@ -323,7 +323,7 @@ class Dialogue:
             elif self._drive.cancelling:
                 self._cancel(request.number)
             else:
-                self._waiting.append(request)  # type: ignore[arg-type]
+                self._waiting.append(request)
         elif known.is_met:
             self._refuse(request.number, f"request {request.number} was made already")
         elif known.name != self._shown(request.name):
