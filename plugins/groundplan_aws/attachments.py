@@ -8,7 +8,7 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_aws.client import account_of, connect
+from groundplan_aws.client import Api, account_of, connect
 from groundplan_aws.failures import RefusedError
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.resource import dig
@@ -40,9 +40,9 @@ def detach(target: Target) -> Data:
     if target.untouchable or vpc is None or target.id is None:
         return None
     if target.resource is DHCP_OPTIONS:
-        _forgiving(target, "associate_dhcp_options", DhcpOptionsId=_DEFAULT_OPTIONS, VpcId=vpc)
+        _forgiving(target.api, "associate_dhcp_options", DhcpOptionsId=_DEFAULT_OPTIONS, VpcId=vpc)
     else:
-        _forgiving(target, "detach_vpn_gateway", VpnGatewayId=target.id, VpcId=vpc)
+        _forgiving(target.api, "detach_vpn_gateway", VpnGatewayId=target.id, VpcId=vpc)
     target.record.pop("vpc_id", None)
     return None
 
@@ -68,7 +68,7 @@ def detach_volume(subject: Subject) -> Data:
     volume = subject.record.get("aws_resource_id") or subject.given_or_related("VolumeId", VOLUME.node_type)
     instance = subject.record.get("instance_id") or subject.given_or_related("InstanceId", INSTANCES.node_type)
     if volume and not subject.untouchable:
-        _forgiving(subject, "detach_volume", VolumeId=volume, **({"InstanceId": instance} if instance else {}))
+        _forgiving(subject.api, "detach_volume", VolumeId=volume, **({"InstanceId": instance} if instance else {}))
     subject.record.clear()
     return None
 
@@ -95,11 +95,7 @@ def detach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
         raise NonRecoverableError("this operation belongs to a relationship")
     volume, instance = _ids(ctx)
     api = connect("ec2", account_of(ctx, ctx.source.node.properties.get("client_config") or {}))
-    try:
-        api.call("detach_volume", VolumeId=volume, InstanceId=instance)
-    except RefusedError as error:
-        if not error.refusal.absent and error.refusal.code not in _LOOSE:
-            raise
+    _forgiving(api, "detach_volume", VolumeId=volume, InstanceId=instance)
     return None
 
 
@@ -113,7 +109,7 @@ def _ids(ctx: OperationContext) -> tuple[str, str]:
     return str(ids[0]), str(ids[1])
 
 
-def _attach(api: Any, volume: str, instance: str, device: str) -> None:
+def _attach(api: Api, volume: str, instance: str, device: str) -> None:
     there = dig(api.call("describe_volumes", VolumeIds=[volume]), ("Volumes", "Attachments", "InstanceId"))
     if instance not in there:
         api.call("attach_volume", VolumeId=volume, InstanceId=instance, Device=device)
@@ -129,9 +125,9 @@ def _vpcs(target: Target) -> list[str]:
     return [found["VpcId"] for found in attachments if found.get("State") in ("attaching", "attached")]
 
 
-def _forgiving(subject: Subject, method: str, **parameters: Any) -> None:
+def _forgiving(api: Api, method: str, **parameters: Any) -> None:
     try:
-        subject.api.call(method, **parameters)
+        api.call(method, **parameters)
     except RefusedError as error:
         if not error.refusal.absent and error.refusal.code not in _LOOSE:
             raise
