@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan_aws import finding, lifecycle
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import unless_gone
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import INSTANCES, INTERFACE
 from groundplan_aws.tagging import owner_in
@@ -58,11 +58,8 @@ def detach(target: Target) -> Data:
     """Undo the association that `attach` made, recorded or not."""
     association = target.record.get("association_id") or _lost_association(target)
     if association is not None:
-        try:
+        with unless_gone():
             target.api.call("disassociate_address", AssociationId=association)
-        except RefusedError as error:
-            if not error.refusal.absent:
-                raise
     target.record.pop("association_id", None)
     return None
 

@@ -9,7 +9,7 @@ from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_aws.client import Api, account_of, connect
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import unless_gone
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import DHCP_OPTIONS, INSTANCES, VOLUME, VPC
@@ -40,9 +40,11 @@ def detach(target: Target) -> Data:
     if target.untouchable or vpc is None or target.id is None:
         return None
     if target.resource is DHCP_OPTIONS:
-        _forgiving(target.api, "associate_dhcp_options", DhcpOptionsId=_DEFAULT_OPTIONS, VpcId=vpc)
+        with unless_gone(*_LOOSE):
+            target.api.call("associate_dhcp_options", DhcpOptionsId=_DEFAULT_OPTIONS, VpcId=vpc)
     else:
-        _forgiving(target.api, "detach_vpn_gateway", VpnGatewayId=target.id, VpcId=vpc)
+        with unless_gone(*_LOOSE):
+            target.api.call("detach_vpn_gateway", VpnGatewayId=target.id, VpcId=vpc)
     target.record.pop("vpc_id", None)
     return None
 
@@ -68,7 +70,8 @@ def detach_volume(subject: Subject) -> Data:
     volume = subject.record.get("aws_resource_id") or subject.given_or_related("VolumeId", VOLUME.node_type)
     instance = subject.record.get("instance_id") or subject.given_or_related("InstanceId", INSTANCES.node_type)
     if volume and not subject.untouchable:
-        _forgiving(subject.api, "detach_volume", VolumeId=volume, **({"InstanceId": instance} if instance else {}))
+        with unless_gone(*_LOOSE):
+            subject.api.call("detach_volume", VolumeId=volume, **({"InstanceId": instance} if instance else {}))
     subject.record.clear()
     return None
 
@@ -95,7 +98,8 @@ def detach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
         raise NonRecoverableError("this operation belongs to a relationship")
     volume, instance = _ids(ctx)
     api = connect("ec2", account_of(ctx, ctx.source.node.properties.get("client_config") or {}))
-    _forgiving(api, "detach_volume", VolumeId=volume, InstanceId=instance)
+    with unless_gone(*_LOOSE):
+        api.call("detach_volume", VolumeId=volume, InstanceId=instance)
     return None
 
 
@@ -123,11 +127,3 @@ def _device(subject: Subject) -> Any:
 def _vpcs(target: Target) -> list[str]:
     attachments = dig(existing(target), ("VpcAttachments",))
     return [found["VpcId"] for found in attachments if found.get("State") in ("attaching", "attached")]
-
-
-def _forgiving(api: Api, method: str, **parameters: Any) -> None:
-    try:
-        api.call(method, **parameters)
-    except RefusedError as error:
-        if not error.refusal.absent and error.refusal.code not in _LOOSE:
-            raise

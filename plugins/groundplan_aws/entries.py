@@ -7,7 +7,7 @@ from typing import Any
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import NETWORK_ACL, SUBNET
 from groundplan_aws.target import Subject, Target, on_subject, on_target
@@ -34,12 +34,9 @@ def create(subject: Subject) -> Data:
 def delete(subject: Subject) -> Data:
     """Take the entry out."""
     place = {} if subject.untouchable else _place(subject)
-    try:
+    with unless_gone():
         if place and _stands(subject, place):
             subject.api.call("delete_network_acl_entry", **place)
-    except RefusedError as error:
-        if not error.refusal.absent:
-            raise
     subject.record.clear()
     return None
 

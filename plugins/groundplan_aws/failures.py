@@ -3,6 +3,8 @@
 The rules read an error's code and HTTP status as the service sent them; catching vendor exceptions is `client`'s part.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -120,6 +122,16 @@ def judge(refusal: Refusal) -> RefusedError | BusyError:
     unseen = any(words in refusal.message for words in _UNSEEN)
     passing = named or held or unseen or refusal.status >= 500
     return BusyError(refusal) if passing else RefusedError(refusal)
+
+
+@contextmanager
+def unless_gone(*also: str) -> Iterator[None]:
+    """Take for done what the block takes away when AWS says that it is not there, or answers one of these codes."""
+    try:
+        yield
+    except RefusedError as error:
+        if not error.refusal.absent and error.refusal.code not in also:
+            raise
 
 
 def _detail(refusal: Refusal) -> str:

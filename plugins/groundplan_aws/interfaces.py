@@ -6,7 +6,7 @@ An instance that is launched with an interface holds it as its first one (device
 from typing import Any
 
 from groundplan.model.values import Data
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import unless_gone
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.rows.ec2 import INSTANCES, INTERFACE
 from groundplan_aws.target import Target, on_target
@@ -38,11 +38,8 @@ def detach(target: Target) -> Data:
     if attachment.get("DeviceIndex") == 0:
         target.ctx.logger.info(f"{target} is the first interface of {attachment.get('InstanceId')} and ends with it")
         return None
-    try:
+    with unless_gone():
         target.api.call("detach_network_interface", AttachmentId=attachment["AttachmentId"])
-    except RefusedError as error:
-        if not error.refusal.absent:
-            raise
     wait(target, INTERFACE.ready, str(target.id))
     target.record.pop("attachment_id", None)
     return None

@@ -8,7 +8,7 @@ from typing import Any, Final
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.operation import operation
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.memberships import ends, iam
 from groundplan_aws.resource import dig
 from groundplan_aws.target import merged
@@ -46,7 +46,8 @@ def delete(ctx: OperationContext, /, **inputs: Any) -> Data:
     key = source.instance.runtime_properties.pop("aws_resource_id", None)
     source.instance.runtime_properties.pop("SecretAccessKey", None)
     if key:
-        _ignoring_absence(ctx, "delete_access_key", UserName=user, AccessKeyId=key)
+        with unless_gone():
+            iam(ctx).call("delete_access_key", UserName=user, AccessKeyId=key)
     ctx.remembered.pop(_INTENT + source.instance.id, None)
     return None
 
@@ -73,13 +74,6 @@ def delete_login(ctx: OperationContext, /, **inputs: Any) -> Data:
     source, target = ends(ctx)
     user = source.instance.runtime_properties.pop("aws_resource_id", None)
     user = user or target.instance.runtime_properties.get("aws_resource_id")
-    _ignoring_absence(ctx, "delete_login_profile", UserName=user)
+    with unless_gone():
+        iam(ctx).call("delete_login_profile", UserName=user)
     return None
-
-
-def _ignoring_absence(ctx: OperationContext, method: str, **parameters: Any) -> None:
-    try:
-        iam(ctx).call(method, **parameters)
-    except RefusedError as error:
-        if not error.refusal.absent:
-            raise

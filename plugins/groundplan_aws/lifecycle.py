@@ -15,7 +15,7 @@ from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_aws import finding, notes, parameters
 from groundplan_aws.drift import differences
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.resource import POLLED, Clearing, dig, first
 from groundplan_aws.tagging import OWNER_KEY, owner, pairs, specifications, token, wanted
 from groundplan_aws.target import Target, configuration, merged, on_target, plain
@@ -209,14 +209,11 @@ def _remove_one(target: Target, identifier: str) -> None:
     handle = _handle(target, identifier, row.delete)
     if not handle:
         return
-    try:
+    with unless_gone():
         for clearing in row.clears:
             _clear(target, clearing, identifier)
         given = {**row.delete_with, **_given(target, row.delete)}
         target.api.call(row.delete, **{**given, **target.scoped(row.delete), **handle})
-    except RefusedError as error:
-        if not error.refusal.absent:
-            raise
     if row.removed:
         wait_until_gone(target, row.removed, identifier)
 

@@ -10,7 +10,7 @@ from groundplan.sdk.context import End, OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_aws.client import Api, account_of, connect
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import unless_gone
 from groundplan_aws.rows.iam import GROUP, POLICY, ROLE, USER
 
 _NAMES: Final = {USER.node_type: "UserName", GROUP.node_type: "GroupName", ROLE.node_type: "RoleName"}
@@ -29,11 +29,8 @@ def attach(ctx: OperationContext, /, **inputs: Any) -> Data:
 def detach(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Undo it; what is gone already is done."""
     method, parameters = _call(ctx, joining=False)
-    try:
+    with unless_gone():
         iam(ctx).call(method, **parameters)
-    except RefusedError as error:
-        if not error.refusal.absent:
-            raise
     return None
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.lifecycle import existing
 from groundplan_aws.resource import EC2_NODES, dig
 from groundplan_aws.rows.ec2 import INTERNET_GATEWAY, NAT_GATEWAY, ROUTE_TABLE, SUBNET
@@ -42,11 +42,8 @@ def delete(subject: Subject) -> Data:
     """Take the route out of its table; a route or a table that is gone is done."""
     if not subject.untouchable:
         table, destination = _place(subject)
-        try:
+        with unless_gone():
             subject.api.call("delete_route", RouteTableId=table, **destination)
-        except RefusedError as error:
-            if not error.refusal.absent:
-                raise
     subject.record.clear()
     return None
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.failures import RefusedError
+from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.rows.ec2 import SECURITY_GROUP
 from groundplan_aws.target import Subject, on_subject
 
@@ -54,11 +54,8 @@ def _authorize(subject: Subject, method: str) -> Data:
 def _revoke(subject: Subject, method: str) -> Data:
     if subject.untouchable:
         return None
-    try:
+    with unless_gone():
         _each_if_refused(subject, method, _parameters(subject), _MISSING)
-    except RefusedError as error:
-        if not error.refusal.absent:
-            raise
     subject.record.clear()
     return None
 
