@@ -1,4 +1,4 @@
-"""The local driver: what is recorded when, and what follows from outcomes. Its attempts are plain functions."""
+"""What only the local driver promises, as plain functions; what every driver does is in `tests/contracts/driver`."""
 
 import threading
 
@@ -6,7 +6,6 @@ import pytest
 from msgspec import structs
 
 from groundplan.diagnostics.trouble import Conflict, NotFound
-from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import EventType, ExecutionStatus, Failure, Outcome, ParentTask, TaskState, Verdict
 from groundplan.model.ids import ExecutionId, InstanceId
 from groundplan.runtime.attempt import Assignment
@@ -22,42 +21,6 @@ TWO = blueprint(
 )
 
 
-def test_an_install_runs_every_operation_and_starts_the_instances(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(TWO)
-    script = Script()
-    ended = rehearsal.drive(rehearsal.start(), script)
-    assert ended.status is ExecutionStatus.TERMINATED
-    assert script.ran == ["db create", "web create"]
-    assert {item.state for item in rehearsal.instances().values()} == {InstanceState.STARTED}
-
-
-def test_the_start_of_an_attempt_is_committed_before_it_runs(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(ONE)
-    execution = rehearsal.start()
-    seen: list[tuple[TaskState, int]] = []
-
-    def look(_: Assignment) -> Outcome:
-        found = rehearsal.tasks(execution)["db create"]
-        seen.append((found.state, found.attempts))
-        return DONE
-
-    rehearsal.drive(execution, Script(acts={"db create": look}))
-    assert seen == [(TaskState.STARTED, 1)]
-
-
-def test_a_successor_starts_only_after_the_outcome_is_committed(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(TWO)
-    execution = rehearsal.start()
-    seen: list[TaskState] = []
-
-    def look(_: Assignment) -> Outcome:
-        seen.append(rehearsal.states(execution)["db create"])
-        return DONE
-
-    rehearsal.drive(execution, Script(acts={"web create": look}))
-    assert seen == [TaskState.SUCCEEDED]
-
-
 def test_outcome_properties_and_events_are_committed_together(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(ONE)
     properties = {InstanceId("db_000001"): {"ip": "10.0.0.1"}}
@@ -68,40 +31,6 @@ def test_outcome_properties_and_events_are_committed_together(rehearsal: Rehears
     assert batch.instances[InstanceId("db_000001")].runtime_properties == {"ip": "10.0.0.1"}
     assert EventType.TASK_SUCCEEDED in [event.type for event in batch.events]
     assert rehearsal.instances()["db"].runtime_properties == {"ip": "10.0.0.1"}
-
-
-def test_a_failed_operation_is_tried_again_as_often_as_the_policy_says(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(ONE)
-    script = Script(acts={"db create": lambda _: failed()})
-    ended = rehearsal.drive(rehearsal.start(), script, retries=2)
-    assert script.ran == ["db create"] * 3
-    assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: it broke")
-
-
-def test_an_attempt_knows_its_number(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(ONE)
-    numbers: list[int] = []
-
-    def once_more(assignment: Assignment) -> Outcome:
-        numbers.append(assignment.number)
-        return DONE if assignment.number == 3 else failed()
-
-    assert rehearsal.drive(rehearsal.start(), Script(acts={"db create": once_more})).status == "terminated"
-    assert numbers == [1, 2, 3]
-
-
-def test_what_failed_for_good_is_not_tried_again(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(ONE)
-    script = Script(acts={"db create": lambda _: failed(final=True)})
-    rehearsal.drive(rehearsal.start(), script)
-    assert script.ran == ["db create"]
-
-
-def test_an_independent_branch_goes_on_after_a_failure(rehearsal: Rehearsal) -> None:
-    rehearsal.deploy(blueprint(node("a", operations=lifecycle("create")), node("b", operations=lifecycle("create"))))
-    execution = rehearsal.start()
-    rehearsal.drive(execution, Script(acts={"a create": lambda _: failed(final=True)}))
-    assert rehearsal.states(execution) == {"a create": TaskState.FAILED, "b create": TaskState.SUCCEEDED}
 
 
 def test_every_failure_is_named_in_the_error(rehearsal: Rehearsal) -> None:
@@ -115,57 +44,6 @@ def test_a_dry_run_changes_no_property_and_is_recorded(rehearsal: Rehearsal) -> 
     rehearsal.deploy(ONE)
     execution = rehearsal.start(is_dry_run=True)
     assert rehearsal.drive(execution).status is ExecutionStatus.TERMINATED
-
-
-def test_at_most_as_many_run_at_once_as_there_are_workers(rehearsal: Rehearsal) -> None:
-    names = [f"n{number}" for number in range(6)]
-    rehearsal.deploy(blueprint(*(node(name, operations=lifecycle("create")) for name in names)))
-    lock, running, most = threading.Lock(), [0], [0]
-    meet = threading.Barrier(2, timeout=20)
-
-    def run(_: Assignment) -> Outcome:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        meet.wait()
-        with lock:
-            running[0] -= 1
-        return DONE
-
-    rehearsal.drive(rehearsal.start(), Script(acts={f"{name} create": run for name in names}), workers=2)
-    assert most == [2]
-
-
-def test_an_attempt_that_takes_too_long_is_given_up_and_its_answer_dropped(rehearsal: Rehearsal) -> None:
-    plan = blueprint(
-        node("db", operations={key: structs.replace(it, timeout=0.1) for key, it in lifecycle("create").items()})
-    )
-    rehearsal.deploy(plan)
-    late = threading.Event()
-
-    def linger(assignment: Assignment) -> Outcome:
-        assignment.given_up.wait(20)
-        late.set()
-        return DONE
-
-    ended = rehearsal.drive(rehearsal.start(), Script(acts={"db create": linger}))
-    assert late.wait(20)
-    assert ended.error == "db_000001 create: The attempt took longer than 0.1 s and was given up"
-
-
-def test_a_timeout_may_be_recoverable(rehearsal: Rehearsal) -> None:
-    created = lifecycle("create")
-    short = {key: structs.replace(it, timeout=0.1, timeout_recoverable=True) for key, it in created.items()}
-    rehearsal.deploy(blueprint(node("db", operations=short)))
-
-    def linger_once(assignment: Assignment) -> Outcome:
-        if assignment.number == 1:
-            assignment.given_up.wait(20)
-        return DONE
-
-    script = Script(acts={"db create": linger_once})
-    assert rehearsal.drive(rehearsal.start(), script).status is ExecutionStatus.TERMINATED
-    assert script.ran == ["db create"] * 2
 
 
 # -- cancel and abandon
@@ -358,14 +236,6 @@ def test_the_end_of_a_child_and_of_its_waiting_task_are_one_commit(rehearsal: Re
     order = [(batch.lease.execution, bool(batch.end)) for batch in rehearsal.seen.batches]
     ended = order.index(("execution1", True))
     assert order[ended + 1][0] == "execution0"
-
-
-def test_a_failed_child_fails_the_task_that_waits(rehearsal: Rehearsal) -> None:
-    parent = with_child(rehearsal)
-    script = starting_child(rehearsal)
-    script.acts = {**script.acts, "inside create": lambda _: failed(final=True)}
-    ended = rehearsal.drive(parent, script)
-    assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: child failed")
 
 
 def test_a_task_gives_up_a_child_that_takes_too_long_and_the_child_goes_on(rehearsal: Rehearsal) -> None:
