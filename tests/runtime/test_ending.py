@@ -14,6 +14,7 @@ from groundplan.service import executions
 from groundplan.state.store import StaleLease
 
 from ..planning.builders import blueprint, lifecycle, node, relationship
+from ..proof.user import eventually
 from .rehearsal import DONE, NOW, Rehearsal, Script, failed
 
 TWO = blueprint(
@@ -66,12 +67,6 @@ def status_of(rehearsal: Rehearsal, execution: ExecutionId) -> ExecutionStatus:
     return executions.get(rehearsal.store, execution).status
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what a driver in another thread does."""
-    tick = threading.Event()
-    assert any(condition() or tick.wait(0.02) for _ in range(500))
-
-
 def test_cancelling_lets_the_operation_finish_and_starts_no_other(rehearsal: Rehearsal) -> None:
     rehearsal.deploy(TWO)
     execution, held = rehearsal.start(), Held()
@@ -89,7 +84,7 @@ def test_by_force_it_ends_while_the_operation_goes_on_and_its_outcome_is_dropped
     execution, held = rehearsal.start(), Held()
     with driven(rehearsal, execution, held) as end:
         executions.end(rehearsal.store, execution, Change.FORCE_CANCEL, NOW)
-        until(lambda: status_of(rehearsal, execution) is ExecutionStatus.CANCELLED)
+        eventually(lambda: status_of(rehearsal, execution) is ExecutionStatus.CANCELLED, patience=10)
         assert not held.assignment.given_up.is_set()
         held.go.set()
         end()
@@ -179,7 +174,7 @@ def test_what_runs_gets_its_time_after_a_failure_and_no_more(rehearsal: Rehearsa
     ended: list[Execution] = []
     thread = threading.Thread(target=lambda: ended.append(rehearsal.drive(execution, Script(acts=acts))))
     thread.start()
-    until(lambda: status_of(rehearsal, execution) is ExecutionStatus.FAILED)
+    eventually(lambda: status_of(rehearsal, execution) is ExecutionStatus.FAILED, patience=10)
     assert not held.assignment.given_up.is_set()
     held.go.set()
     thread.join(20)

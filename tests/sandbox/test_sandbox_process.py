@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,8 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from groundplan_sandbox.commands import sandbox
+
+from ..proof.user import eventually
 
 COMMAND = [sys.executable, "-P", "-m", "groundplan.cli.main", "sandbox"]
 
@@ -92,13 +93,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 def running(bench: Bench) -> Bench:
     bench.ok("up")
     return bench
-
-
-def eventually(holds: Callable[[], bool], patience: float = 20) -> None:
-    deadline = time.monotonic() + patience
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
 
 
 def answers(url: str) -> bool:

@@ -1,10 +1,13 @@
 """The stores that the contract is held against, made by their migrations: SQLite on disk and a real PostgreSQL."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from groundplan.model.execution import Lease
+from groundplan.model.ids import ExecutionId
 from groundplan.state.migrations import upgrade
 from groundplan.state.seal import Seal
 from groundplan.state.sql.dialect import Dialect
@@ -13,6 +16,7 @@ from groundplan.state.sql.sqlite import Sqlite
 from groundplan.state.sql.store import SqlStore
 
 from ...proof.postgres import PostgresServer, postgres_server
+from .nouns import EXECUTION, NOW, fill
 
 KEY = b"0123456789abcdef" * 2
 
@@ -56,3 +60,13 @@ def store(dialect: Dialect) -> Iterator[SqlStore]:
     opened = SqlStore(dialect, Seal(KEY), upgrade)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def leases(store: SqlStore) -> list[Lease]:
+    """Leases of two executions."""
+    other = replace(EXECUTION, id=ExecutionId("e2"))
+    with store.transaction() as transaction:
+        fill(transaction)
+        transaction.add_execution(other)
+        return [transaction.acquire(each, "one:1:0", NOW) for each in (EXECUTION.id, other.id)]

@@ -9,26 +9,16 @@ from msgspec import structs
 
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, Failure, Lease, Outcome, TaskState, Verdict
-from groundplan.model.ids import ExecutionId, InstanceId, NodeId
+from groundplan.model.ids import InstanceId, NodeId
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Sensitive
 from groundplan.state.sql.store import SqlStore
 from groundplan.state.store import AttemptEnd, AttemptStart, Batch, InstanceChange, StaleLease
 
-from .nouns import BLUEPRINT, DEPLOYMENT, EVENT, EXECUTION, INSTANCE, NOW, PLAN, fill
+from .nouns import BLUEPRINT, DEPLOYMENT, EVENT, EXECUTION, INSTANCE, NOW, PLAN
 
 FFFD = "\N{REPLACEMENT CHARACTER}"
 ODD = ["", "é ☃ 😀", "a\tb\r\n", "'; DROP TABLE events; --", "{%s} %(x)s :y ?", "\\x00 \\u0000", "\u2028\ufeff\x1b[0m"]
-
-
-@pytest.fixture
-def leases(store: SqlStore) -> list[Lease]:
-    """Leases of two executions."""
-    other = replace(EXECUTION, id=ExecutionId("e2"))
-    with store.transaction() as transaction:
-        fill(transaction)
-        transaction.add_execution(other)
-        return [transaction.acquire(each, "one:1:0", NOW) for each in (EXECUTION.id, other.id)]
 
 
 def batch(lease: Lease, **more: object) -> Batch:

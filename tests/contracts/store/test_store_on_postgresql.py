@@ -4,14 +4,13 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from msgspec import structs
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Lease
-from groundplan.model.ids import DeploymentId, ExecutionId
+from groundplan.model.ids import DeploymentId
 from groundplan.model.secret import SecretValue
 from groundplan.state.migrations import upgrade
 from groundplan.state.seal import Seal
@@ -20,7 +19,7 @@ from groundplan.state.sql.store import SqlStore
 from groundplan.state.store import Batch, StoreFault
 
 from ...proof.postgres import PASSWORD, PostgresServer
-from .nouns import DEPLOYMENT, EVENT, EXECUTION, NOW, fill
+from .nouns import DEPLOYMENT, EVENT, EXECUTION, NOW
 
 KEY = b"0123456789abcdef" * 2
 
@@ -128,16 +127,6 @@ def test_text_sorts_by_code_points_whatever_the_locale(server: PostgresServer, t
 
 
 # -- at the same time
-
-
-@pytest.fixture
-def leases(store: SqlStore) -> list[Lease]:
-    """Leases of two executions."""
-    other = replace(EXECUTION, id=ExecutionId("e2"))
-    with store.transaction() as transaction:
-        fill(transaction)
-        transaction.add_execution(other)
-        return [transaction.acquire(each, "one:1:0", NOW) for each in (EXECUTION.id, other.id)]
 
 
 def batch(lease: Lease, *, with_event: bool = True) -> Batch:

@@ -19,14 +19,9 @@ from groundplan_ssh.client import connect
 from groundplan_ssh.target import Target
 from groundplan_ssh.tasks import run_script
 
+from ...proof.user import eventually
+
 Script = Callable[..., Any]
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def forget(ctx: BenchContext) -> None:
@@ -165,10 +160,10 @@ def test_a_connection_that_ends_is_made_again(ctx: BenchContext, server: Any, bl
     )
 
     def cut() -> None:
-        wait_until(lambda: ("info", "<out> before") in ctx.log)
+        eventually(lambda: ("info", "<out> before") in ctx.log, patience=30)
         server.stop()
         server.start()
-        wait_until(lambda: any("connecting again" in message for _, message in ctx.log))
+        eventually(lambda: any("connecting again" in message for _, message in ctx.log), patience=30)
         time.sleep(1.5)  # until the port of ctx is forwarded again: nothing tells
         go.touch()
 
@@ -189,7 +184,7 @@ def test_after_a_host_that_stayed_away_the_next_attempt_looks(server: Any, bluep
         ctx = context(machine=machine, settings={"connect_patience": 0.1})
 
         def cut() -> None:
-            wait_until(lambda: ("info", "<out> before") in ctx.log)
+            eventually(lambda: ("info", "<out> before") in ctx.log, patience=30)
             server.stop()
 
         cutting = threading.Thread(target=cut)

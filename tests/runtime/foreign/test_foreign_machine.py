@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,18 +15,13 @@ from groundplan.runtime.foreign.machine import Machine, sweep
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.testing import BenchContext, context
 
+from ...proof.user import eventually
+
 
 @pytest.fixture
 def ctx() -> Iterator[BenchContext]:
     with Machine() as machine:
         yield context(machine=machine)
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:
@@ -120,7 +115,7 @@ def test_time_up_ends_the_whole_group(ctx: BenchContext) -> None:
     assert ended.timed_out
     assert ended.code == -signal.SIGTERM
     assert time.monotonic() - started < 20
-    wait_until(lambda: not is_alive(int(ended.stdout)))
+    eventually(lambda: not is_alive(int(ended.stdout)))
 
 
 def test_a_child_that_ignores_its_end_is_killed(ctx: BenchContext) -> None:
@@ -166,12 +161,12 @@ with Machine(scratch=Path({str(tmp_path)!r})) as machine:
     context(machine=machine).run(["sh", "-c", script])
 """
     process = subprocess.Popen([sys.executable, "-c", engine])
-    wait_until((tmp_path / "pids").exists)
+    eventually((tmp_path / "pids").exists)
     process.kill()
     process.wait()
 
     for pid in map(int, (tmp_path / "pids").read_text().split()):
-        wait_until(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]
+        eventually(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]
 
 
 def test_secrets_are_not_in_the_arguments_of_the_process_between(ctx: BenchContext) -> None:
@@ -240,7 +235,7 @@ def test_confined_children_end_with_all_they_started(confined: BenchContext) -> 
     assert confined.run(["sh", "-c", f"setsid sleep {marker} & exit 7"]).code == 7
     assert confined.run(["sh", "-c", f"setsid sleep {marker} & wait"], timeout=0.3).timed_out
 
-    wait_until(lambda: marker not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout)
+    eventually(lambda: marker not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout)
 
 
 def can_unshare() -> bool:
