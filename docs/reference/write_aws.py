@@ -17,9 +17,10 @@ from botocore.session import Session
 ROOT: Final = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+# E402: the table of trials is found only when the repository's root is on the path.
 from tests.plugins.aws.trials import TRIALS  # noqa: E402
 
-from groundplan_aws.catalogue import ROWS  # noqa: E402  (the repository's root must be on the path before)
+from groundplan_aws.catalogue import ROWS  # noqa: E402
 from groundplan_aws.resource import Resource, Step  # noqa: E402
 
 MANIFEST: Final = ROOT / "plugins/groundplan_aws/plugin.yaml"

@@ -108,6 +108,7 @@ def parse_ago(text: str, now: datetime) -> datetime:
 
 
 def _delta(number: int, unit: str) -> relativedelta:
+    # The stubs type each keyword apart: two of them are moments.
     return relativedelta(**{_UNITS[unit.lower()]: number})  # type: ignore[arg-type]
 
 
@@ -216,7 +217,7 @@ class _Series:
             yield from iter(calendar.rrulestr(f"{';'.join(kept)};UNTIL={end:%Y%m%dT%H%M%S}", dtstart=start))
             return
         yield from calendar.rrule(
-            self.frequency,  # type: ignore[arg-type]
+            self.frequency,  # type: ignore[arg-type]  # the stubs want a literal
             dtstart=start,
             interval=self.interval,
             until=end,

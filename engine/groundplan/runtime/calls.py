@@ -77,6 +77,7 @@ class Calls:
             yield Span(traceparent=self.traceparent(number))
         except GeneratorExit:  # nobody wants more of an answer that came in pieces
             raise
+        # Whatever ends the call, a cancelled attempt too, is told of it and goes on its way.
         except BaseException as error:
             failure = error
             raise

@@ -62,4 +62,5 @@ def wished(asked: executions.NewExecution, by: str) -> NewUpdate:
         if not isinstance(given, types):
             raise UsageError(f"Parameter {name!r} of an update cannot be {value!r}.")
         found[attribute] = tuple(given) if isinstance(given, list) else given
+    # Each was held to the type of its field above.
     return NewUpdate(deployment=asked.deployment, force=asked.force, by=by, **found)  # type: ignore[arg-type]

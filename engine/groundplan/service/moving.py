@@ -54,6 +54,7 @@ def export(store: Store, home: Home, file: Path, passphrase: str | None) -> Move
             target.flush()
             os.fsync(target.fileno())
         os.replace(draft, file)
+    # Ctrl-C as well must leave no half of an export.
     except BaseException:
         os.unlink(draft)
         raise

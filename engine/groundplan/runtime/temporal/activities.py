@@ -50,6 +50,7 @@ class Activities:
             return await self._patiently(lambda: self._keeper.exchange(request), _nothing)
         except StaleLease:
             raise ApplicationError("Another worker keeps the execution", type="StaleLease") from None
+        # Its words may hold values, and Temporal keeps what it is told in a history.
         except Exception as error:
             _logger.exception("Exchange of execution %s", request.execution)
             raise ApplicationError(
@@ -66,6 +67,7 @@ class Activities:
             await self._patiently(lambda: self._hands.leave(order, outcome, said.take()), _nothing)
         except OrderRefused:
             raise ApplicationError("Nobody waits for this attempt", type="OrderRefused") from None
+        # As in `exchange`: no words of it may stand in a history.
         except Exception as error:
             _logger.exception("Attempt %s of task %s, execution %s", order.number, order.task, order.execution)
             raise ApplicationError("The attempt failed; the worker's log says why", type=type(error).__name__) from None

@@ -141,6 +141,7 @@ class Watcher:
         for signal in self._signals:
             try:
                 act(signal)
+            # Exporters are of others: any of their faults must end here.
             except Exception as error:
                 self._trouble(f"{type(signal).__name__} failed with {type(error).__name__}")
 

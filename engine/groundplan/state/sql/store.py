@@ -54,6 +54,7 @@ class SqlStore:
             with self._words():
                 self._bring_up_to_date(upgrade, unasked=dialect.upgrades_when_opened or upgrades)
                 self._seal, self._key_number = self._choose(keys)
+        # Nobody has the store yet who could close it.
         except BaseException:
             self.close()
             raise

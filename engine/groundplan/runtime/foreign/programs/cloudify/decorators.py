@@ -25,6 +25,7 @@ def operation(function: Optional[Callable[..., Any]] = None, resumable: bool = F
         given.setdefault("ctx", ctx)
         return marked(*args, **given)
 
+    # Marks on the function by which the host knows what it may call, and what a resume may repeat.
     call.resumable = resumable  # type: ignore[attr-defined]
     call.__operation__ = True  # type: ignore[attr-defined]
     return call
@@ -47,6 +48,7 @@ def workflow(
             kwargs.setdefault("ctx", workflow_ctx)
         return marked(*args, **kwargs)
 
+    # A mark by which the host knows what it may call.
     call.__workflow__ = True  # type: ignore[attr-defined]
     return call
 

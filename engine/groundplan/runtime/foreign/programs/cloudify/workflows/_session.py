@@ -178,6 +178,7 @@ class Session:
         try:
             told["result"] = self._functions[number]()
             line = _line(told)
+        # Also exit(): it ends the function, not the process that waits for others.
         except BaseException as error:
             told.pop("result", None)
             told["error"] = (str(error) or type(error).__name__)[:_SHOWN]

@@ -48,6 +48,7 @@ def _run(session: _session.Session, context: WorkflowContext, program: str) -> D
         if error.code in (None, 0):
             return {"type": "end", "verdict": "done"}
         return {"type": "end", "verdict": "failed", "error": "the workflow called exit(%r)" % (error.code,)}
+    # Ctrl-C of the terminal as well: the engine is told how it ended, whatever that was.
     except BaseException as error:
         text = (str(error) or type(error).__name__)[:_SHOWN]
         return {"type": "end", "verdict": "failed", "error": text, "detail": _trace(error)}

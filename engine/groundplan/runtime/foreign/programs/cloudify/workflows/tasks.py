@@ -164,6 +164,7 @@ class WorkflowTask:
             if self._function is not None:
                 self._result = self._function()
             answer = Answer("succeeded", self._result)
+        # Whatever the workflow's own function raises is how its task ended.
         except Exception as error:
             answer = Answer("failed", None, error)
         self._take(answer)
