@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
+from groundplan.diagnostics.trouble import Conflict, UsageError
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment, InstanceState
 from groundplan.model.execution import (
@@ -33,6 +33,7 @@ from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
 from groundplan.service.collecting import collect
 from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
+from groundplan.service.finding import find_workflow
 from groundplan.service.queue import BEGUN, DEFAULT_LIMIT, VARIABLE, is_lost, read_lines
 from groundplan.state.store import Snapshot, Store, TaskRecord, Transaction
 
@@ -534,12 +535,9 @@ def _origin(snapshot: Snapshot, deployment: Deployment, execution: Execution) ->
 
 
 def _parameters(blueprint: Blueprint, new: NewExecution) -> Mapping[str, Data]:
-    declared = blueprint.workflows.get(new.workflow)
-    if declared is None:
-        known = ", ".join(sorted(blueprint.workflows)) or "none"
-        raise NotFound(f"Deployment {new.deployment!r} has no workflow {new.workflow!r}; it has {known}.")
+    workflow = find_workflow(blueprint, new.workflow, f"Deployment {new.deployment!r}")
     resolved = resolve_inputs(
-        {name: _nullable(schema) for name, schema in declared.parameters.items()},
+        {name: _nullable(schema) for name, schema in workflow.parameters.items()},
         blueprint.data_types,
         new.parameters,
         convert=True,

@@ -23,6 +23,7 @@ from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import blueprints, deployments
+from groundplan.service.finding import find_workflow
 from groundplan.state.store import Snapshot
 
 _GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
@@ -107,7 +108,8 @@ def prepare(snapshot: Snapshot, library: Library, new: NewUpdate, name: Callable
     old = Form(blueprint=library.blueprint(snapshot, deployment.digest), inputs=deployment.inputs)
     blueprint, digest = _wanted(snapshot, deployment, new)
     after = new.content or library.blueprint(snapshot, digest)
-    _refuse_workflow(after, new)
+    if new.workflow:
+        find_workflow(after, new.workflow, "The new blueprint")
     form = Form(blueprint=after, inputs=_inputs(deployment, after, new))
     found = find_steps(old, form)
     if found.unsupported:
@@ -191,12 +193,6 @@ def _inputs(deployment: Deployment, blueprint: Blueprint, new: NewUpdate) -> Map
             f"The inputs of deployment {deployment.id!r} cannot be used with the new blueprint:", resolved.faults
         )
     return resolved.values
-
-
-def _refuse_workflow(blueprint: Blueprint, new: NewUpdate) -> None:
-    if new.workflow and new.workflow not in blueprint.workflows:
-        known = ", ".join(sorted(blueprint.workflows)) or "none"
-        raise NotFound(f"The new blueprint has no workflow {new.workflow!r}; it has {known}.")
 
 
 def _wishes(new: NewUpdate, reshaped: Reshaped, instances: Sequence[NodeInstance]) -> tuple[Wishes, tuple[str, ...]]:

@@ -12,7 +12,8 @@ from groundplan.planning.occurrences import due, next_after
 from groundplan.runtime.library import Library
 from groundplan.service import executions
 from groundplan.service.deployments import existing
-from groundplan.service.scheduling import NewSchedule, make_schedule, refuse_unknown_workflow
+from groundplan.service.finding import find_workflow
+from groundplan.service.scheduling import NewSchedule, make_schedule
 from groundplan.state.store import Snapshot, Store, Transaction
 
 
@@ -52,7 +53,9 @@ def put(store: Store, library: Library, schedule: Schedule) -> None:
     with store.transaction() as transaction:
         get_in(transaction, schedule.deployment, schedule.id)
         deployment = existing(transaction, schedule.deployment)
-        refuse_unknown_workflow(deployment.id, schedule.workflow, library.blueprint(transaction, deployment.digest))
+        find_workflow(
+            library.blueprint(transaction, deployment.digest), schedule.workflow, f"Deployment {deployment.id!r}"
+        )
         transaction.put_schedule(schedule)
 
 

@@ -6,12 +6,13 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
-from groundplan.diagnostics.trouble import NotFound, UsageError
+from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.ids import DeploymentId
 from groundplan.model.schedule import Arguments, Rule, Schedule, ScheduleId
 from groundplan.model.values import Data, reveal
 from groundplan.planning.occurrences import check_rule, first, next_after, parse_moment, zone_of
+from groundplan.service.finding import find_workflow
 
 _LOCAL: Final = Path("/etc/localtime")
 _ZONES: Final = "zoneinfo/"
@@ -50,7 +51,7 @@ def make_schedule(new: NewSchedule, blueprint: Blueprint, now: datetime) -> Sche
         NotFound: there is no such workflow.
         UsageError: a moment or the rule cannot be used.
     """
-    refuse_unknown_workflow(new.deployment, new.workflow, blueprint)
+    find_workflow(blueprint, new.workflow, f"Deployment {new.deployment!r}")
     if new.slip < 0:
         raise UsageError(f"A schedule's slip is a number of minutes, not {new.slip}.")
     rule = read_rule(new, now)
@@ -104,17 +105,6 @@ def change_schedule(old: Schedule, new: NewSchedule, now: datetime) -> Schedule:
             wait_after_fail=old.arguments.wait_after_fail if told.wait_after_fail is None else told.wait_after_fail,
         ),
     )
-
-
-def refuse_unknown_workflow(deployment: DeploymentId, workflow: str, blueprint: Blueprint) -> None:
-    """Refuse what the deployment's blueprint does not have.
-
-    Raises:
-        NotFound: there is no such workflow.
-    """
-    if workflow not in blueprint.workflows:
-        known = ", ".join(sorted(blueprint.workflows)) or "none"
-        raise NotFound(f"Deployment {deployment!r} has no workflow {workflow!r}; it has {known}.")
 
 
 def read_rule(new: NewSchedule, now: datetime) -> Rule:
