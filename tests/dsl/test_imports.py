@@ -148,6 +148,28 @@ def test_an_imported_blueprint_is_in_its_namespace_with_its_scripts() -> None:
     assert list(found.inputs) == ["net--cidr"]
 
 
+def test_an_imported_blueprint_is_held_against_its_own_version() -> None:
+    newer = """
+        tosca_definitions_version: cloudify_dsl_1_5
+        imports: [part.yaml]
+        inputs:
+          size: {type: integer, default: 2, constraints: [{less_than: 9, error_message: Too many.}]}
+          where: {type: deployment_id, required: false}
+        outputs: {both: {value: {merge: [{a: 1}, {b: 2}]}}}
+        """
+    part = """
+        inputs: {names: {type: list, item_type: string, default: []}}
+        workflows: {look: {mapping: p.look, availability_rules: {available: true}}}
+        plugins: {p: {executor: central_deployment_agent, install: false, properties: {x: {type: string}}}}
+        """
+    shelf = Shelf(blueprints={"lan": {"blueprint.yaml": newer, "part.yaml": part}})
+    found = blueprint("imports: [net--blueprint:lan]", fetch=shelf, version="1_2")
+    assert sorted(found.inputs) == ["net--names", "net--size", "net--where"]
+    own = "imports: [net--blueprint:lan, own.yaml]\noutputs: {o: {value: {merge: [{a: 1}]}}}"
+    told = faults(own, fetch=shelf, version="1_2", own_yaml=part)
+    assert [each.partition("@")[0] for each in told] == ["feature-version"] * 4
+
+
 def test_namespaces_nest_outermost_first() -> None:
     found = blueprint("imports: [out--a.yaml]", a_yaml="imports: [in--b.yaml]", b_yaml="inputs: {x: {}}")
     assert list(found.inputs) == ["out--in--x"]

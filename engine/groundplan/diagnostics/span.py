@@ -104,6 +104,11 @@ class Sources:
         index = bisect_right(self._bases(), at) - 1
         return self._sources[index] if at >= 0 and index >= 0 else None
 
+    def base_of(self, at: int) -> int:
+        """Return where the source that holds a position begins; -1 for a position that no text holds."""
+        source = self.source(at)
+        return -1 if source is None else source.base
+
     def span(self, at: int) -> Span | None:
         """Return file, line and columns of a position, or None when no text can be shown for it."""
         source = self.source(at)

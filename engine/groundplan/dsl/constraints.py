@@ -100,7 +100,7 @@ def _constraint(item: Field, type_name: str | None, path: str, reading: Reading)
         return None
     entries = dict(mapping.entries)
     message = entries.pop("error_message", None)
-    if message is not None and reading.version < CONSTRAINT_MESSAGE_SINCE:
+    if message is not None and reading.version_at(message.key_at) < CONSTRAINT_MESSAGE_SINCE:
         too_new("error_message", message.key_at, CONSTRAINT_MESSAGE_SINCE, path, reading)
     if len(entries) != 1:
         reading.report.tell(

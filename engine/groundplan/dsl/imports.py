@@ -5,7 +5,7 @@ Texts are found by `locating`, names of a namespaced file are rewritten by `name
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from groundplan.diagnostics.diagnostic import Fault, Place
@@ -147,7 +147,7 @@ class Importer:
             self._report.tell(faults.IMPORT_FORM, item.at, f"expected one import, found {found}", path=path)
             return None
         ((text, properties),) = mapping.entries.items()
-        if self._reading.version < IMPORT_PROPERTIES_SINCE:
+        if self._reading.version_at(properties.key_at) < IMPORT_PROPERTIES_SINCE:
             too_new("an import with plugin properties", properties.key_at, IMPORT_PROPERTIES_SINCE, path, self._reading)
             return None
         if as_map(properties.value) is None:
@@ -205,20 +205,20 @@ class Importer:
         return True
 
     def _add(self, found: Found, request: _Request) -> None:
-        reading = self._reading
-        if request.is_ungated or found.is_blueprint:
-            reading = replace(reading, version=Version.V1_5)
-        elif found.is_standard:
-            reading = replace(reading, version=reading.version_at(found.document.at))
+        is_ungated = request.is_ungated or found.is_blueprint
+        if is_ungated:
+            self._reading.ungate(found.document.at)
         root = _without_private(found.document.root) if found.is_plugin else found.document.root
         if root is not None and as_map(root) is None:
             self._report.tell(faults.DOCUMENT_ROOT, found.document.at, f"expected a mapping, found {describe(root)}")
             self.result.is_complete = False
             return
-        if not self._has_fitting_version(root, request, reading.version):
+        may_be_newer = is_ungated or found.is_standard
+        newest = self._reading.version_at(found.document.at) if may_be_newer else self._reading.version
+        if not self._has_fitting_version(root, request, newest):
             self.result.is_complete = False
             return
-        sections = element(Field(root, found.document.at, found.document.at), BLUEPRINT, "", reading) or {}
+        sections = element(Field(root, found.document.at, found.document.at), BLUEPRINT, "", self._reading) or {}
         is_standard = found.is_standard or _is_standard(sections)
         if is_standard and request.own_namespace:
             self._tell(
@@ -230,7 +230,7 @@ class Importer:
         namespace = "" if is_standard else request.namespace
         if request.properties is not None:
             sections = with_values(sections, request.properties, request.wanted.path, self._reading)
-        self._enqueue(sections, found.origin, request.namespace, is_ungated=request.is_ungated or found.is_blueprint)
+        self._enqueue(sections, found.origin, request.namespace, is_ungated=is_ungated)
         if namespace:
             sections = namespaces.qualify(sections, namespace)
         self.result.units.append(Unit(name=found.document.name, sections=sections, is_standard=is_standard))

@@ -40,7 +40,8 @@ def merge(units: Iterable[Unit], reading: Reading) -> Merged:
         for name, found in unit.sections.items():
             if name in _FREE or BLUEPRINT.keys[name].kind is not Kind.MAPPING:
                 continue
-            if name in first_at and not _is_mergeable(name, reading.version):
+            is_alone = not _is_mergeable(name, reading.version_at(found.key_at))
+            if is_alone and name in first_at:
                 reading.report.tell(
                     faults.SECTION_TWICE,
                     found.key_at,
@@ -49,7 +50,8 @@ def merge(units: Iterable[Unit], reading: Reading) -> Merged:
                     places=declared(first_at[name], "the other one"),
                 )
                 continue
-            first_at.setdefault(name, found.key_at)
+            if is_alone:
+                first_at[name] = found.key_at
             _Section(name, merged.sections.setdefault(name, {}), owners, reading).lay(
                 entries_of(found, name, reading), unit
             )

@@ -5,7 +5,7 @@ nothing is reported twice.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from groundplan.diagnostics.diagnostic import Place
@@ -25,15 +25,24 @@ class Reading:
     """What every reading function is handed.
 
     Attributes:
-        version: the main file's, which decides what is allowed in every file (spec 1.1).
+        version: the main file's, which decides what is allowed in every file that it imports (spec 1.1).
+        ungated: where the texts begin that belong to an imported blueprint, which was written against its own
+            version; noted while imports are followed.
     """
 
     report: Report
     version: Version
+    ungated: set[int] = field(default_factory=set)
 
     def version_at(self, at: int) -> Version:
-        """Return the version that is allowed at a position: what comes with the engine may say more than old files."""
+        """Return the version that is allowed at a position: some texts may say more than the main file."""
+        if self.ungated and self.report.sources.base_of(at) in self.ungated:
+            return Version.V1_5
         return max(self.version, STANDARD_TYPES_SINCE) if is_shared(at) else self.version
+
+    def ungate(self, at: int) -> None:
+        """Allow everything in the text that holds a position."""
+        self.ungated.add(self.report.sources.base_of(at))
 
 
 def entries_of(field: Field | None, path: str, reading: Reading) -> dict[str, Field]:

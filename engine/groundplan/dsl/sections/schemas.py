@@ -56,7 +56,7 @@ def type_name(written: Field, path: str, reading: Reading, data_types: AbstractS
     if name in PRIMITIVES or name in data_types:
         return name
     if name in OBJECT_TYPES:
-        if TYPES_SINCE[name] > reading.version:
+        if TYPES_SINCE[name] > reading.version_at(written.at):
             too_new(f"the type {name}", written.at, TYPES_SINCE[name], f"{path}.type", reading)
             return None
         return name
