@@ -1,6 +1,6 @@
 """The collector that every reading function is handed: it takes faults and lets the reading go on."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from groundplan.diagnostics.diagnostic import Diagnostic, Fault, Place
@@ -14,6 +14,7 @@ class Report:
         self.sources = sources or Sources()
         self._found: dict[tuple[str, int, str, str], Diagnostic] = {}
         self._silent: frozenset[Fault] = frozenset()
+        self._worded: Callable[[Diagnostic], Diagnostic] | None = None
 
     @contextmanager
     def silenced(self, faults: Iterable[Fault]) -> Iterator[None]:
@@ -24,10 +25,21 @@ class Report:
         finally:
             self._silent = before
 
+    @contextmanager
+    def worded(self, reword: Callable[[Diagnostic], Diagnostic]) -> Iterator[None]:
+        """Tell faults in other words for a while: those of the text that holds them, for example."""
+        before, self._worded = self._worded, reword
+        try:
+            yield
+        finally:
+            self._worded = before
+
     def add(self, diagnostic: Diagnostic) -> None:
         """Take a fault; the same one told twice counts once."""
         if diagnostic.fault in self._silent:
             return
+        if self._worded is not None:
+            diagnostic = self._worded(diagnostic)
         key = (diagnostic.fault.code, diagnostic.at, diagnostic.label, diagnostic.path)
         self._found.setdefault(key, diagnostic)
 

@@ -79,11 +79,13 @@ def compile(main: SourceFile, fetch: Fetch, report: Report) -> Blueprint | None:
         return None
     reading = Reading(report, version)
     imported = Importer(fetch, reading).follow(main, document)
-    merged = merge(imported.units, reading)
-    imported.units.clear()
-    del document  # with the units the last that holds the whole tree, which shrinks while the templates are read
-    with report.silenced(() if imported.is_complete else UNKNOWN_NAMES):
-        blueprint = _Compilation(main, imported, merged, reading).blueprint()
+    copies = imported.copies
+    with report.worded(lambda found: copies.worded(found, report.sources)):
+        merged = merge(imported.units, reading)
+        imported.units.clear()
+        del document  # with the units the last that holds the whole tree, which shrinks while the templates are read
+        with report.silenced(() if imported.is_complete else UNKNOWN_NAMES):
+            blueprint = _Compilation(main, imported, merged, reading).blueprint()
     return blueprint if len(report.errors) == errors_before else None
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from groundplan.diagnostics.diagnostic import Fault, Place
 from groundplan.diagnostics.report import Report
 from groundplan.dsl import faults, namespaces
+from groundplan.dsl.copies import Copies
 from groundplan.dsl.fetch import Fetch, FetchError, NoFetch, Text
 from groundplan.dsl.folder import Folder, SourceFile
 from groundplan.dsl.locating import Found, Locator, Origin, Wanted
@@ -52,6 +53,7 @@ class Imported:
     imported_blueprints: list[str] = field(default_factory=list)
     folders: dict[str, Folder] = field(default_factory=dict)
     """Folder of the blueprint behind a namespace, for its scripts."""
+    copies: Copies = field(default_factory=Copies)
     is_complete: bool = True
 
 
@@ -84,6 +86,7 @@ class Importer:
         origin = Origin(folder=main.folder, path=main.path)
         self._locator.know(main.display, document)
         self._seen.add((main.display, ""))
+        self.result.copies.note(self._report.sources.base_of(document.at), "")
         sections = element(root, BLUEPRINT, "", self._reading) or {}
         self.result.units.append(
             Unit(name=main.display, sections=sections, is_main=True, is_standard=_is_standard(sections))
@@ -231,6 +234,7 @@ class Importer:
         if request.properties is not None:
             sections = with_values(sections, request.properties, request.wanted.path, self._reading)
         self._enqueue(sections, found.origin, request.namespace, is_ungated=is_ungated)
+        self.result.copies.note(self._report.sources.base_of(found.document.at), namespace, request.wanted.at)
         if namespace:
             sections = namespaces.qualify(sections, namespace)
         self.result.units.append(Unit(name=found.document.name, sections=sections, is_standard=is_standard))
