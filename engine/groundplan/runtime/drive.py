@@ -98,7 +98,7 @@ class Drive:
         self.stage = execution.stage
         self.waiting: dict[int, ExecutionId] = {}
         self._limits: dict[int, datetime] = {}
-        self._policy = policy
+        self.policy = policy
         self._tasks: dict[int, Task] = {}
         self._attempts: dict[int, int] = {}
         self._earlier: dict[int, int] = {}
@@ -250,9 +250,9 @@ class Drive:
         if outcome.verdict is Verdict.RETRY and not self.cancelling:
             operation = self.world.operation(task)
             attempt = self._attempts[task.number] - self._earlier.get(task.number, 0)
-            retries = self._policy.retries_of(task, operation)
+            retries = self.policy.retries_of(task, operation)
             if retries == UNLIMITED or attempt <= retries or _met_no_store(outcome):
-                return TaskState.RESCHEDULED, now + timedelta(seconds=self._policy.delay(operation, outcome, attempt))
+                return TaskState.RESCHEDULED, now + timedelta(seconds=self.policy.delay(operation, outcome, attempt))
         failure = outcome.failure
         interrupted = failure is not None and failure.type == INTERRUPTED
         return TaskState.INTERRUPTED if interrupted else TaskState.FAILED, None
@@ -267,7 +267,7 @@ class Drive:
         """
         task = self._tasks[number]
         attempt = self._attempts[number] - self._earlier.get(number, 0)
-        retries = self._policy.retries_of(task, self.world.operation(task))
+        retries = self.policy.retries_of(task, self.world.operation(task))
         failure = Failure(type=_WORKER_LOST, message="The worker that ran it is gone", recoverable=True)
         if limited and retries != UNLIMITED and attempt > retries:
             self.settle(number, Outcome(verdict=Verdict.FAILED, failure=replace(failure, recoverable=False)), now)
@@ -335,8 +335,8 @@ class Drive:
             task,
             self._attempts[task.number],
             self._earlier.get(task.number, 0),
-            self._policy.retries_of(task, operation),
-            self._policy.timeout_of(operation),
+            self.policy.retries_of(task, operation),
+            self.policy.timeout_of(operation),
             lost,
         )
 
@@ -558,7 +558,7 @@ class Drive:
         message = "" if outcome.failure is None else f" -> {outcome.failure.message}"
         attempt = self._attempts.get(task.number, 1) - self._earlier.get(task.number, 0)
         if state is TaskState.RESCHEDULED and due is not None:
-            total = self._policy.retries_of(task, self.world.operation(task))
+            total = self.policy.retries_of(task, self.world.operation(task))
             of = "" if total == UNLIMITED else f"/{total}"
             wait = f" [retry {attempt}{of} in {(due - now).total_seconds():g} s]"
             self._tell_task(EventType.TASK_RESCHEDULED, "Task rescheduled", task, message + wait, now)

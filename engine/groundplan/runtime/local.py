@@ -28,11 +28,11 @@ from groundplan.model.graph import TaskKind
 from groundplan.model.ids import ExecutionId
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Stages
-from groundplan.planning.workflows.foreign import foreign_workflow
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment, Attempts
 from groundplan.runtime.children import Children
-from groundplan.runtime.dialogue import Dialogue, Workflows
+from groundplan.runtime.dialogue.dialogue import Dialogue
+from groundplan.runtime.dialogue.workflows import Workflows
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.driver import Watch
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
@@ -42,7 +42,7 @@ from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
 from groundplan.runtime.policy import Policy, timed_out
 from groundplan.runtime.serving import Offer, Source
-from groundplan.runtime.turn import Flight, Report, Turn
+from groundplan.runtime.turn import Flight, Heard, Report, Turn
 from groundplan.runtime.window import Window
 from groundplan.runtime.workers import Flag, Workers
 from groundplan.state.store import StaleLease, Store, StoreFault, Transaction
@@ -457,8 +457,8 @@ class LocalDriver:
             return
         if report.event is not None:
             drive.tell(report.event)
-        if report.heard is not None and report.execution in self._dialogues:
-            self._dialogues[report.execution].take(report.heard)
+        if report.heard is not None:
+            report.heard.dialogue.take(report.heard.message)
         if report.outcome is not None:
             flight = self._flights.get((report.execution, report.task))
             if flight is not None and flight.number == report.number:
@@ -590,18 +590,19 @@ class LocalDriver:
         return drive
 
     def _open_dialogue(self, transaction: Transaction, drive: Drive) -> None:
-        workflow = foreign_workflow(drive.world.blueprint, drive.execution.workflow)
-        if workflow is None or self._workflows is None:
+        if self._workflows is None:
             return
         execution = drive.execution.id
-        self._dialogues[execution] = self._workflows.open(
+        opened = Dialogue.open(
+            self._workflows,
             drive,
-            workflow,
             transaction,
-            post=lambda heard: self._reports.put(Report(execution=execution, heard=heard)),
+            post=lambda dialogue, said: self._reports.put(Report(execution=execution, heard=Heard(dialogue, said))),
             wake=lambda: self._reports.put(None),
             clock=self._clock,
         )
+        if opened is not None:
+            self._dialogues[execution] = opened
 
     def _await(self, transaction: Transaction, drive: Drive, task: int, child: ExecutionId) -> None:
         """Have the end of a child execution finish a task: drive the child here unless another driver does."""

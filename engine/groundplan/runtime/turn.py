@@ -12,8 +12,9 @@ from typing import NamedTuple
 from groundplan.model.execution import Event, Outcome
 from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
+from groundplan.runtime.dialogue.dialogue import Dialogue
 from groundplan.runtime.drive import Drive, Start
-from groundplan.runtime.foreign.workflow_process import Heard
+from groundplan.runtime.foreign import workflow_process
 from groundplan.state.store import Batch
 
 
@@ -36,6 +37,13 @@ class Flight:
     def take(self) -> bool:
         """Whether the caller is the first to ask: a thread that runs it, or the loop that has it run no more."""
         return not next(self.takers)
+
+
+class Heard(NamedTuple):
+    """What the process of a custom workflow said, and in which dialogue: an earlier one's counts no more."""
+
+    dialogue: Dialogue
+    message: workflow_process.Heard
 
 
 class Report(NamedTuple):

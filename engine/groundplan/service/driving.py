@@ -10,7 +10,7 @@ from typing import Any
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Attempts
-from groundplan.runtime.dialogue import Workflows
+from groundplan.runtime.dialogue.workflows import Workflows
 from groundplan.runtime.driver import Driver, Serving, Watch
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.keeping import Keeping
@@ -76,14 +76,7 @@ def make_local_driver(
         clock=now,
         say=say,
         beside=beside,
-        workflows=Workflows(
-            store=engine.store,
-            library=engine.library,
-            surroundings=engine.settings,
-            policy=policy,
-            new_id=instance_id,
-            observer=engine.observer,
-        ),
+        workflows=_workflows(engine),
         observer=engine.observer,
     )
 
@@ -136,6 +129,16 @@ def make_queue_worker(
 
 def _children(engine: Engine) -> Composition:
     return Composition(store=engine.store, library=engine.library, home=engine.home, fetch=engine.fetch, clock=now)
+
+
+def _workflows(engine: Engine) -> Workflows:
+    return Workflows(
+        store=engine.store,
+        library=engine.library,
+        surroundings=engine.settings,
+        new_id=instance_id,
+        observer=engine.observer,
+    )
 
 
 def _attempts(engine: Engine, children: Composition) -> Attempts:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from groundplan.model.execution import EventType, ExecutionStatus, TaskState
-from groundplan.runtime import dialogue
+from groundplan.runtime.dialogue import workflows
 from groundplan.state.store import Batch
 
 from .conftest import CANARY
@@ -126,7 +126,7 @@ def test_a_cancel_reaches_the_workflow_and_a_resume_goes_on(stage: Stage) -> Non
 
 
 def test_a_workflow_that_takes_no_notice_of_a_cancel_is_ended(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialogue, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(workflows, "GRACE_SECONDS", 0.2)
     cancelling(stage, "now")
     ended = stage.play(
         """
