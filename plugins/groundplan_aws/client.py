@@ -214,6 +214,11 @@ class Api:
                 raise self._trouble(method, error) from error
         return [{name: value for name, value in answer.items() if name != "ResponseMetadata"} for answer in answers]
 
+    @property
+    def endpoint(self) -> str:
+        """Where requests go, as a URL."""
+        return str(self._client.meta.endpoint_url)
+
     def written(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return parameters as the service's model wants them: a document for a parameter of type string is JSON."""
         shape = self._operation(method).input_shape

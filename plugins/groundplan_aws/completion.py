@@ -35,6 +35,16 @@ def nat_gateway(parameters: dict[str, Any], related: Related) -> None:
         parameters.setdefault("AllocationId", allocations[0])
 
 
+def bucket(parameters: dict[str, Any], related: Related) -> None:
+    """The region us-east-1 is named by leaving it out (S3 API reference, "CreateBucketConfiguration")."""
+    configuration = parameters.get("CreateBucketConfiguration") or {}
+    if configuration.get("LocationConstraint") == "us-east-1":
+        kept = {name: value for name, value in configuration.items() if name != "LocationConstraint"}
+        parameters["CreateBucketConfiguration"] = kept
+        if not kept:
+            del parameters["CreateBucketConfiguration"]
+
+
 def instances(parameters: dict[str, Any], related: Related) -> None:
     """Related interfaces become the instance's, in the order of the relationships; user data becomes text."""
     given = list(parameters.get("NetworkInterfaces", ()))

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from groundplan_aws import clusters
 from groundplan_aws.resource import dig, first
-from groundplan_aws.rows import compute, delivery, ec2
+from groundplan_aws.rows import compute, delivery, ec2, storage
 from groundplan_aws.target import Target, plain
 
 Description = Mapping[str, Any]
@@ -47,6 +48,21 @@ def _instance(target: Target, description: Description) -> None:
         record["ip"] = public
 
 
+def _bucket(target: Target, description: Description) -> None:
+    """`url`: where clients reach the bucket."""
+    target.record["url"] = _address(target.api.endpoint, str(description["Bucket"]))
+
+
+def _address(endpoint: str, bucket: str) -> str:
+    """Return a bucket's URL: a host of its own where Amazon has one for it, else a path of the endpoint's."""
+    parts = urlsplit(endpoint)
+    of_amazon = (parts.hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    # A dot in the name would make a host that Amazon's certificate does not cover.
+    if of_amazon and "." not in bucket:
+        return f"{parts.scheme}://{bucket}.{parts.netloc}"
+    return f"{endpoint.rstrip('/')}/{bucket}"
+
+
 def _cluster(target: Target, description: Description) -> None:
     """`kubeconf`, unless `store_kube_config_in_runtime` is off."""
     if target.ctx.node.properties.get("store_kube_config_in_runtime") and description.get("endpoint"):
@@ -70,4 +86,5 @@ _TAKEN: Final[dict[str, Callable[[Target, Description], None]]] = {
     ec2.INSTANCES.node_type: _instance,
     compute.EKS_CLUSTER.node_type: _cluster,
     delivery.STACK.node_type: _stack,
+    storage.BUCKET.node_type: _bucket,
 }

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from groundplan_aws import completion
 from groundplan_aws.resource import (
     CREATE,
     DELETE,
@@ -158,6 +159,16 @@ BUCKET: Final = Resource(
     path="s3.resources.bucket",
     config="cloudify.datatypes.aws.s3.Bucket.config",
     fields=("Bucket", "ACL", "CreateBucketConfiguration"),
+    complete=completion.bucket,
+    steps=(PREPARE, CREATE, Step(operation="delete", path="delete", function="buckets:delete")),
+    properties=(
+        Property(
+            name="delete_objects",
+            type="boolean",
+            default=False,
+            description="Delete what the bucket holds with it, in every version; without it only an empty bucket goes.",
+        ),
+    ),
 )
 
 _OF_BUCKET: Final = Gift(parameter="Bucket", node_type=BUCKET.node_type)

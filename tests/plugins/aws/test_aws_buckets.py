@@ -1,0 +1,56 @@
+"""Buckets: what they hold goes with them where the author says so; where clients reach them."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.testing import run_twice
+from groundplan_aws import buckets, lifecycle
+
+TYPE = "cloudify.nodes.aws.s3.BaseBucket"
+
+
+@pytest.fixture
+def s3(bench: Any) -> Any:
+    return boto3.client("s3", endpoint_url=bench.account.endpoint, **bench.account.client_config)
+
+
+def bucket(bench: Any, s3: Any, **properties: Any) -> Any:
+    """A node whose bucket holds an object, older versions of it and the mark of a deletion."""
+    place = {"LocationConstraint": "us-west-1"}
+    ctx = bench.node(TYPE, {"Bucket": "kept", "CreateBucketConfiguration": place}, **properties)
+    run_twice(lifecycle.create, ctx)
+    s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
+    for content in b"first", b"second":
+        s3.put_object(Bucket="kept", Key="a/b", Body=content)
+    s3.delete_object(Bucket="kept", Key="a/b")
+    return ctx
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_full_bucket_goes_when_its_content_may(bench: Any, s3: Any, recorded: bool) -> None:
+    ctx = bucket(bench, s3, delete_objects=True)
+    if not recorded:
+        ctx.instance.runtime_properties.clear()
+    run_twice(buckets.delete, ctx)
+    assert s3.list_buckets()["Buckets"] == []
+
+
+def test_a_full_bucket_stays_otherwise_in_the_words_of_s3(bench: Any, s3: Any) -> None:
+    ctx = bucket(bench, s3)
+    with pytest.raises(NonRecoverableError, match="DeleteBucket: BucketNotEmpty"):
+        buckets.delete(ctx)
+    assert len(s3.list_object_versions(Bucket="kept")["Versions"]) == 2
+
+
+def test_a_bucket_of_somebody_else_keeps_what_it_holds(bench: Any, s3: Any) -> None:
+    bucket(bench, s3)
+    buckets.delete(bench.node(TYPE, {"Bucket": "kept"}, name="other", delete_objects=True))
+    assert len(s3.list_object_versions(Bucket="kept")["Versions"]) == 2
+
+
+def test_the_address_is_one_that_clients_take(bench: Any, s3: Any) -> None:
+    ctx = bucket(bench, s3)
+    assert ctx.instance.runtime_properties["url"] == f"{bench.account.endpoint}/kept"
