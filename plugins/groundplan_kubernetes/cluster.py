@@ -45,7 +45,7 @@ class Cluster:
         Raises:
             NonRecoverableError: certificates or addresses in `access` cannot be used.
         """
-        self._access = access
+        self.access = access
         self._connection = Connection(access, scratch=scratch)
 
     @property
@@ -81,7 +81,7 @@ class Cluster:
             error = RecoverableError if _may_come(str(definition["apiVersion"])) else NonRecoverableError
             raise error(f"{act}: {unknown}") from unknown
         except Missing as missing:
-            _known.forget(self._access, str(definition["apiVersion"]))
+            _known.forget(self.access, str(definition["apiVersion"]))
             raise RecoverableError(f"{act}: {missing}") from missing
 
     def get(self, definition: Definition, namespace: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Cluster:
 
     def _resource(self, definition: Definition) -> Resource:
         version, kind = str(definition["apiVersion"]), str(definition["kind"])
-        found = _known.find(self._access, version, kind, lambda: self._served(version))
+        found = _known.find(self.access, version, kind, lambda: self._served(version))
         if found is not None:
             return found
         raise UnknownKind(f"The cluster knows no {kind} of {version}.")

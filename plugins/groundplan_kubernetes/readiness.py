@@ -7,6 +7,8 @@ there. A claim may stay Pending: with `volumeBindingMode: WaitForFirstConsumer` 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from groundplan_kubernetes.account_tokens import TOKEN_TYPE
+
 Object = Mapping[str, Any]
 
 
@@ -112,6 +114,10 @@ def _service(item: Object) -> str:
     return "" if ingress else "the load balancer has no address yet"
 
 
+def _secret(item: Object) -> str:
+    return "" if item.get("type") != TOKEN_TYPE or (item.get("data") or {}).get("token") else "it has no token yet"
+
+
 def _holds(item: Object, condition: str, otherwise: str) -> str:
     return "" if _conditions(item).get(condition, {}).get("status") == "True" else otherwise
 
@@ -157,6 +163,7 @@ _RULES: Final[Mapping[str, Callable[[Object], str]]] = {
     "Pod": _pod,
     "ReplicaSet": _replica_set,
     "ReplicationController": _replica_set,
+    "Secret": _secret,
     "Service": _service,
     "StatefulSet": _stateful_set,
 }

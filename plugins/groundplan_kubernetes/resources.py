@@ -12,6 +12,7 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
+from groundplan_kubernetes.account_tokens import kubeconfig_with, token_in
 from groundplan_kubernetes.cluster import Cluster, DeleteOptions
 from groundplan_kubernetes.definitions import Wanted, deletion, find_wanted, recorded
 from groundplan_kubernetes.drift import changed_fields
@@ -23,6 +24,8 @@ from groundplan_kubernetes.waiting import await_gone, await_ready, existing
 
 RECORD: Final = "kubernetes"
 """Runtime property that holds the object, or the list of objects, as the cluster has them."""
+KUBECONFIG: Final = "kubeconfig"
+"""Runtime property of a Secret that holds the token of a service account: a kubeconfig for that account, as text."""
 _DROPPED: Final = ("data", "stringData", "binaryData")
 """What is not kept of a Secret or ConfigMap: it may be secret, and the blueprint has it."""
 _COPY: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -34,7 +37,7 @@ _CRD: Final = "CustomResourceDefinition"
 def create(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Apply the node's objects; what exists already must be its own, unless it is external."""
     with _cluster(ctx, inputs) as cluster:
-        _note(ctx, [_create_one(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
+        _note(ctx, cluster, [_create_one(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
     return None
 
 
@@ -47,7 +50,7 @@ def read(ctx: OperationContext, /, **inputs: Any) -> Data:
     if ctx.node.properties.get("validate_resource_status") is False:
         return pull(ctx, **inputs)
     with _cluster(ctx, inputs) as cluster:
-        _note(ctx, [await_ready(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
+        _note(ctx, cluster, [await_ready(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
     return None
 
 
@@ -55,7 +58,7 @@ def read(ctx: OperationContext, /, **inputs: Any) -> Data:
 def pull(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Note the node's objects as the cluster has them now."""
     with _cluster(ctx, inputs) as cluster:
-        _note(ctx, [existing(cluster, wanted) for wanted in find_wanted(ctx, inputs)])
+        _note(ctx, cluster, [existing(cluster, wanted) for wanted in find_wanted(ctx, inputs)])
     return None
 
 
@@ -70,8 +73,8 @@ def update(ctx: OperationContext, /, **inputs: Any) -> Data:
         for wanted in reversed(before):
             if not is_external(ctx) and wanted.uid not in kept:
                 _delete_one(ctx, cluster, wanted, deletion(ctx, inputs))
-    # Noted only now: an attempt cut off before must find again what it has to drop.
-    _note(ctx, applied)
+        # Noted only now: an attempt cut off before must find again what it has to drop.
+        _note(ctx, cluster, applied)
     return read(ctx, **inputs)
 
 
@@ -206,8 +209,15 @@ def _drift_of(cluster: Cluster, wanted: Wanted) -> list[Data]:
     return list(changed_fields(live, applied))
 
 
-def _note(ctx: OperationContext, found: Sequence[Mapping[str, Any]]) -> None:
-    """Keep what the cluster has, without what a Secret or ConfigMap holds and without what only servers read."""
+def _note(ctx: OperationContext, cluster: Cluster, found: Sequence[Mapping[str, Any]]) -> None:
+    """Keep what the cluster has, without what a Secret or ConfigMap holds and without what only servers read.
+
+    What an account's token opens is kept as a kubeconfig: the blueprint has it from nowhere else.
+    """
+    for item in found:
+        if (token := token_in(item)) is not None:
+            ctx.mask(token)
+            ctx.instance.runtime_properties[KUBECONFIG] = kubeconfig_with(token, cluster.access)
     kept: list[Data] = [_notable(item) for item in found]
     ctx.instance.runtime_properties[RECORD] = kept[0] if len(kept) == 1 else kept
 

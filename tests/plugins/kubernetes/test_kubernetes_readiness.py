@@ -120,6 +120,8 @@ ROLLING = {"updateRevision": "b", "currentRevision": "a"}
         (item("Namespace", {"phase": "Terminating"}), "Terminating"),
         (item("Service", {}, type="LoadBalancer"), "no address"),
         (item("CustomResourceDefinition", {}), "not served"),
+        ({**item("Secret", {}), "type": "kubernetes.io/service-account-token"}, "no token yet"),
+        ({**item("Secret", {}), "type": "Opaque"}, ""),
         (item("PersistentVolumeClaim", {"phase": "Pending"}), ""),
         (item("Role", {}), ""),
     ],

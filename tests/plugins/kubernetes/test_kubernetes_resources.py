@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from kubernetes import client
+import yaml
+from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from groundplan.runtime.calls import Calls
@@ -334,6 +335,21 @@ def test_an_old_version_of_rbac_is_applied_as_its_successor(bench: Bench, namesp
     resources.create(ctx)
     assert ctx.instance.runtime_properties["kubernetes"]["apiVersion"] == "rbac.authorization.k8s.io/v1"
     assert any(level == "warning" and "v1beta1 is gone" in message for level, message in ctx.log)
+
+
+def test_an_accounts_token_becomes_a_kubeconfig_that_opens_the_cluster(
+    bench: Bench, namespace: str, installed: Installed
+) -> None:
+    installed({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "deployer", "namespace": namespace}})
+    annotations = {"kubernetes.io/service-account.name": "deployer"}
+    metadata = {"name": "token", "namespace": namespace, "annotations": annotations}
+    kind = "kubernetes.io/service-account-token"
+    ctx = installed({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": kind})
+    text = str(ctx.instance.runtime_properties["kubeconfig"])
+    with config.new_client_from_config_dict(yaml.safe_load(text)) as api:
+        review = client.AuthenticationV1Api(api).create_self_subject_review({})
+    assert review.status.user_info.username == f"system:serviceaccount:{namespace}:deployer"
+    assert yaml.safe_load(text)["users"][0]["user"]["token"] in ctx.masked
 
 
 def test_tokens_of_shared_clusters_are_refused_in_words(bench: Bench) -> None:
