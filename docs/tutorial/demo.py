@@ -19,6 +19,8 @@ from typing import Any, Final
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 HOME: Final = CHECKOUT / ".demo"
 BIN: Final = Path(sys.executable).parent
+DEPLOYMENTS: Final = {"production": "app_prod"}
+"""Names of deployments that are not made from the kind of environment."""
 PATIENCE: Final = 120
 """Seconds that cancelled executions may take to end."""
 SETTLED: Final = {"terminated"}
@@ -35,7 +37,7 @@ class Stopped(Exception):
 
 def up(env_type: str) -> None:
     """Bring the environment up, or go on where an earlier run stopped. Raises Stopped."""
-    deployment = f"app_{env_type.replace('-', '_')}"
+    deployment = DEPLOYMENTS.get(env_type) or f"app_{env_type.replace('-', '_')}"
     begin_again_if_the_world_is_gone()
     start_sandbox()
     run("groundplan blueprints upload --all blueprints/")

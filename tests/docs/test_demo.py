@@ -57,10 +57,10 @@ def test_a_whole_demo_comes_up_stays_up_and_goes_without_a_trace(checkout: Path)
     assert not (checkout / ".demo").exists()
 
 
-def test_an_environment_that_the_secrets_do_not_know_is_told_and_nothing_is_deployed(checkout: Path) -> None:
-    refused = demo(checkout, "up", ENV_TYPE="dev-large")
+def test_an_environment_that_is_not_known_is_told_and_nothing_is_deployed(checkout: Path) -> None:
+    refused = demo(checkout, "up", ENV_TYPE="staging")
     assert refused.returncode == 2
-    assert "has no key 'dev-large'" in refused.stdout
+    assert "must be one of dev-small, dev-large, production" in refused.stdout
     assert demo(checkout, "down").returncode == 0
 
 
