@@ -63,6 +63,15 @@ def test_no_redirect_leads_there(asked: tuple[int, list[str]], target: str, monk
     assert set(paths) == {"/types.yaml", f"/to/{target}"}
 
 
+def test_a_host_that_the_user_named_is_asked_and_no_other_beside_it(asked: tuple[int, list[str]]) -> None:
+    port, paths = asked
+    assert download(f"http://127.0.0.1:{port}/types.yaml", ("127.0.0.1", port)) == "a: 1\n"
+    for other in (f"http://127.0.0.1:{port + 1}/", "http://localhost:1/", "http://169.254.169.254/"):
+        with pytest.raises(FetchError, match="may not name"):
+            download(f"http://127.0.0.1:{port}/to/{other}", ("127.0.0.1", port))
+    assert len(paths) == 4
+
+
 @pytest.mark.parametrize("address", ["10.0.0.4", "192.168.1.1", "93.184.215.14", "2606:2800::1"])
 def test_other_hosts_may_be_asked(address: str) -> None:
     assert rules._may_be_asked(address)

@@ -111,10 +111,17 @@ class Engine:
 
     @cached_property
     def fetch(self) -> Fetch:
-        """What imports are fetched by. It opens the store when something is fetched."""
+        """What imports are fetched by. It opens the store, and reads the import rules, when something is fetched."""
         from groundplan.service.fetching import HomeFetch
+        from groundplan.service.import_rules import read_rules
 
-        return HomeFetch(lambda: self.manifests, lambda: self.store, self.files, offline=self.settings.sandboxed)
+        return HomeFetch(
+            lambda: self.manifests,
+            lambda: self.store,
+            self.files,
+            rules=lambda: read_rules(self._environment),
+            offline=self.settings.sandboxed,
+        )
 
     @cached_property
     def observer(self) -> Observer | None:
