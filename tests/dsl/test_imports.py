@@ -113,6 +113,27 @@ def test_a_plugins_own_section_and_labels_are_left_out() -> None:
     assert blueprint("imports: [plugin:p]\nnode_templates: {n: {type: t}}", fetch=shelf).labels == {}
 
 
+def test_functions_in_plugin_properties_mean_what_the_file_that_writes_them_means() -> None:
+    found = blueprint(
+        "imports: [out--mid.yaml]\ninputs: {colour: {}, i: {}}",
+        version="1_5",
+        mid_yaml="imports: [{in--paint.yaml: {tint: {get_input: colour}}}]\ninputs: {colour: {}}",
+        paint_yaml="""
+        plugins:
+          p:
+            executor: central_deployment_agent
+            install: false
+            properties: {tint: {}, own: {value: {get_input: i}}}
+        inputs: {i: {}}
+        """,
+    )
+    values = found.plugins["out--in--p"].values
+    assert values == {"tint": {"get_input": "out--colour"}, "own": {"get_input": "out--in--i"}}
+    assert faults("imports: [{a.yaml: {x: 1}}]\ninputs: {}", version="1_5", a_yaml="inputs: {i: {}}") == [
+        "plugin-property@2:21"
+    ]
+
+
 def test_a_file_that_is_missing_silences_what_it_may_have_defined() -> None:
     assert faults("""
         imports: [nowhere.yaml]

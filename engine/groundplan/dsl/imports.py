@@ -137,7 +137,7 @@ class Importer:
                     namespace=DELIMITER.join(part for part in (namespace, own) if part),
                     own_namespace=own,
                     is_ungated=is_ungated,
-                    properties=properties,
+                    properties=properties and namespaces.qualify_values(properties, namespace),
                 )
             )
 
@@ -231,12 +231,12 @@ class Importer:
                 fix=f"write {request.wanted.text}.",
             )
         namespace = "" if is_standard else request.namespace
-        if request.properties is not None:
-            sections = with_values(sections, request.properties, request.wanted.path, self._reading)
         self._enqueue(sections, found.origin, request.namespace, is_ungated=is_ungated)
         self.result.copies.note(self._report.sources.base_of(found.document.at), namespace, request.wanted.at)
         if namespace:
             sections = namespaces.qualify(sections, namespace)
+        if request.properties is not None:
+            sections = with_values(sections, request.properties, request.wanted.path, self._reading)
         self.result.units.append(Unit(name=found.document.name, sections=sections, is_standard=is_standard))
 
     def _has_fitting_version(self, root: Value, request: _Request, newest: Version) -> bool:

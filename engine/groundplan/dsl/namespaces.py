@@ -27,6 +27,11 @@ def qualify(sections: Mapping[str, Field], namespace: str) -> dict[str, Field]:
     return {key: _on_field(field, namer.sections.get(key, _same)) for key, field in sections.items()}
 
 
+def qualify_values(field: Field, namespace: str) -> Field:
+    """Return values written in a file of a namespace, which may be empty, with the names in their functions in it."""
+    return _on_field(field, _Namer(namespace).values) if namespace else field
+
+
 def _same(value: Value) -> Value:
     return value
 
@@ -68,7 +73,7 @@ class _Namer:
 
     def __init__(self, namespace: str) -> None:
         self._prefix = namespace + DELIMITER
-        values = self._functions
+        values = self.values
         self._schemas = _each(_keys(type=self._type_name, default=values))
         types = self._named(self._type())
         self.sections: Mapping[str, Rewrite] = {
@@ -76,7 +81,7 @@ class _Namer:
             "data_types": types,
             "node_types": types,
             "relationships": types,
-            "plugins": self._named(_same),
+            "plugins": self._named(_keys(properties=_each(_keys(value=values)))),
             "node_templates": self._named(self._template()),
             "workflows": self._named(self._workflow()),
             "groups": self._named(self._group()),
@@ -101,7 +106,7 @@ class _Namer:
         )
 
     def _template(self) -> Rewrite:
-        values, interfaces = self._functions, self._interfaces(self._functions)
+        values, interfaces = self.values, self._interfaces(self.values)
         relationship = _keys(
             type=self._name,
             target=self._name,
@@ -128,8 +133,8 @@ class _Namer:
         )
 
     def _group(self) -> Rewrite:
-        trigger = _keys(type=self._name, parameters=self._functions)
-        policy = _keys(type=self._name, properties=self._functions, triggers=_each(trigger))
+        trigger = _keys(type=self._name, parameters=self.values)
+        policy = _keys(type=self._name, properties=self.values, triggers=_each(trigger))
         return _keys(members=_each(self._name), policies=_each(policy))
 
     def _interfaces(self, inputs: Rewrite) -> Rewrite:
@@ -169,15 +174,15 @@ class _Namer:
             return value
         return value if value.startswith("cloudify.") else self._prefix + value
 
-    def _functions(self, value: Value) -> Value:
+    def values(self, value: Value) -> Value:
         """Rewrite the names that functions mention, anywhere in a value."""
         if isinstance(value, Call):
-            argument = self._functions(value.argument)
+            argument = self.values(value.argument)
             return Call(
                 value.name, self._argument(value.name, argument), value.at, value.expected_type, value.argument_at
             )
         if isinstance(value, Map | Seq) and value.may_hold_calls:
-            return _each(self._functions)(value)
+            return _each(self.values)(value)
         return value
 
     def _argument(self, function: str, argument: Value) -> Value:

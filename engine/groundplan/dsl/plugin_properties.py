@@ -22,11 +22,11 @@ def with_values(sections: dict[str, Field], given: Field, path: str, reading: Re
     values = as_map(given.value)
     section = sections.get("plugins")
     plugins = as_map(section.value) if section is not None else None
-    if values is None or section is None or plugins is None:
+    if values is None:
         return sections
     known: dict[str, Field] = {}
-    entries = dict(plugins.entries)
-    for name, field in plugins.entries.items():
+    entries = {} if plugins is None else dict(plugins.entries)
+    for name, field in list(entries.items()):
         plugin = as_map(field.value)
         properties = as_map(plugin.get("properties")) if plugin is not None else None
         if plugin is not None and properties is not None:
@@ -39,10 +39,12 @@ def with_values(sections: dict[str, Field], given: Field, path: str, reading: Re
             reading.report.tell(
                 faults.PLUGIN_PROPERTY,
                 field.key_at,
-                f"the plugin has no property {name}",
+                f"the plugin has no property {name}" if known else "no plugin in the file has properties",
                 path=f"{path}.{name}",
                 suggestion=suggest(name, known),
             )
+    if section is None or plugins is None:
+        return sections
     return {**sections, "plugins": Field(Map(entries, plugins.at), section.at, section.key_at)}
 
 

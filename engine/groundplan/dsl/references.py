@@ -64,7 +64,7 @@ class References:
         for section in ("outputs", "capabilities", "labels", "resource_tags"):
             for name, found in self._merged.section(section).items():
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
-        for section in ("deployment_settings", "policies"):
+        for section in ("deployment_settings", "policies", "plugins"):
             for name, found in self._merged.section(section).items():
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
         required, capabilities = tuple(self._secrets), tuple(to_data(each) for each in self._parent_capabilities)

@@ -111,6 +111,11 @@ class Plugin:
     package_version: str | None = None
     properties: Mapping[str, Data] = field(default_factory=dict)
 
+    @property
+    def values(self) -> dict[str, Data]:
+        """What its properties were given, functions as written; nothing for those that were given none."""
+        return {name: schema.get("value") for name, schema in self.properties.items()}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workflow:

@@ -69,6 +69,9 @@ def places(blueprint: Blueprint) -> Iterator[Place]:
     ):
         for name, data in written.items():
             yield Place(value=from_data(data), scope=Scope.of_outputs(f"{section}.{name}"))
+    for name, plugin in blueprint.plugins.items():
+        for key, data in plugin.values.items():
+            yield Place(value=from_data(data), scope=Scope.of_outputs(f"plugins.{name}.properties.{key}"))
 
 
 def _of_node(node: NodeTemplate) -> Iterator[Place]:

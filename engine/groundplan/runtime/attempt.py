@@ -269,7 +269,7 @@ class Attempts:
                 relationship="" if task.relationship is None else str(task.relationship.side),
                 lost_attempt=f"{execution.id}-{task.number}-{assignment.number - 1}" if assignment.lost else "",
             ),
-            plugin=lambda: self._plugin_view(plugin),
+            plugin=lambda: self._plugin_view(plugin, world, masker),
             machine=machine,
             store=self._store,
             masker=masker,
@@ -280,13 +280,13 @@ class Attempts:
             read_runtime=read_runtime,
         )
 
-    def _plugin_view(self, plugin: Plugin) -> PluginView:
+    def _plugin_view(self, plugin: Plugin, world: World, masker: Masker) -> PluginView:
         known = plugin.name != ENGINE_PLUGIN and self._registry.knows(plugin)
         manifest = self._registry.manifest(plugin) if known else None
         return PluginView(
             name=plugin.name,
             package_name=plugin.package_name or "",
-            properties={name: item.get("value") for name, item in plugin.properties.items()},
+            properties=_learnt(masker, self._evaluator.plugin_properties(world, plugin)) if plugin.properties else {},
             settings=self._surroundings.settings(manifest.name) if manifest else {},
             sandboxed=self._surroundings.sandboxed,
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
-from groundplan.model.blueprint import NodeTemplate, Output
+from groundplan.model.blueprint import NodeTemplate, Output, Plugin
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import Task
 from groundplan.model.ids import DeploymentId, GroupId, InstanceId, NodeId
@@ -74,10 +74,20 @@ class Evaluator:
 
     def parameters(self, world: World, parameters: Mapping[str, Data]) -> dict[str, Data]:
         """Return the parameters of a workflow with the functions in them evaluated."""
+        return self._of_data(world, parameters, "parameters")
+
+    def plugin_properties(self, world: World, plugin: Plugin) -> dict[str, Data]:
+        """Return what a plugin's properties were given, evaluated (spec 1.4)."""
+        return self._of_data(world, plugin.values, f"plugins.{plugin.name}.properties")
+
+    def _of_data(self, world: World, written: Mapping[str, Data], path: str) -> dict[str, Data]:
+        """Evaluate data where no instance is meant."""
         lookup = self.lookup(world)
         return {
-            name: evaluate(from_data(item), Scope.of_outputs(f"parameters.{name}"), lookup)
-            for name, item in parameters.items()
+            name: item
+            if type(item) in LEAVES
+            else evaluate(from_data(item), Scope.of_outputs(f"{path}.{name}"), lookup)
+            for name, item in written.items()
         }
 
     def node_properties(self, world: World, node: NodeId) -> dict[str, Data]:

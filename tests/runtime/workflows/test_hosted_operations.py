@@ -52,6 +52,22 @@ def test_it_gets_its_inputs_and_changes_its_instance(stage: Stage) -> None:
     assert CANARY not in str(stage.said(execution))
 
 
+def test_the_properties_of_its_plugin_are_evaluated(stage: Stage) -> None:
+    properties = "properties: {level: {value: 3}, key: {value: {get_input: secret}}, unset: {type: string}}"
+    body = BODY.replace("source: acme}", f"source: acme, {properties}}}").replace("_dsl_1_4", "_dsl_1_5")
+    start = """
+@operation
+def start(ctx, **_):
+    ctx.logger.info("with %s" % ctx.plugin.properties)
+    ctx.instance.runtime_properties["length"] = len(ctx.plugin.properties["key"])
+"""
+    stage.deploy(CODE + start, body=body)
+    execution = stage.start("install", parameters={"node_ids": ["theirs"]})
+    assert stage.drive(execution).error == ""
+    assert stage.instances()["theirs"].runtime_properties["length"] == len(CANARY)
+    assert "with {'level': 3, 'key': '******', 'unset': None}" in stage.said(execution)
+
+
 @pytest.mark.parametrize(
     ("body", "error", "attempts"),
     [
