@@ -22,6 +22,7 @@ from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionId
 from groundplan.planning.stages import Stages
 from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment
+from groundplan.runtime.dialogue.workflows import Workflows
 from groundplan.runtime.library import Library
 from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.observer import Observer
@@ -103,6 +104,10 @@ class Seen:
         self.look(batch)
 
 
+class NoHome:
+    """Surroundings of what runs no program of anybody: to ask for any is a fault of the test."""
+
+
 @dataclass(kw_only=True, slots=True)
 class Rehearsal:
     """One store, and what tests do with it."""
@@ -114,6 +119,11 @@ class Rehearsal:
     stages: Stages | None = None
     observer: Observer | None = None
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def workflows(self) -> Workflows:
+        """What custom workflows would share."""
+        return Workflows(store=self.store, library=self.library, surroundings=NoHome(), new_id=str)
 
     def deploy(self, plan: Blueprint, name: str = "shop", **inputs: object) -> Deployment:
         """Store a deployment of a blueprint."""

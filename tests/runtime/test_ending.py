@@ -15,7 +15,7 @@ from groundplan.state.store import StaleLease
 
 from ..planning.builders import blueprint, lifecycle, node, relationship
 from ..proof.user import eventually
-from .rehearsal import DONE, NOW, Rehearsal, Script, failed
+from .rehearsal import DONE, NOW, Rehearsal, Script
 
 TWO = blueprint(
     node("db", operations=lifecycle("create")),
@@ -164,19 +164,3 @@ def test_a_dry_run_changes_no_state_and_says_so(rehearsal: Rehearsal) -> None:
     assert rehearsal.drive(execution).status is ExecutionStatus.TERMINATED
     assert {str(item.state) for item in rehearsal.instances().values()} == {"uninitialized"}
     assert {event.message.endswith(" (dry run)") for event in rehearsal.events(execution)} == {True}
-
-
-def test_what_runs_gets_its_time_after_a_failure_and_no_more(rehearsal: Rehearsal) -> None:
-    both = blueprint(node("db", operations=lifecycle("create")), node("web", operations=lifecycle("create")))
-    rehearsal.deploy(both)
-    execution, held = rehearsal.start(wait_after_fail=0.0), Held()
-    acts = {"db create": held, "web create": lambda _: failed(final=True)}
-    ended: list[Execution] = []
-    thread = threading.Thread(target=lambda: ended.append(rehearsal.drive(execution, Script(acts=acts))))
-    thread.start()
-    eventually(lambda: status_of(rehearsal, execution) is ExecutionStatus.FAILED, patience=10)
-    assert not held.assignment.given_up.is_set()
-    held.go.set()
-    thread.join(20)
-    assert "after the first failure" in ended[0].error
-    assert "it broke" in ended[0].error

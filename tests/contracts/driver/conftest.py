@@ -4,16 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ...proof.temporal import TemporalServer, temporal_server
 from ...runtime.rehearsal import Rehearsal, open_store
 from .stages import LocalStage, Stage, TemporalStage
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[TemporalServer]:
-    """Temporal's development server."""
-    with temporal_server() as started:
-        yield started
 
 
 @pytest.fixture(params=["local", pytest.param("temporal", marks=pytest.mark.live)])

@@ -99,7 +99,14 @@ class TemporalStage:
                 clock=_now,
             )
             queue = keeper_queue()
-            keeper = Keeper(store=rehearsal.store, library=rehearsal.library, keeping=keeping, queue=queue, clock=_now)
+            keeper = Keeper(
+                store=rehearsal.store,
+                library=rehearsal.library,
+                keeping=keeping,
+                workflows=rehearsal.workflows,
+                queue=queue,
+                clock=_now,
+            )
             hands = Hands(
                 store=rehearsal.store, library=rehearsal.library, attempts=script, worlds=keeper.world, clock=_now
             )

@@ -9,6 +9,7 @@ from groundplan.model.execution import ExecutionStatus, Outcome, TaskState
 from groundplan.runtime.attempt import Assignment
 
 from ...planning.builders import blueprint, lifecycle, node
+from ...proof.user import eventually
 from ...runtime.rehearsal import DONE, Script, failed
 from .stages import Stage, drive
 
@@ -112,3 +113,31 @@ def test_a_failed_execution_is_resumed_where_it_failed(stage: Stage) -> None:
     again = Script()
     assert drive(stage, execution, again).status is ExecutionStatus.TERMINATED
     assert again.ran == ["db start"]
+
+
+def test_what_runs_gets_its_time_after_a_failure_and_no_more(stage: Stage) -> None:
+    stage.rehearsal.deploy(blueprint(*(node(name, operations=lifecycle("create")) for name in ("db", "web"))))
+    execution, began, go = stage.rehearsal.start(wait_after_fail=0.0), threading.Event(), threading.Event()
+    given_up: list[bool] = []
+
+    def linger(assignment: Assignment) -> Outcome:
+        began.set()
+        go.wait(60)
+        given_up.append(assignment.given_up.is_set())
+        return DONE
+
+    def fail(_: Assignment) -> Outcome:
+        began.wait(60)
+        return failed(final=True)
+
+    run = threading.Thread(
+        target=drive, args=(stage, execution, Script(acts={"db create": linger, "web create": fail}))
+    )
+    run.start()
+    eventually(lambda: stage.rehearsal.executions()[0].status is ExecutionStatus.FAILED)
+    go.set()
+    run.join(60)
+    assert given_up == [False]
+    (ended,) = stage.rehearsal.executions()
+    assert "after the first failure" in ended.error
+    assert "it broke" in ended.error

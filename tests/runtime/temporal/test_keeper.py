@@ -84,6 +84,7 @@ def keeper_of(rehearsal: Rehearsal, **policy: object) -> Keeper:
         store=rehearsal.store,
         library=rehearsal.library,
         keeping=keeping,
+        workflows=rehearsal.workflows,
         queue="mine",
         clock=_now,
         observer=rehearsal.observer,

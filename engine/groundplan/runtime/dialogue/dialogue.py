@@ -356,7 +356,7 @@ class Dialogue:
     @property
     def is_at_work(self) -> bool:
         """Whether a function runs in the process."""
-        return bool(self._running)
+        return bool(self._running) and not self._is_over
 
     def close(self) -> None:
         """End the process at once, whatever it does; nothing of it counts any more."""

@@ -22,6 +22,7 @@ from temporalio.worker import Worker
 from groundplan.model.execution import ExecutionStatus
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.attempt import Attempts
+from groundplan.runtime.dialogue.workflows import Workflows
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.observer import Observer
@@ -78,6 +79,7 @@ class QueueWorker:
         library: Library,
         attempts: Attempts,
         keeping: Keeping,
+        workflows: Workflows,
         queues: Sequence[str],
         slots: int,
         build: str,
@@ -96,7 +98,13 @@ class QueueWorker:
         self._service = Service(queues=queues, slots=slots, build=build, promote=promote)
         self._queue = keeper_queue()
         self._keeper = Keeper(
-            store=store, library=library, keeping=keeping, queue=self._queue, clock=clock, observer=observer
+            store=store,
+            library=library,
+            keeping=keeping,
+            workflows=workflows,
+            queue=self._queue,
+            clock=clock,
+            observer=observer,
         )
         self._hands = Hands(store=store, library=library, attempts=attempts, worlds=self._keeper.world, clock=clock)
         self._stop_asked = False
@@ -183,12 +191,16 @@ async def serve(
             stack.callback(beating.cancel)
             minding = asyncio.create_task(_mind(client, keeper))
             stack.callback(minding.cancel)
+            waking = asyncio.create_task(_wake(client, keeper))
+            stack.callback(waking.cancel)
+            stack.push_async_callback(_wait_for_functions, keeper)
             for worker in _workers(client, service, queue, activities):
                 await stack.enter_async_context(worker)
             if service.build:
                 await make_current(client, service.build, although_another_is=service.promote)
             ready()
             await stop.wait()
+            keeper.drain()
     finally:
         workers.close()
         await asyncio.to_thread(keeper.release_all)
@@ -254,6 +266,36 @@ async def _beat(client: Client, keeper: Keeper) -> None:
             await _pass_on(client, execution, status)
 
 
+async def _wake(client: Client, keeper: Keeper) -> None:
+    """Have the executions ask whose custom workflow wants something; each once, however often that is said."""
+    loop, wanted = asyncio.get_running_loop(), asyncio.Event()
+    executions: dict[ExecutionId, None] = {}
+
+    def note(execution: ExecutionId) -> None:
+        executions[execution] = None
+        wanted.set()
+
+    def wake(execution: ExecutionId) -> None:
+        # The loop may be closed by then: the worker has ended, and another keeper goes on.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(note, execution)
+
+    keeper.listen(wake)
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        asked, executions = executions, {}
+        for execution in asked:
+            await _look(client, execution)
+
+
+async def _wait_for_functions(keeper: Keeper) -> None:
+    """Let functions of custom workflows that run when the worker is stopped come to their end, for a while."""
+    deadline = asyncio.get_running_loop().time() + _GRACE.total_seconds()
+    while keeper.is_at_work and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
 async def _mind(client: Client, keeper: Keeper) -> None:
     """Give back the executions whose workflow was closed by somebody else: nothing asks for them any more."""
     while True:
@@ -277,12 +319,18 @@ async def _is_open(client: Client, execution: ExecutionId) -> bool:
 
 
 async def _pass_on(client: Client, execution: ExecutionId, status: ExecutionStatus) -> None:
-    handle = client.get_workflow_handle(execution)
+    if status is not ExecutionStatus.KILL_CANCELLING:
+        await _look(client, execution)
+        return
     try:
         # Killed, its activities are to hear of it, which only a cancelled workflow tells them.
-        if status is ExecutionStatus.KILL_CANCELLING:
-            await handle.cancel()
-        else:
-            await handle.signal(LOOK)
+        await client.get_workflow_handle(execution).cancel()
     except RPCError as error:
         _logger.warning("Execution %s cannot be told that it is to end: %s", execution, error.message)
+
+
+async def _look(client: Client, execution: ExecutionId) -> None:
+    try:
+        await client.get_workflow_handle(execution).signal(LOOK)
+    except RPCError as error:
+        _logger.warning("Execution %s cannot be told to look into the store: %s", execution, error.message)

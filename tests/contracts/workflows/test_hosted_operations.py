@@ -88,17 +88,19 @@ def test_how_it_ends_is_how_the_task_ends(stage: Stage, body: str, error: str, a
 
 
 @pytest.mark.parametrize(("resumable", "status"), [(True, "terminated"), (False, "failed")])
-def test_one_that_was_cut_off_runs_again_only_when_it_is_resumable(stage: Stage, resumable: bool, status: str) -> None:
-    stage.deploy(CODE + f"@operation(resumable={resumable})\ndef start(ctx, **_):\n    pass\n", body=BODY)
-    execution = stage.start("install", parameters={"node_ids": ["theirs"]})
-    cut_off(stage)
+def test_one_that_was_cut_off_runs_again_only_when_it_is_resumable(
+    local_stage: Stage, resumable: bool, status: str
+) -> None:
+    local_stage.deploy(CODE + f"@operation(resumable={resumable})\ndef start(ctx, **_):\n    pass\n", body=BODY)
+    execution = local_stage.start("install", parameters={"node_ids": ["theirs"]})
+    cut_off(local_stage)
     with pytest.raises(KeyboardInterrupt):
-        stage.drive(execution)
-    stage.seen.look = lambda _: None
-    assert stage.resume(execution).status == status
+        local_stage.drive(execution)
+    local_stage.seen.look = lambda _: None
+    assert local_stage.resume(execution).status == status
     if not resumable:
-        assert stage.ran(execution)[-1][2] is TaskState.INTERRUPTED
-        assert stage.resume(execution, reset_operations=True).status == "terminated"
+        assert local_stage.ran(execution)[-1][2] is TaskState.INTERRUPTED
+        assert local_stage.resume(execution, reset_operations=True).status == "terminated"
 
 
 def cut_off(stage: Stage) -> None:

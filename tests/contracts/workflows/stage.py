@@ -1,5 +1,6 @@
-"""A home with a deployment of nodes that do nothing, and custom workflows that the real driver plays in it."""
+"""A home with a deployment of nodes that do nothing, and custom workflows that a real driver plays in it."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,12 +10,13 @@ from textwrap import dedent
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.execution import Event, Execution, TaskState
 from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId
-from groundplan.runtime.local import LocalDriver
+from groundplan.runtime.driver import Driver, Serving
 from groundplan.runtime.policy import Policy
 from groundplan.service import blueprints, deployments, executions
 from groundplan.service.assembly import Engine
 from groundplan.service.deployments import NewDeployment
-from groundplan.service.driving import make_local_driver
+from groundplan.service.distribution import ADDRESS_VARIABLE
+from groundplan.service.driving import make_driver, make_queue_worker
 from groundplan.service.executions import NewExecution
 from groundplan.state.store import Batch, TaskRecord
 
@@ -65,8 +67,9 @@ class Stage:
     engine: Engine
     folder: Path
     seen: Seen = field(default_factory=Seen)
-    grace: float = 30.0
-    driver: LocalDriver | None = None
+    driver: Driver | None = None
+    worker: Serving | None = None
+    _thread: threading.Thread | None = None
 
     def play(self, workflow: str, *, body: str = SHOP, script: str = "", **more: object) -> Execution:
         """Deploy the shop with a workflow of this text and drive it to its end."""
@@ -87,10 +90,28 @@ class Stage:
         new = NewExecution(deployment=DeploymentId("shop"), workflow=workflow, **more)  # type: ignore[arg-type]
         return executions.start(self.engine.store, self.engine.library, new, NOW).id
 
-    def drive(self, execution: ExecutionId, policy: Policy = FAST) -> Execution:
+    def drive(self, execution: ExecutionId) -> Execution:
         """Drive an execution to its end."""
-        self.driver = make_local_driver(self.engine, policy, self.seen, print)
+        if self.worker is None and ADDRESS_VARIABLE in self.engine.environment:
+            self.serve()
+        self.driver = make_driver(self.engine, FAST, self.seen, print)
         return self.driver.run(execution)
+
+    def serve(self) -> None:
+        """Have a worker serve until the end of the test, or until another one takes its place."""
+        self.close()
+        worker, ready = make_queue_worker(self.engine, FAST, ["default"], "", source=None), threading.Event()
+        self._thread = threading.Thread(target=lambda: worker.run(ready.set), daemon=True)
+        self._thread.start()
+        assert ready.wait(60)
+        self.worker = worker
+
+    def close(self) -> None:
+        """End the worker."""
+        if self.worker is not None and self._thread is not None:
+            self.worker.request_stop()
+            self._thread.join(60)
+            assert not self._thread.is_alive()
 
     def resume(self, execution: ExecutionId, **more: bool) -> Execution:
         """Resume an execution and drive it to its end."""
