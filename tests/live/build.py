@@ -1,9 +1,9 @@
 """Fetches and builds the real parts that the tests marked `live` compare the sandbox with.
 
 Go programs are built at a pinned version into a cache outside the checkout and kept until the pin changes; OpenSSH's
-server comes from the system's packages. Standard library only, so that it runs before the project is installed. It
-starts no server: the fixtures of the tests do. A part that cannot be had ends the run with exit code 1 and words that
-say what to install.
+server comes from the system's packages, and Terraform from whoever runs this. Standard library only, so that it runs
+before the project is installed. It starts no server: the fixtures of the tests do. A part that cannot be had ends the
+run with exit code 1 and words that say what to install.
 
     python tests/live/build.py            all parts
     python tests/live/build.py minio      one part
@@ -159,13 +159,31 @@ def services_stay_down() -> Iterator[None]:
         POLICY.unlink()
 
 
-Part = GoProgram | SystemPackage
+@dataclass(frozen=True, kw_only=True)
+class OwnProgram:
+    """A program that neither Go nor the system's packages bring: whoever runs the tests installs it."""
+
+    name: str
+    programs: tuple[str, ...]
+    page: str
+
+    def ready(self) -> bool:
+        return any(map(shutil.which, self.programs))
+
+    def make(self) -> None:
+        raise PartMissingError(f"{self.name}: no `{'` or `'.join(self.programs)}` on the PATH; install it: {self.page}")
+
+
+Part = GoProgram | SystemPackage | OwnProgram
 
 # MinIO's releases carry dates, which Go does not read as versions: the pin is the pseudo-version of a commit.
 PARTS: tuple[Part, ...] = (
     SystemPackage(name="openssh", package="openssh-server", program=Path("/usr/sbin/sshd")),
     GoProgram(name="minio", package="github.com/minio/minio", version="v0.0.0-20260212201848-7aac2a2c5b7c", go="1.24"),
     GoProgram(name="temporal", package="github.com/temporalio/cli/cmd/temporal", version="v1.5.1", go="1.25"),
+    OwnProgram(
+        name="terraform", programs=("terraform", "tofu"), page="https://developer.hashicorp.com/terraform/install"
+    ),
     GoProgram(name="helm", package="helm.sh/helm/v3/cmd/helm", version="v3.22.0", go="1.25"),
 )
 

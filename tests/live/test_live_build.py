@@ -84,5 +84,14 @@ def test_without_go_it_says_what_to_install(recipe: Recipe) -> None:
     assert "install Go" in ended.stderr
 
 
+def test_what_nobody_can_fetch_is_asked_for(recipe: Recipe) -> None:
+    if any(shutil.which(name, path="/usr/bin:/bin") for name in ("terraform", "tofu")):
+        pytest.skip("this machine has Terraform among its own programs")
+    assert "no `terraform` or `tofu` on the PATH; install it" in recipe.run("terraform").stderr
+    (recipe.programs / "tofu").write_text("")
+    (recipe.programs / "tofu").chmod(0o755)
+    assert recipe.run("terraform").returncode == 0
+
+
 def test_unknown_parts_are_refused(recipe: Recipe) -> None:
     assert recipe.run("tardis").returncode == 2

@@ -49,6 +49,7 @@ class Place:
 
     def __init__(self, scratch: Path) -> None:
         self.scratch = scratch
+        self.lasting, self.cache = scratch / "lasting", scratch / "cache"
 
     def check(self) -> None:
         """All is well."""

@@ -3,6 +3,7 @@
 Which attempt is due and what follows from its outcome is the driver's and the scheduler's business.
 """
 
+import hashlib
 import threading
 import time
 import traceback
@@ -161,7 +162,7 @@ class Attempts:
             masker.learn(sensitive_texts(inputs))
         with ExitStack() as stack:
             context = self._context(
-                assignment, operation, plugin, lambda: stack.enter_context(self._machine(world)), masker
+                assignment, operation, plugin, lambda: stack.enter_context(self._machine(assignment, plugin)), masker
             )
             try:
                 if task.kind is TaskKind.CHILD:
@@ -171,14 +172,18 @@ class Attempts:
                 changes.update(context.changes(trusted=task.kind is TaskKind.CHILD))
                 context.close()
 
-    def _machine(self, world: World) -> Machine:
-        surroundings = self._surroundings
+    def _machine(self, assignment: Assignment, plugin: Plugin) -> Machine:
+        surroundings, world = self._surroundings, assignment.world
+        # Names of nodes are their author's: they are no names of folders.
+        instance = hashlib.sha256(_place(assignment.task).own.encode()).hexdigest()[:32]
         return Machine(
             scratch=surroundings.scratch,
             resource_folders=surroundings.folders(world.deployment),
             sandboxed=surroundings.sandboxed,
             unconfined=surroundings.unconfined,
             hidden=surroundings.hidden,
+            lasting=surroundings.lasting / world.deployment.id / instance,
+            cache=surroundings.cache / self._registry.manifest(plugin).name if self._registry.knows(plugin) else None,
         )
 
     def _call(

@@ -296,6 +296,14 @@ class AttemptContext:
     def folder(self) -> Path:
         return self._machine.folder
 
+    @property
+    def lasting_folder(self) -> Path:
+        return self._machine.lasting_folder
+
+    @property
+    def cache_folder(self) -> Path:
+        return self._machine.cache_folder
+
     def send_event(self, message: str) -> None:
         self._say(EventType.PLUGIN_EVENT, "", message)
 
@@ -323,6 +331,9 @@ class AttemptContext:
         stdin: str | None = None,
         timeout: float | None = None,
         on_line: LineSink | None = None,
+        shown: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        grace: float = 0,
     ) -> Completed:
         program = Path(command[0]).name if command else ""
         with span("process", process_executable_name=program) as process:
@@ -334,6 +345,9 @@ class AttemptContext:
                 stdin=stdin,
                 timeout=timeout,
                 on_line=on_line,
+                shown=shown,
+                writable=writable,
+                grace=grace,
             )
 
     def changes(self, *, trusted: bool) -> Mapping[InstanceId, Mapping[str, Data]]:

@@ -27,6 +27,14 @@ class Surroundings(Protocol):
         """The folder in which attempts get a folder of their own."""
 
     @property
+    def lasting(self) -> Path:
+        """The folder in which instances have what must outlive an attempt that was cut off."""
+
+    @property
+    def cache(self) -> Path:
+        """The folder in which plugins keep what they could get again."""
+
+    @property
     def hidden(self) -> Sequence[Path]:
         """Folders that confined scripts must not see."""
 

@@ -265,6 +265,17 @@ class OperationContext(Protocol):
     def folder(self) -> Path:
         """An empty folder of this attempt, mode 0700, removed when it ends; its children may write here."""
 
+    @property
+    def lasting_folder(self) -> Path:
+        """A folder of this instance, mode 0700, in the home of this machine; what an operation leaves there stays.
+
+        For what must outlive a killed engine. Another machine has another: what counts belongs into runtime properties.
+        """
+
+    @property
+    def cache_folder(self) -> Path:
+        """A folder of this plugin, mode 0700, in the home of this machine; it may be deleted while nothing runs."""
+
     def send_event(self, message: str) -> None:
         """Put a line into the deployment's events."""
 
@@ -289,11 +300,19 @@ class OperationContext(Protocol):
         stdin: str | None = None,
         timeout: float | None = None,
         on_line: "LineSink | None" = None,
+        shown: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        grace: float = 0,
     ) -> Completed:
         """Run a child process in an environment built for it (PATH, HOME, LANG and what is declared).
 
-        It ends with its process group when the attempt is given up or `timeout` seconds are over. The `ctx` program is
-        on its PATH and `from cloudify import ctx` works in Python.
+        It ends with its process group when the attempt is given up, `timeout` seconds are over, or the engine dies. The
+        `ctx` program is on its PATH and `from cloudify import ctx` works in Python.
+
+        Args:
+            shown: files and folders that it may read, and `writable` those that it may write, where it is shut in.
+            grace: seconds that it may take to end by itself once it was interrupted (SIGINT), for a program that would
+                lose what it has done; 0: it is terminated at once. It has them when the engine dies, too.
         """
 
 

@@ -32,6 +32,10 @@ class BenchMachine(Protocol):
 
     @property
     def folder(self) -> Path: ...
+    @property
+    def lasting_folder(self) -> Path: ...
+    @property
+    def cache_folder(self) -> Path: ...
 
     def resources(self, context: Callable[[], OperationContext], /) -> Resources: ...
 
@@ -47,6 +51,9 @@ class BenchMachine(Protocol):
         stdin: str | None = None,
         timeout: float | None = None,
         on_line: LineSink | None = None,
+        shown: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        grace: float = 0,
     ) -> Completed: ...
 
 
@@ -154,6 +161,14 @@ class BenchContext:
     def folder(self) -> Path:
         return self._machine().folder
 
+    @property
+    def lasting_folder(self) -> Path:
+        return self._machine().lasting_folder
+
+    @property
+    def cache_folder(self) -> Path:
+        return self._machine().cache_folder
+
     def send_event(self, message: str) -> None:
         self.events.append(message)
 
@@ -182,6 +197,9 @@ class BenchContext:
         stdin: str | None = None,
         timeout: float | None = None,
         on_line: LineSink | None = None,
+        shown: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        grace: float = 0,
     ) -> Completed:
         return self._machine().run(
             command,
@@ -191,6 +209,9 @@ class BenchContext:
             stdin=stdin,
             timeout=timeout,
             on_line=on_line,
+            shown=shown,
+            writable=writable,
+            grace=grace,
         )
 
     def _machine(self) -> BenchMachine:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
@@ -195,8 +195,8 @@ def delete(
             _delete_all(members, lambda each: deployments.delete_in(transaction, each, force=force))
         transaction.delete_deployment_group(id)
     gone = members if with_deployments else ()
-    for each in gone:
-        shutil.rmtree(home.deployment_folder(each), ignore_errors=True)
+    for folder in chain.from_iterable(map(home.folders_of, gone)):
+        shutil.rmtree(folder, ignore_errors=True)
     return gone
 
 

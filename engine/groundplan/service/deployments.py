@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
@@ -248,8 +249,8 @@ def delete(
         gone = [*reversed(below), id]
         for each in gone:
             delete_in(transaction, each, force=force, besides=gone)
-    for each in gone:
-        shutil.rmtree(home.deployment_folder(each), ignore_errors=True)
+    for folder in chain.from_iterable(map(home.folders_of, gone)):
+        shutil.rmtree(folder, ignore_errors=True)
     return gone
 
 

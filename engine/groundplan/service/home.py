@@ -49,6 +49,16 @@ class Home:
         """Folders of attempts that run."""
         return self.path / "scratch"
 
+    @property
+    def lasting(self) -> Path:
+        """What operations leave on this machine for the case that they are cut off, by deployment."""
+        return self.path / "lasting"
+
+    @property
+    def cache(self) -> Path:
+        """What plugins could get again, by plugin."""
+        return self.path / "cache"
+
     def blueprint_folder(self, digest: Digest) -> Path:
         """Return where the files of a blueprint's content are."""
         return self.blueprints / digest
@@ -56,6 +66,10 @@ class Home:
     def deployment_folder(self, deployment: DeploymentId) -> Path:
         """Return the deployment's own resources (spec 7.1)."""
         return self.path / "deployments" / deployment
+
+    def folders_of(self, deployment: DeploymentId) -> tuple[Path, ...]:
+        """Return the folders that go with a deployment."""
+        return self.deployment_folder(deployment), self.lasting / deployment
 
 
 def find_home(environment: Mapping[str, str] = os.environ) -> Home:

@@ -70,6 +70,14 @@ class HomeSettings:
         return self._home.scratch
 
     @property
+    def lasting(self) -> Path:
+        return self._home.lasting
+
+    @property
+    def cache(self) -> Path:
+        return self._home.cache
+
+    @property
     def hidden(self) -> Sequence[Path]:
         return (self._home.path,)
 

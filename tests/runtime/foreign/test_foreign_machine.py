@@ -169,6 +169,36 @@ with Machine(scratch=Path({str(tmp_path)!r})) as machine:
         eventually(lambda pid=pid: not is_alive(pid))  # type: ignore[misc]
 
 
+def patiently(folder: Path) -> str:
+    """Return a script that writes down how it ended when it is interrupted, and says so to whoever still listens."""
+    return f"trap 'echo bye; sleep 0.2; echo well > {folder}/ended; exit 7' INT; echo hi; while :; do sleep 0.05; done"
+
+
+def test_who_has_a_grace_is_interrupted_and_ends_by_itself(ctx: BenchContext, tmp_path: Path) -> None:
+    def give_up(stream: str, line: str) -> None:
+        ctx.given_up = True
+
+    ended = ctx.run(["sh", "-c", patiently(tmp_path)], on_line=give_up, grace=20)
+
+    assert (ended.code, ended.stdout, (tmp_path / "ended").read_text()) == (7, "hi\nbye\n", "well\n")
+
+
+def test_who_has_a_grace_ends_by_itself_though_the_engine_is_killed(tmp_path: Path) -> None:
+    engine = f"""
+from pathlib import Path
+from groundplan.runtime.foreign.machine import Machine
+from groundplan.sdk.testing import context
+with Machine(scratch=Path({str(tmp_path)!r})) as machine:
+    context(machine=machine).run(["sh", "-c", {patiently(tmp_path)!r}], grace=20, on_line=print)
+"""
+    with subprocess.Popen([sys.executable, "-u", "-c", engine], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.kill()
+
+    eventually((tmp_path / "ended").exists)
+
+
 def test_secrets_are_not_in_the_arguments_of_the_process_between(ctx: BenchContext) -> None:
     listing = ctx.run(["sh", "-c", "ps -eo args"], environment={"PASSWORD": "hunter2-in-environment"}).stdout
 
@@ -204,6 +234,25 @@ def test_confined_children_read_the_blueprint_but_no_home(confined: BenchContext
     assert confined.run(["cat", f"{tmp_path}/blueprint/canary"]).stdout == "visible"
     assert confined.run(["cat", f"{tmp_path}/blueprint/home/canary"]).code != 0
     assert confined.run(["sh", "-c", f"ls -A {tmp_path}/home ~root/.bashrc ~root/.ssh /run"]).stdout == "/run:\n"
+
+
+def test_confined_children_see_and_write_what_is_named_besides(confined: BenchContext, tmp_path: Path) -> None:
+    hidden, kept = tmp_path / "blueprint" / "home", tmp_path / "kept"
+    kept.mkdir()
+    command = ["sh", "-c", f"cat {hidden}/canary; echo x > {kept}/new; echo x > {hidden}/new"]
+    ended = confined.run(command, shown=[hidden], writable=[kept])
+
+    assert (ended.stdout, "Read-only" in ended.stderr) == ("hidden", True)
+    assert [path.name for path in (*hidden.iterdir(), *kept.iterdir())] == ["canary", "new"]
+
+
+def test_confined_children_are_interrupted_as_well(confined: BenchContext, tmp_path: Path) -> None:
+    def give_up(stream: str, line: str) -> None:
+        confined.given_up = True
+
+    ended = confined.run(["sh", "-c", patiently(confined.folder)], on_line=give_up, grace=20)
+
+    assert (ended.code, (confined.folder / "ended").read_text()) == (7, "well\n")
 
 
 def test_confined_children_see_no_passwords_of_the_host(confined: BenchContext) -> None:

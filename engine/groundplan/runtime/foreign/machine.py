@@ -45,6 +45,8 @@ class Machine:
         sandboxed: the home is bound to the sandbox: children run confined.
         unconfined: they do not even then.
         hidden: further folders that confined children must not see, for example GROUNDPLAN_HOME.
+        lasting: the folder of the instance, made at first use; it stays.
+        cache: the folder of the plugin, likewise.
     """
 
     def __init__(
@@ -56,12 +58,16 @@ class Machine:
         sandboxed: bool = False,
         unconfined: bool = False,
         hidden: Sequence[Path] = (),
+        lasting: Path | None = None,
+        cache: Path | None = None,
     ) -> None:
         self._scratch = scratch
         self._resource_folders = tuple(resource_folders)
         self._namespaces = dict(namespaces or {})
         self._is_confined = sandboxed and not unconfined
         self._hidden = tuple(hidden)
+        self._lasting = lasting
+        self._cache = cache
         self._own: Path | None = None
         self._lock = -1
 
@@ -87,6 +93,16 @@ class Machine:
             fcntl.flock(self._lock, fcntl.LOCK_EX)
         return self._own
 
+    @property
+    def lasting_folder(self) -> Path:
+        """The folder of the instance, on this machine."""
+        return _made(self._lasting)
+
+    @property
+    def cache_folder(self) -> Path:
+        """The folder of the plugin, on this machine."""
+        return _made(self._cache)
+
     def resources(self, context: Callable[[], OperationContext]) -> Resources:
         """Return the files of the deployment and its blueprint; `context` gives what templates see as `ctx`."""
         return FolderResources(self._resource_folders, context, self._namespaces)
@@ -105,6 +121,9 @@ class Machine:
         stdin: str | None = None,
         timeout: float | None = None,
         on_line: LineSink | None = None,
+        shown: Sequence[Path] = (),
+        writable: Sequence[Path] = (),
+        grace: float = 0,
         passed: socket.socket | None = None,
     ) -> Completed:
         """Run a child process (see `OperationContext.run`); it and its process group end when `cancelled` says so.
@@ -120,7 +139,8 @@ class Machine:
             command=list(command),
             environment=self._environment(environment or {}),
             folder=str(folder or self.folder),
-            confinement=self._confinement() if self._is_confined else None,
+            confinement=self._confinement(shown, writable) if self._is_confined else None,
+            grace=grace,
             passed=-1 if passed is None else passed.fileno(),
         )
         return run_process(plan, cancelled=cancelled, stdin=stdin, timeout=timeout, on_line=on_line, passed=passed)
@@ -148,12 +168,14 @@ class Machine:
             (folder / "ctx").symlink_to(programs.CLIENT)
         return folder
 
-    def _confinement(self) -> Confinement:
+    def _confinement(self, more_shown: Sequence[Path], more_writable: Sequence[Path]) -> Confinement:
         interpreter = {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.realpath(sys.executable))}
         shown = {*interpreter, str(programs.HERE), *map(_real, self._resource_folders)}
-        shown.update(map(_real, self._namespaces.values()))
+        shown.update(map(_real, (*self._namespaces.values(), *more_shown)))
         hidden = {*_PRIVATE_PLACES, _home(), *map(_real, self._hidden)}
-        return Confinement(hidden=sorted(hidden), shown=sorted(shown), writable=[str(self.folder)])
+        return Confinement(
+            hidden=sorted(hidden), shown=sorted(shown), writable=[str(self.folder), *map(_real, more_writable)]
+        )
 
 
 def sweep(scratch: Path | None = None) -> int:
@@ -181,6 +203,13 @@ def _home() -> str:
         return pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:
         return "/"
+
+
+def _made(folder: Path | None) -> Path:
+    if folder is None:
+        raise NonRecoverableError("nothing is kept on this machine for the operation")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 def _real(path: Path) -> str:

@@ -63,7 +63,7 @@ def run_process(
             _feed(supervisor, stdin)
             timed_out = pump.run(cancelled, timeout)
         finally:
-            _end(supervisor, ours)
+            _end(supervisor, ours, plan.grace)
         _raise_trouble(pump.told)
         return Completed(
             code=supervisor.returncode, stdout=pump.out.text(), stderr=pump.err.text(), timed_out=timed_out
@@ -98,12 +98,12 @@ def _feed(supervisor: "subprocess.Popen[bytes]", text: str | None) -> None:
     threading.Thread(target=write, name="stdin", daemon=True).start()
 
 
-def _end(supervisor: "subprocess.Popen[bytes]", lifeline: socket.socket) -> None:
+def _end(supervisor: "subprocess.Popen[bytes]", lifeline: socket.socket, grace: float) -> None:
     """See to it that the supervisor is gone and collected."""
     with suppress(OSError):
         lifeline.shutdown(socket.SHUT_WR)
     try:
-        supervisor.wait(_END_SECONDS)
+        supervisor.wait(grace + _END_SECONDS)
     except subprocess.TimeoutExpired:
         supervisor.kill()  # the kernel then kills the child
         supervisor.wait()

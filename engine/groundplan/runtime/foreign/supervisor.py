@@ -30,6 +30,7 @@ class Plan:
         environment: the whole environment of the child.
         confinement: None to run it unconfined.
         passed: number of a further descriptor that the child gets; -1 for none.
+        grace: seconds that an interrupted child has to end by itself; 0: it is terminated instead.
     """
 
     command: Sequence[str]
@@ -37,6 +38,7 @@ class Plan:
     folder: str
     confinement: Confinement | None
     passed: int = -1
+    grace: float = 0
 
     def to_line(self) -> bytes:
         """Return the plan as the line that `from_line` reads."""
@@ -63,14 +65,62 @@ def main() -> NoReturn:
     wake.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake.fileno())
-    child = _start(plan, lifeline)
-    status = _watch(child, lifeline, waking)
+    # Who may outlive the engine must not end by writing to it.
+    relay = Relay() if plan.grace else None
+    child = _start(plan, lifeline, relay)
+    status = _watch(child, lifeline, waking, plan.grace, relay)
     _exit_as(os.waitstatus_to_exitcode(status))
 
 
-def _start(plan: Plan, lifeline: socket.socket) -> int:
+class Relay:
+    """Takes a child's outputs and hands them on for as long as anybody reads them; what nobody reads is dropped."""
+
+    def __init__(self) -> None:
+        self._ways: dict[int, int | None] = {}
+        self._writing: dict[int, int] = {}
+        for target in (1, 2):
+            reading, self._writing[target] = os.pipe()
+            self._ways[reading] = target
+
+    @property
+    def sources(self) -> list[int]:
+        """The descriptors that are still open for reading."""
+        return list(self._ways)
+
+    def become_outputs(self) -> None:
+        """In the child: write there instead."""
+        for target, writing in self._writing.items():
+            os.dup2(writing, target)
+
+    def close_outputs(self) -> None:
+        """In the supervisor: leave writing to the child, so that its end is seen."""
+        for writing in self._writing.values():
+            os.close(writing)
+
+    def hand_on(self, source: int) -> None:
+        """Take what is there and hand it on."""
+        part = os.read(source, 65536)
+        if not part:
+            del self._ways[source]
+        target = self._ways.get(source)
+        while part and target is not None:
+            try:
+                part = part[os.write(target, part) :]
+            except BrokenPipeError:
+                self._ways[source] = target = None
+
+    def drain(self) -> None:
+        """Hand on what is left; what a process in the background still holds open is not waited for."""
+        while self._ways and (ready := select.select(self.sources, [], [], 0)[0]):
+            for source in ready:
+                self.hand_on(source)
+
+
+def _start(plan: Plan, lifeline: socket.socket, relay: Relay | None) -> int:
     child = os.fork()
     if child:
+        if relay is not None:
+            relay.close_outputs()
         if plan.passed >= 0:
             os.close(plan.passed)  # the engine must see the end when the child closes its own
         return child
@@ -78,6 +128,10 @@ def _start(plan: Plan, lifeline: socket.socket) -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     die_with_parent()
+    if relay is not None:
+        relay.become_outputs()
+        # An interrupt is for the program (`_become`), not for those who shut it in and collect what it leaves.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         if plan.confinement is None:
             _become(plan)
@@ -91,33 +145,38 @@ def _start(plan: Plan, lifeline: socket.socket) -> int:
 
 def _become(plan: Plan) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and a shell's pipes rely on them
     os.chdir(plan.folder)
     os.execvpe(plan.command[0], list(plan.command), dict(plan.environment))  # noqa: S606 - no shell is wanted
 
 
-def _watch(child: int, lifeline: socket.socket, waking: socket.socket) -> int:
+def _watch(child: int, lifeline: socket.socket, waking: socket.socket, grace: float, relay: Relay | None) -> int:
     """Wait for the child's end and return its status; the end of the lifeline ends the child and its group."""
     deadline: float | None = None
-    watched = [waking, lifeline]
+    watched: list[socket.socket] = [waking, lifeline]
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             if deadline is not None:
                 _signal_group(child, signal.SIGKILL)
+            if relay is not None:
+                relay.drain()
             return status
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready, _, _ = select.select(watched, [], [], left)
+        ready, _, _ = select.select([*watched, *(relay.sources if relay else ())], [], [], left)
         if waking in ready:
             waking.recv(64)
         if lifeline in ready:
             watched.remove(lifeline)
-            deadline = time.monotonic() + _GRACE_SECONDS
-            _signal_group(child, signal.SIGTERM)
+            deadline = time.monotonic() + (grace or _GRACE_SECONDS)
+            _signal_group(child, signal.SIGINT if grace else signal.SIGTERM)
         elif deadline is not None and time.monotonic() >= deadline:
             _signal_group(child, signal.SIGKILL)
             deadline += _GRACE_SECONDS
+        for source in ready:
+            if isinstance(source, int) and relay is not None:
+                relay.hand_on(source)
 
 
 def _signal_group(child: int, number: signal.Signals) -> None:

@@ -1,0 +1,83 @@
+"""A module of built-in resources, and a bench whose node applies it with the terraform or tofu of this machine."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundplan.model.values import reveal
+from groundplan.runtime.foreign.machine import Machine
+from groundplan.sdk.testing import BenchContext, context
+
+MODULE = """
+variable "word" { type = string }
+variable "phrase" {
+  type      = string
+  sensitive = true
+}
+resource "terraform_data" "one" { input = var.word }
+resource "terraform_data" "hidden" { input = var.phrase }
+output "word" { value = terraform_data.one.output }
+output "phrase" {
+  value     = var.phrase
+  sensitive = true
+}
+"""
+PHRASE = "open-sesame-4711"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A node with a module. `blueprint`: the folder of the blueprint's files; `home`: what lies outside of attempts."""
+
+    ctx: BenchContext
+    blueprint: Path
+    home: Path
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        return dict(self.ctx.instance.runtime_properties)
+
+    @property
+    def log(self) -> str:
+        return "\n".join(message for _, message in self.ctx.log)
+
+    def settle(self) -> None:
+        """Have the runtime properties be as the next operation finds them: recorded, and plain."""
+        settled = reveal(self.properties)
+        self.ctx.instance.runtime_properties.clear()
+        self.ctx.instance.runtime_properties.update(settled)
+        self.ctx.log.clear()
+
+    def write(self, text: str, name: str = "module/main.tf") -> None:
+        path = self.blueprint / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def terraform() -> Path:
+    """Return where the binary is; it is no pip package, so tests that need it are `live`."""
+    found = shutil.which("terraform") or shutil.which("tofu")
+    if found is None:
+        pytest.fail("there is no terraform or tofu on the PATH: install one of them")
+    return Path(found)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    blueprint, home = tmp_path / "blueprint", tmp_path / "home"
+    config = {"source": {"location": "module"}, "variables": {"word": "hello", "phrase": PHRASE}}
+    with Machine(scratch=tmp_path, resource_folders=[blueprint], lasting=home / "own", cache=home / "cache") as machine:
+        ctx = context(
+            node_type="cloudify.nodes.terraform.Module",
+            properties={"resource_config": config},
+            machine=machine,
+            sleep=lambda seconds: time.sleep(min(seconds, 0.1)),
+        )
+        made = Bench(ctx=ctx, blueprint=blueprint, home=home)
+        made.write(MODULE)
+        yield made

@@ -1,0 +1,113 @@
+"""What a node asks for is read, or refused in words, before any binary runs; and what the plugin stands for."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from groundplan.sdk.errors import NonRecoverableError
+from groundplan.service.plugins import choose, read_manifest
+from groundplan_terraform import source, tasks
+from groundplan_terraform.root_module import RootModule, Source
+
+from ...proof.user import ROOT, user_in
+from .conftest import Bench
+
+PLUGIN = ROOT / "plugins" / "groundplan_terraform" / "plugin.yaml"
+BLUEPRINT = """
+tosca_definitions_version: cloudify_dsl_1_3
+imports: [cloudify/types/types.yaml, "plugin:cloudify-terraform-plugin?version= >=0.15.0"]
+node_templates:
+  terraform:
+    type: cloudify.nodes.terraform
+    properties: {resource_config: {installation_source: "https://example.org/terraform.zip"}}
+  module:
+    type: cloudify.nodes.terraform.Module
+    properties:
+      resource_config:
+        source: {location: "https://example.org/module.zip"}
+        variables: {name: shop}
+    relationships: [{target: terraform, type: TYPE}]
+"""
+
+
+def read(**config: Any) -> RootModule:
+    return RootModule.from_properties({"resource_config": {"source": "module", **config}}, {})
+
+
+@pytest.mark.parametrize(
+    "relationship",
+    [
+        "cloudify.terraform.relationships.run_on_host",
+        "cloudify.relationships.terraform.run_on_host",
+        "terraform.relationships.run_on_host",
+    ],
+)
+def test_blueprints_of_the_published_plugin_are_read(relationship: str, tmp_path: Path) -> None:
+    user = user_in(tmp_path)
+    user.ok("blueprints", "validate", user.write("blueprint.yaml", BLUEPRINT.replace("TYPE", relationship)))
+
+
+def test_each_operation_has_a_function() -> None:
+    manifest = read_manifest(PLUGIN, "groundplan_terraform")
+    assert choose({"terraform": manifest}, "cloudify-terraform-plugin", ">=0.15.0") is manifest
+    for target in manifest.operations.values():
+        module, _, name = target.partition(":")
+        assert callable(getattr(__import__(module, fromlist=[name]), name))
+
+
+def test_flags_go_to_the_commands_that_take_them() -> None:
+    flags = read(flags_override=["parallelism=2", {"refresh": False}, "-upgrade"]).flags
+    assert flags["apply"] == ["-parallelism=2", "-refresh=false"]
+    assert flags["init"] == ["-upgrade"]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"flags_override": ["var=password=opensesame"]}, "belong into resource_config.variables"),
+        ({"source": {}}, "location is empty"),
+        ({"variables": ["a"]}, "variables must be a mapping"),
+        ({"store_output_secrets": {"a": "b"}}, "not there yet"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(config: dict[str, Any], words: str) -> None:
+    with pytest.raises(NonRecoverableError, match=words) as raised:
+        read(**config)
+    assert "opensesame" not in raised.value.message
+
+
+def test_companions_are_refused_before_anything_is_made(bench: Bench) -> None:
+    bench.ctx.node.properties["tfsec_config"] = {"enable": True}  # type: ignore[index]
+    with pytest.raises(NonRecoverableError, match="tfsec"):
+        tasks.setup_linters(bench.ctx)
+
+
+def test_an_archive_of_a_repository_is_its_one_folder(bench: Bench, tmp_path: Path) -> None:
+    bench.blueprint.mkdir(exist_ok=True)
+    with zipfile.ZipFile(bench.blueprint / "module.zip", "w") as archive:
+        archive.writestr("module-master/main.tf", "# here")
+        archive.writestr("module-master/../../outside.tf", "# there")
+
+    source.fetch(bench.ctx, Source(location="module.zip"), tmp_path / "found")
+
+    assert (tmp_path / "found" / "main.tf").read_text() == "# here"
+    assert not list(tmp_path.parent.glob("outside.tf"))
+
+
+@pytest.mark.parametrize("location", ["git::ssh://git@example.org/module", "ftp://example.org/module.zip"])
+def test_other_addresses_are_refused(location: str, bench: Bench, tmp_path: Path) -> None:
+    with pytest.raises(NonRecoverableError, match=r"archive over http"):
+        source.fetch(bench.ctx, Source(location=location), tmp_path / "found")
+
+
+def test_a_packed_module_comes_back_as_it_was(bench: Bench, tmp_path: Path) -> None:
+    bench.write("#!/bin/sh", "module/run.sh")
+    (bench.blueprint / "module" / "run.sh").chmod(0o755)
+
+    packed = source.pack(bench.blueprint / "module")
+    source.unpack(packed, tmp_path / "found")
+
+    assert (tmp_path / "found" / "run.sh").stat().st_mode & 0o111
+    assert source.pack(tmp_path / "found") == packed
