@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from groundplan.model.blueprint import Operation, Plugin
+from groundplan.model.blueprint import Blueprint, Operation, Plugin
 from groundplan.model.deployment import Deployment
 from groundplan.model.execution import Event, Execution, ExecutionStatus, Outcome, Verdict
 from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
@@ -61,6 +61,10 @@ class Place:
     def folders(self, deployment: Deployment) -> tuple[Path, ...]:
         """No files."""
         return ()
+
+    def imported(self, blueprint: Blueprint) -> dict[str, Path]:
+        """No imported blueprints."""
+        return {}
 
 
 class Bench:

@@ -138,3 +138,21 @@ def test_a_file_that_would_lie_outside_of_its_folder_is_not_written(engine: Engi
         transaction.put_blueprint_files("evil", [FilePart("../../key", 0, 0o644, b"")])
     with pytest.raises(StoreFault, match="outside"):
         engine.files.folder("evil")
+
+
+def test_one_that_is_imported_stays_with_its_files(engine: Engine, write: Write) -> None:
+    lan = write("metadata: {id: lan}\n" + ONE, "lan")
+    (lan.parent / "run.sh").write_text("#!/bin/sh\n")
+    upload(engine, lan)
+    importing = write("", "top")
+    importing.write_text(importing.read_text().replace("plugin:groundplan-nop", "net--blueprint:lan"))
+    top = upload(engine, importing).blueprint
+    with pytest.raises(Conflict, match="imported by top"):
+        blueprints.delete(engine.store, BlueprintId("lan"))
+    with engine.store.snapshot() as snapshot:
+        found = engine.library.blueprint(snapshot, top.digest)
+    folders = engine.settings.imported(found)
+    assert [(name, (folder / "run.sh").exists()) for name, folder in folders.items()] == [("net", True)]
+    blueprints.delete(engine.store, top.id)
+    blueprints.delete(engine.store, BlueprintId("lan"))
+    assert engine.settings.imported(found) == {}

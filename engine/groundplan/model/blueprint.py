@@ -112,6 +112,14 @@ class Plugin:
     properties: Mapping[str, Data] = field(default_factory=dict)
 
     @property
+    def code(self) -> str:
+        """The path of its code among the blueprint's files, in its namespace; empty when it is not there."""
+        if not self.source or "://" in self.source:
+            return ""
+        namespace, separator, _ = self.name.rpartition("--")
+        return f"{namespace}{separator}plugins/{self.source}"
+
+    @property
     def values(self) -> dict[str, Data]:
         """What its properties were given, functions as written; nothing for those that were given none."""
         return {name: schema.get("value") for name, schema in self.properties.items()}

@@ -179,6 +179,7 @@ class Attempts:
         return Machine(
             scratch=surroundings.scratch,
             resource_folders=surroundings.folders(world.deployment),
+            namespaces=surroundings.imported(world.blueprint),
             sandboxed=surroundings.sandboxed,
             unconfined=surroundings.unconfined,
             hidden=surroundings.hidden,

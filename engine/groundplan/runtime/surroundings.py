@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment
 from groundplan.model.values import Data
 
@@ -50,3 +51,6 @@ class Surroundings(Protocol):
 
     def folders(self, deployment: Deployment) -> Sequence[Path]:
         """Return where the deployment's resources are: its own folder first, then its blueprint's."""
+
+    def imported(self, blueprint: Blueprint) -> Mapping[str, Path]:
+        """Return the folder of the imported blueprint behind each of a blueprint's namespaces."""

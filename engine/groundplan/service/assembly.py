@@ -74,7 +74,12 @@ class Engine:
     @cached_property
     def settings(self) -> HomeSettings:
         """What the home says about where operations run."""
-        return HomeSettings(self.home, self._environment, blueprint_folder=self.files.folder)
+        return HomeSettings(
+            self.home,
+            self._environment,
+            blueprint_folder=self.files.folder,
+            imported_folder=self.files.folder_of,
+        )
 
     @cached_property
     def files(self) -> BlueprintFiles:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from groundplan.model.ids import Digest
+from groundplan.model.ids import BlueprintId, Digest
 from groundplan.service.home import Home
 from groundplan.state.store import FilePart, Snapshot, Store, StoreFault, Transaction
 
@@ -32,6 +32,12 @@ class BlueprintFiles:
             with self._store().snapshot() as snapshot:
                 bring(snapshot, self._home, digest)
         return folder
+
+    def folder_of(self, id: BlueprintId) -> Path | None:
+        """Return the folder with the files of an uploaded blueprint, or None when there is no such blueprint."""
+        with self._store().snapshot() as snapshot:
+            found = snapshot.blueprint(id)
+        return None if found is None else self.folder(found.digest)
 
 
 def keep(transaction: Transaction, folder: Path, digest: Digest) -> None:

@@ -212,7 +212,7 @@ def delete_in(transaction: Transaction, id: BlueprintId) -> None:
 
     Raises:
         NotFound: there is none of that id.
-        Conflict: a deployment uses it.
+        Conflict: a deployment uses it, or another blueprint imports it.
     """
     existing(transaction, id)
     users = [item.id for item in transaction.deployments() if item.blueprint == id]
@@ -221,7 +221,22 @@ def delete_in(transaction: Transaction, id: BlueprintId) -> None:
             f"Blueprint {id!r} is used by deployments: {', '.join(users)}.",
             fix="Uninstall and delete them first: groundplan uninstall DEPLOYMENT_ID",
         )
+    importers = importers_of(transaction, id)
+    if importers:
+        raise Conflict(
+            f"Blueprint {id!r} is imported by {', '.join(importers)}.",
+            fix="Delete those first: groundplan blueprints delete BLUEPRINT_ID",
+        )
     transaction.delete_blueprint(id)
+
+
+def importers_of(snapshot: Snapshot, id: BlueprintId) -> list[str]:
+    """Return the blueprints that import one, and the deployments that were made from such."""
+    users = {item.digest: f"deployment {item.id}" for item in snapshot.deployments()}
+    users |= {item.digest: str(item.id) for item in snapshot.blueprints()}
+    return sorted(
+        user for digest, user in users.items() if id in (snapshot.plan(digest) or {}).get("imported_blueprints", ())
+    )
 
 
 def _id_of(blueprint: Blueprint, file: Path) -> BlueprintId:

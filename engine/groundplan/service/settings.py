@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment
-from groundplan.model.ids import Digest
+from groundplan.model.ids import BlueprintId, Digest
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.service.home import Home
@@ -36,14 +37,17 @@ class HomeSettings:
         environment: Mapping[str, str] = os.environ,
         *,
         blueprint_folder: Callable[[Digest], Path] | None = None,
+        imported_folder: Callable[[BlueprintId], Path | None] = lambda _: None,
     ) -> None:
         """Read the settings of a home.
 
         Args:
             blueprint_folder: gives the files of a blueprint; default: the folder that the home has for them.
+            imported_folder: gives the files of an uploaded blueprint by its id.
         """
         self._home = home
         self._blueprint_folder = blueprint_folder or home.blueprint_folder
+        self._imported_folder = imported_folder
         # Asked for by every attempt, so it is put together once.
         self._binding_path = str(home.binding)
         self._unconfined = environment.get(UNCONFINED_VARIABLE) == "1"
@@ -91,6 +95,11 @@ class HomeSettings:
 
     def folders(self, deployment: Deployment) -> Sequence[Path]:
         return (self._home.deployment_folder(deployment.id), self._blueprint_folder(deployment.digest))
+
+    def imported(self, blueprint: Blueprint) -> Mapping[str, Path]:
+        named = blueprint.namespaces_mapping.items()
+        found = {namespace: self._imported_folder(BlueprintId(name)) for namespace, name in named}
+        return {namespace: folder for namespace, folder in found.items() if folder is not None}
 
     def _binding(self) -> Mapping[str, Any]:
         try:

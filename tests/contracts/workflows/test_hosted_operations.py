@@ -3,10 +3,12 @@
 import pytest
 
 from groundplan.model.execution import ExecutionStatus, TaskState
+from groundplan.model.ids import BlueprintId
+from groundplan.service import blueprints
 from groundplan.state.store import AttemptStart, Batch
 
 from .conftest import CANARY
-from .stage import SHOP, Stage
+from .stage import NOW, SHOP, Stage
 
 BODY = SHOP.replace(
     "workflows:\n",
@@ -34,6 +36,17 @@ def create(ctx, amount, hidden, **_):
 """
 
 
+LAN = """
+tosca_definitions_version: cloudify_dsl_1_4
+imports: [cloudify/types/types.yaml]
+plugins: {own: {executor: central_deployment_agent, source: own}}
+node_templates:
+  lan:
+    type: cloudify.nodes.Root
+    interfaces: {cloudify.interfaces.lifecycle: {create: own.code.create, start: scripts/start.sh}}
+"""
+
+
 def install(stage: Stage, code: str) -> tuple[ExecutionStatus, str]:
     """Install the node of theirs with this code."""
     stage.deploy(CODE + code, body=BODY)
@@ -50,6 +63,19 @@ def test_it_gets_its_inputs_and_changes_its_instance(stage: Stage) -> None:
         assert {"made": 2} in snapshot.results(execution).values()
     assert "theirs of shop knows ******" in stage.said(execution)
     assert CANARY not in str(stage.said(execution))
+
+
+def test_code_and_scripts_of_an_imported_blueprint_come_from_its_files(stage: Stage) -> None:
+    engine = stage.engine
+    code = "def create(ctx, **_):\n    ctx.instance.runtime_properties['made'] = True\n"
+    stage.write("lan/plugins/own/code.py", f"from cloudify.decorators import operation\n@operation\n{code}")
+    stage.write("lan/scripts/start.sh", "#!/bin/sh\nctx instance runtime-properties started yes\n")
+    lan = stage.write("lan/blueprint.yaml", LAN)
+    blueprints.upload(engine.store, engine.home, engine.fetch, lan, NOW, id=BlueprintId("lan"))
+    stage.deploy(CODE, body=SHOP.replace("plugin:groundplan-nop]", "plugin:groundplan-nop, net--blueprint:lan]"))
+    ended = stage.drive(stage.start("install", parameters={"node_ids": ["net--lan"]}))
+    assert ended.error == ""
+    assert stage.instances()["net--lan"].runtime_properties == {"made": True, "started": "yes"}
 
 
 def test_the_properties_of_its_plugin_are_evaluated(stage: Stage) -> None:

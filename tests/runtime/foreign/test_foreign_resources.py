@@ -30,7 +30,28 @@ def test_a_namespace_leads_to_the_imported_blueprint(tmp_path: Path) -> None:
     assert bench(ns=tmp_path).resources.read("ns--x.sh") == b"other"
 
 
-@pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "link", "folder/../../secret", "missing"])
+def test_a_file_in_a_namespace_is_looked_for_where_the_imported_text_stands(tmp_path: Path) -> None:
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder in (own, other):
+        (folder / "scripts").mkdir(parents=True)
+        (folder / "scripts" / "x--y.sh").write_text(folder.name)
+    resources = bench(own, net=other).resources
+
+    found = {
+        name: resources.read(f"{name}scripts/x--y.sh") for name in ("", "net--", "net--part--", "part--", "part--in--")
+    }
+    assert found == {
+        "": b"own",
+        "net--": b"other",
+        "net--part--": b"other",
+        "part--": b"own",
+        "part--in--": b"own",
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ["../secret", "ns--../secret", "/etc/passwd", "ns--/etc/passwd", "link", "folder/../../secret", "missing"]
+)
 def test_nothing_outside_is_reachable(tmp_path: Path, path: str) -> None:
     (tmp_path / "secret").write_text("no")
     inside = tmp_path / "inside"

@@ -40,6 +40,7 @@ def make_process(
     machine = Machine(
         scratch=surroundings.scratch,
         resource_folders=surroundings.folders(deployment),
+        namespaces=surroundings.imported(drive.world.blueprint),
         sandboxed=surroundings.sandboxed,
         unconfined=surroundings.unconfined,
         hidden=surroundings.hidden,
@@ -59,8 +60,7 @@ def make_process(
 
 
 def _program(workflow: ForeignWorkflow, parameters: Mapping[str, Data]) -> Program:
-    source = workflow.plugin.source or ""
-    folders = (f"plugins/{source}",) if source and "://" not in source else ()
+    folders = (workflow.plugin.code,) if workflow.plugin.code else ()
     if workflow.function:
         return Program(function=workflow.function, folders=folders)
     script, text = (str(parameters.get(name) or "") for name in SCRIPT_PARAMETERS)

@@ -65,7 +65,7 @@ def run_hosted(ctx: OperationContext, plugin: Plugin, function: str, inputs: Map
 
 def code_folder(ctx: OperationContext, plugin: Plugin) -> str:
     """Return where the plugin's code lies in the blueprint's folder, or nothing when it does not."""
-    if plugin.source and "://" not in plugin.source:
+    if plugin.code:
         with suppress(NonRecoverableError):
-            return str(ctx.resources.path(f"plugins/{plugin.source}"))
+            return str(ctx.resources.path(plugin.code))
     return ""

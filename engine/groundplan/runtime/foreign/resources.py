@@ -4,7 +4,7 @@ Nothing outside the given folders is reachable, links followed; templates are re
 data and see no engine object. Uploading and unpacking a blueprint is the service's work.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -39,10 +39,25 @@ class FolderResources:
         Raises:
             NonRecoverableError: there is none, or it lies outside.
         """
-        namespace, separator, rest = path.rpartition("--")
-        if separator and namespace in self._namespaces:
-            return self._find(rest, [self._namespaces[namespace]], path)
-        return self._find(path, self._folders, path)
+        if Path(path).is_absolute():
+            raise NonRecoverableError(f"the resource {path} is an absolute path; give one relative to the blueprint")
+        found = next(filter(None, (_found(name, folders, path) for name, folders in self._candidates(path))), None)
+        if found is None:
+            raise NonRecoverableError(f"the blueprint has no resource {path}")
+        return found
+
+    def _candidates(self, path: str) -> Iterator[tuple[str, Sequence[Path]]]:
+        """Yield the names that a path may mean, with the folders to look in: what is in a namespace is so by its path
+        only, in the folder of the imported blueprint, or in our own where a mere file was imported."""
+        yield path, self._folders
+        names = path.split("--")
+        folders = self._folders
+        for count in range(1, len(names)):
+            if "/" in names[count - 1]:
+                return
+            imported = self._namespaces.get("--".join(names[:count]))
+            folders = folders if imported is None else (imported,)
+            yield "--".join(names[count:]), folders
 
     def read(self, path: str) -> bytes:
         found = self.path(path)
@@ -71,17 +86,16 @@ class FolderResources:
         except Exception as error:  # a template's expressions raise whatever they like
             raise NonRecoverableError(f"rendering {path}: {error}") from error
 
-    def _find(self, path: str, folders: Sequence[Path], shown: str) -> Path:
-        if Path(path).is_absolute():
-            raise NonRecoverableError(f"the resource {shown} is an absolute path; give one relative to the blueprint")
-        for folder in folders:
-            root = folder.resolve()
-            try:
-                found = (root / path).resolve()
-                if not found.is_relative_to(root):
-                    raise NonRecoverableError(f"the resource {shown} lies outside the blueprint's folder")
-                if found.exists():
-                    return found
-            except (OSError, ValueError, RuntimeError):  # a name too long, with a NUL, a ring of links: no such file
-                continue
-        raise NonRecoverableError(f"the blueprint has no resource {shown}")
+
+def _found(path: str, folders: Sequence[Path], shown: str) -> Path | None:
+    for folder in folders:
+        root = folder.resolve()
+        try:
+            found = (root / path).resolve()
+            if not found.is_relative_to(root):
+                raise NonRecoverableError(f"the resource {shown} lies outside the blueprint's folder")
+            if found.exists():
+                return found
+        except (OSError, ValueError, RuntimeError):  # a name too long, with a NUL, a ring of links: no such file
+            continue
+    return None

@@ -307,13 +307,13 @@ def _made_secrets(snapshot: Snapshot, owner: Owner) -> list[str]:
 
 
 def _drop_blueprint(transaction: Transaction, owner: Owner) -> None:
-    """Forget the blueprint that a component uploaded itself, unless another deployment uses it."""
+    """Forget the blueprint that a component uploaded itself, unless others use it."""
     made = transaction.remembered(owner.deployment).get(_own_blueprint(owner))
     if made is None:
         return
     id_ = BlueprintId(made)
     in_use = any(item.blueprint == id_ for item in transaction.deployments())
-    if transaction.blueprint(id_) is not None and not in_use:
+    if transaction.blueprint(id_) is not None and not in_use and not blueprints.importers_of(transaction, id_):
         blueprints.delete_in(transaction, id_)
     transaction.remember(owner.deployment, _own_blueprint(owner), None)
 
