@@ -64,14 +64,7 @@ class Bucket:
 
     def by_boto3(self, keys: Keys) -> Any:
         """Return Amazon's client of the bucket's store."""
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-west-1",
-            aws_access_key_id=keys.id,
-            aws_secret_access_key=keys.secret,
-            config=ONCE,
-        )
+        return amazon("s3", self.endpoint, keys)
 
     def carry(self, keys: Keys, name: str, content: bytes) -> bytes:
         """Put an object with MinIO's client and get it with Amazon's."""
@@ -80,10 +73,10 @@ class Bucket:
         return body
 
 
-def ec2(endpoint: str, keys: Keys) -> Any:
-    """Return Amazon's client of EC2 at an endpoint."""
+def amazon(service: str, endpoint: str, keys: Keys) -> Any:
+    """Return Amazon's client of a service at an endpoint."""
     return boto3.client(
-        "ec2",
+        service,
         endpoint_url=endpoint,
         region_name="us-west-1",
         aws_access_key_id=keys.id,

@@ -111,7 +111,9 @@ def _word(service: str, error: _Error, message: str) -> Refusal:
         body = json.dumps({"__type": error.code, "message": message})
         return Refusal(status=error.status, content_type="application/x-amz-json-1.1", body=body.encode())
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n{_xml(dialect, escape(error.code), escape(message))}'
-    return Refusal(status=error.status, content_type="text/xml;charset=UTF-8", body=text.encode())
+    # MinIO's client reads S3's words under this type only, which is what S3 sends.
+    kind = "application/xml" if dialect is Dialect.S3 else "text/xml;charset=UTF-8"
+    return Refusal(status=error.status, content_type=kind, body=text.encode())
 
 
 def _dialect(service: str) -> Dialect:
