@@ -16,7 +16,7 @@ _TASKS: Final = """
            tasks.waits
     FROM tasks ORDER BY tasks.execution_id, tasks.number
 """
-_ATTEMPTS: Final = "SELECT execution_id, task, number, verdict FROM attempts ORDER BY id"
+_ATTEMPTS: Final = "SELECT execution_id, task, number, verdict FROM attempts ORDER BY execution_id, task, number"
 _EVENTS: Final = (
     "SELECT execution_id, deployment_id, type, instance, target, operation, message FROM events ORDER BY id"
 )

@@ -54,6 +54,16 @@ def test_a_task_may_end_and_begin_again_in_one_batch(store: SqlStore, lease: Lea
     assert other.state is TaskState.STARTED
 
 
+def test_an_attempt_may_wait_and_end_in_one_batch(store: SqlStore, lease: Lease) -> None:
+    record(store, lease, started=[AttemptStart(1, 1, NOW)])
+    waits = AttemptEnd(1, 1, NOW, TaskState.WAITING, Outcome(verdict=Verdict.WAITING, waits_for=EXECUTION.id))
+    record(store, lease, ended=[waits, AttemptEnd(1, 1, LATER, TaskState.SUCCEEDED, DONE)])
+    with store.snapshot() as snapshot:
+        task = snapshot.task(EXECUTION.id, 1)
+        assert (task.state, task.attempts, task.waits_for) == (TaskState.SUCCEEDED, 1, None)
+        assert snapshot.running_since(EXECUTION.id) == {}
+
+
 def test_what_a_change_leaves_out_stays(store: SqlStore, lease: Lease) -> None:
     changes = {
         INSTANCE.id: InstanceChange(state=InstanceState.STARTED),

@@ -13,7 +13,7 @@ from groundplan.model.reshape import Content, Reshape
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Sensitive
 from groundplan.state.sql.store import SqlStore
-from groundplan.state.store import AttemptEnd, Batch, FilePart, InstanceChange, StageRecord, StoreFault
+from groundplan.state.store import AttemptEnd, AttemptStart, Batch, FilePart, InstanceChange, StageRecord, StoreFault
 
 from .nouns import (
     BLUEPRINT,
@@ -177,6 +177,17 @@ def test_a_deployment_goes_with_all_that_is_its(filled: SqlStore) -> None:
         assert snapshot.instances(DEPLOYMENT.id) == snapshot.tasks(EXECUTION.id) == []
         assert snapshot.executions() == snapshot.dependencies() == snapshot.events() == []
         assert snapshot.remembered(DEPLOYMENT.id) == {}
+
+
+def test_nothing_is_told_of_an_execution_that_is_gone(filled: SqlStore) -> None:
+    with filled.transaction() as transaction:
+        lease = transaction.acquire(EXECUTION.id, "here:1:1", NOW)
+        start = AttemptStart(0, 1, NOW)
+        transaction.record(Batch(lease=lease, deployment=DEPLOYMENT.id, started=[start], events=[EVENT]))
+        transaction.delete_executions([EXECUTION.id])
+        transaction.append_event(EVENT)
+        assert transaction.events() == []
+        assert transaction.running_since(EXECUTION.id) == {}
 
 
 def test_an_end_has_its_time_and_a_new_beginning_has_none(filled: SqlStore) -> None:

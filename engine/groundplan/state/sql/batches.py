@@ -118,12 +118,15 @@ def start_rows(started: Iterable[AttemptStart]) -> list[StartRow]:
 
 
 def end_rows(ended: Iterable[AttemptEnd]) -> list[EndRow]:
-    """Return the rows of attempts that ended."""
-    return [
-        EndRow(end.task, end.number, end.at.timestamp(), plain(end.outcome.verdict), _failure_json(end.outcome.failure))
+    """Return the rows of attempts that ended; of several ends of one, the last one counts."""
+    found = {
+        (end.task, end.number): EndRow(
+            end.task, end.number, end.at.timestamp(), plain(end.outcome.verdict), _failure_json(end.outcome.failure)
+        )
         for end in ended
         if end.number
-    ]
+    }
+    return list(found.values())
 
 
 def task_rows(seal: Seal, execution: ExecutionId, ended: Iterable[AttemptEnd]) -> list[TaskRow]:

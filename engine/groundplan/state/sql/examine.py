@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, func, select
 
 from groundplan.state.seal import Seal
 from groundplan.state.sql import schema
@@ -13,6 +13,7 @@ from groundplan.state.store import Examination, StoreFault
 
 _MOST: Final = 20
 _PLANNED: Final = (schema.blueprints, schema.deployments)
+_OF_EXECUTIONS: Final = (schema.attempts, schema.events)
 
 
 def examine(connection: Connection, seal: Seal, dialect: Dialect, revision: str) -> Examination:
@@ -27,6 +28,7 @@ def examine(connection: Connection, seal: Seal, dialect: Dialect, revision: str)
                 sealed += sum(row[name] is not None for name in names)
                 faults += _unopened(table, row, seal)
     faults += _without_plan(connection)
+    faults += _without_execution(connection)
     return Examination(place=dialect.place, revision=revision, rows=rows, sealed=sealed, faults=tuple(faults[:_MOST]))
 
 
@@ -50,3 +52,11 @@ def _without_plan(connection: Connection) -> Iterator[str]:
     for table in _PLANNED:
         for row in connection.execute(select(table.c.id, table.c.digest).where(table.c.digest.not_in(plans))):
             yield f"{table.name}/{row.id} has no plan ({row.digest[:12]})"
+
+
+def _without_execution(connection: Connection) -> Iterator[str]:
+    known = select(schema.executions.c.id)
+    for table in _OF_EXECUTIONS:
+        own = table.c.execution_id
+        for row in connection.execute(select(own, func.count()).where(own.not_in(known)).group_by(own)):
+            yield f"{table.name} has {row[1]} rows of execution {row[0]}, which is gone"

@@ -98,6 +98,9 @@ class Journal(SqlSnapshot):
 
     def append_event(self, event: Event) -> None:
         columns, execution = Columns(events=event_rows([event])), ExecutionId(event.execution or "")
+        if execution and self.execution(execution) is None:
+            # What an operation leaves behind that nobody observed any more, of an execution that was deleted since.
+            return
         self._writer.write(self._connection, execution, event.deployment, columns, beside=self._beside)
 
     def _change_instances(self, deployment: DeploymentId, changes: Mapping[InstanceId, InstanceChange]) -> None:

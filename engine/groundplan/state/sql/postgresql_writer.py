@@ -24,8 +24,12 @@ _LARGE: Final = 5_000
 # array that holds nothing else has no type that could be told to the server.
 _PARTS: Final = {
     "ends": (
-        "UPDATE attempts SET ended_at = it.at, verdict = it.verdict, error = NULLIF(it.error, '') FROM {rows} "
-        "WHERE attempts.execution_id = %(execution)s AND attempts.task = it.task AND attempts.number = it.number",
+        # They are all there. By their key: joined, they would be looked for among all attempts, of which the server
+        # knows too late how many they have become.
+        "INSERT INTO attempts (execution_id, task, number, started_at, ended_at, verdict, error) "
+        "SELECT %(execution)s, it.task, it.number, it.at, it.at, it.verdict, NULLIF(it.error, '') FROM {rows} "
+        "ON CONFLICT (execution_id, task, number) "
+        "DO UPDATE SET ended_at = excluded.ended_at, verdict = excluded.verdict, error = excluded.error",
         (("task", "int"), ("number", "int"), ("at", "float8"), ("verdict", "text"), ("error", "text")),
     ),
     "tasks": (

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Column,
     Float,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -207,18 +206,19 @@ tasks: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# The rows of attempts and events are many, and each foreign key would look up the execution whose lease their writer
+# holds anyway; who deletes executions deletes them (`writes`), and `examine` looks for any that were left.
 attempts: Final = Table(
     "attempts",
     metadata,
-    Column("id", _COUNTER, primary_key=True, autoincrement=True),
-    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), nullable=False),
-    Column("task", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("execution_id", String, primary_key=True),
+    Column("task", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
     Column("started_at", Float, nullable=False),
     Column("ended_at", Float),
     Column("verdict", String),
     Column("error", Text),
-    Index("attempts_of_task", "execution_id", "task", "number"),
+    sqlite_with_rowid=False,
 )
 
 left_outcomes: Final = Table(
@@ -234,7 +234,7 @@ events: Final = Table(
     "events",
     metadata,
     Column("id", _COUNTER, primary_key=True, autoincrement=True),
-    Column("execution_id", String, ForeignKey("executions.id", ondelete="CASCADE"), index=True),
+    Column("execution_id", String, index=True),
     Column("deployment_id", String, nullable=False, index=True),
     Column("at", Float, nullable=False),
     Column("type", String, nullable=False),

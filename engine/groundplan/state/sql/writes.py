@@ -33,6 +33,8 @@ from groundplan.state.sql.updates import row_of
 from groundplan.state.store import FilePart, InstanceChange, StoredBlueprint
 
 _FILE_PARTS: Final = 16
+_TOLD: Final = (schema.attempts, schema.events)
+"""Rows of executions that no foreign key deletes."""
 KEY_ROW: Final = 1
 KEY_CHECK: Final = "keys/check"
 """Whom the value is sealed for by which a key is checked."""
@@ -94,6 +96,10 @@ class SqlTransaction(Journal, LeftOutcomes):
         self._add_instances(deployment.id, instances)
 
     def delete_deployment(self, id: DeploymentId) -> None:
+        executions = schema.executions
+        own = select(executions.c.id).where(executions.c.deployment_id == id)
+        for told in _TOLD:
+            self._connection.execute(delete(told).where(told.c.execution_id.in_(own)))
         self._connection.execute(delete(schema.deployments).where(schema.deployments.c.id == id))
         self._drop_empty_groups()
 
@@ -183,8 +189,10 @@ class SqlTransaction(Journal, LeftOutcomes):
         self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
 
     def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
-        table = schema.executions
-        self._connection.execute(delete(table).where(table.c.id == bindparam("of")), [{"of": each} for each in ids])
+        table, these = schema.executions, [{"of": each} for each in ids]
+        for told in _TOLD:
+            self._connection.execute(delete(told).where(told.c.execution_id == bindparam("of")), these)
+        self._connection.execute(delete(table).where(table.c.id == bindparam("of")), these)
         self._drop_empty_groups()
 
     def put_schedule(self, schedule: Schedule) -> None:
