@@ -284,6 +284,7 @@ class Attempts:
             say=_sayer(assignment, masker),
             properties=properties,
             read_runtime=read_runtime,
+            resource_tags=lambda: _learnt(masker, self._evaluator.resource_tags(world)),
         )
 
     def _plugin_view(self, plugin: Plugin, world: World, masker: Masker) -> PluginView:

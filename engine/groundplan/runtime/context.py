@@ -216,6 +216,7 @@ class AttemptContext:
         say: Say,
         properties: ReadProperties,
         read_runtime: ReadRuntime,
+        resource_tags: Callable[[], Mapping[str, Data]],
     ) -> None:
         self.execution_id = execution_id
         self.workflow_id = workflow_id
@@ -229,6 +230,7 @@ class AttemptContext:
         self._say = say
         self._read_properties = properties
         self._read_runtime = read_runtime
+        self._read_tags = resource_tags
         self._make_plugin = plugin
         self._make_machine = machine
         self._views: dict[InstanceId, NodeView] = {}
@@ -242,6 +244,7 @@ class AttemptContext:
             display_name=deployment.display_name or deployment.id,
             blueprint_id=deployment.blueprint,
             labels=deployment.labels,
+            resource_tags={key: str(value) for key, value in self._read_tags().items()},
         )
 
     @cached_property

@@ -80,6 +80,10 @@ class Evaluator:
         """Return what a plugin's properties were given, evaluated (spec 1.4)."""
         return self._of_data(world, plugin.values, f"plugins.{plugin.name}.properties")
 
+    def resource_tags(self, world: World) -> dict[str, Data]:
+        """Return the tags that a blueprint wants on what plugins make, evaluated."""
+        return self._of_data(world, world.blueprint.resource_tags or {}, "resource_tags")
+
     def _of_data(self, world: World, written: Mapping[str, Data], path: str) -> dict[str, Data]:
         """Evaluate data where no instance is meant."""
         lookup = self.lookup(world)

@@ -13,7 +13,7 @@ from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
-from groundplan.model.blueprint import Blueprint, Output, Scalable
+from groundplan.model.blueprint import Output, Scalable
 from groundplan.model.deployment import (
     Dependency,
     DependencyKind,
@@ -36,6 +36,7 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import identifiers
 from groundplan.service.home import Home
+from groundplan.service.labelling import display_name, with_functions, with_literals
 from groundplan.service.scheduling import default_schedules
 from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
 
@@ -101,7 +102,7 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
         digest=stored.digest,
         created_at=now,
         inputs=resolved.values,
-        labels=_labels(new, blueprint),
+        labels=with_literals({key.lower(): tuple(values) for key, values in new.labels.items()}, blueprint),
         display_name=new.display_name or new.id,
         owner=new.owner,
     )
@@ -111,7 +112,12 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
     require_environment(transaction, library, world, evaluator)
     counts = counts_of(world, evaluator)
     instances = make_instances(blueprint, counts, identifiers.instance_id)
-    deployment = replace(deployment, scaling=Scaling(counts=counts))
+    deployment = replace(
+        deployment,
+        scaling=Scaling(counts=counts),
+        labels=with_functions(world, evaluator),
+        display_name=new.display_name or display_name(world, evaluator) or new.id,
+    )
     transaction.add_deployment(deployment, instances)
     note_capability_uses(transaction, library, new.id)
     for schedule in schedules_of(world, evaluator, now):
@@ -336,20 +342,6 @@ def stored_blueprint(snapshot: Snapshot, id: BlueprintId) -> StoredBlueprint:
     if found is None:
         known = ", ".join(item.id for item in snapshot.blueprints()) or "none"
         raise NotFound(f"There is no blueprint {id!r}; uploaded are: {known}.")
-    return found
-
-
-def _labels(new: NewDeployment, blueprint: Blueprint) -> dict[str, tuple[str, ...]]:
-    return added_labels({key.lower(): tuple(values) for key, values in new.labels.items()}, blueprint)
-
-
-def added_labels(labels: Mapping[str, tuple[str, ...]], blueprint: Blueprint) -> dict[str, tuple[str, ...]]:
-    """Return labels together with those that a blueprint gives its deployments; none is there twice."""
-    found = dict(labels)
-    for key, entry in (blueprint.labels or {}).items():
-        literal = tuple(value for value in entry.get("values", ()) if isinstance(value, str))
-        known = found.get(key.lower(), ())
-        found[key.lower()] = (*known, *(value for value in literal if value not in known))
     return found
 
 

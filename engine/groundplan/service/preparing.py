@@ -24,6 +24,7 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import blueprints, deployments
 from groundplan.service.finding import find_workflow
+from groundplan.service.labelling import with_functions, with_literals
 from groundplan.state.store import Snapshot
 
 _GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
@@ -115,11 +116,12 @@ def prepare(snapshot: Snapshot, library: Library, new: NewUpdate, name: Callable
     if found.unsupported:
         raise UpdateRefused(new.deployment, found.unsupported)
     joined = join(old, form)
-    labels = deployments.added_labels(deployment.labels, after)
+    labels = with_literals(deployment.labels, after)
     world = World(replace(deployment, inputs=form.inputs, digest=digest, labels=labels), after, ())
     evaluator = Evaluator.within(library, snapshot)
     deployments.try_values(world, evaluator, "updated")
     deployments.require_environment(snapshot, library, world, evaluator)
+    labels = with_functions(world, evaluator)
     instances = snapshot.instances(new.deployment)
     counts = {
         name: number

@@ -78,19 +78,21 @@ def test_code_and_scripts_of_an_imported_blueprint_come_from_its_files(stage: St
     assert stage.instances()["net--lan"].runtime_properties == {"made": True, "started": "yes"}
 
 
-def test_the_properties_of_its_plugin_are_evaluated(stage: Stage) -> None:
+def test_the_properties_of_its_plugin_and_the_tags_are_evaluated(stage: Stage) -> None:
     properties = "properties: {level: {value: 3}, key: {value: {get_input: secret}}, unset: {type: string}}"
     body = BODY.replace("source: acme}", f"source: acme, {properties}}}").replace("_dsl_1_4", "_dsl_1_5")
     start = """
 @operation
 def start(ctx, **_):
     ctx.logger.info("with %s" % ctx.plugin.properties)
+    ctx.logger.info("tagged %s" % ctx.deployment.resource_tags)
     ctx.instance.runtime_properties["length"] = len(ctx.plugin.properties["key"])
 """
-    stage.deploy(CODE + start, body=body)
+    stage.deploy(CODE + start, body=f"{body}\nresource_tags: {{of: {{get_sys: [deployment, id]}}, level: 3}}\n")
     execution = stage.start("install", parameters={"node_ids": ["theirs"]})
     assert stage.drive(execution).error == ""
     assert stage.instances()["theirs"].runtime_properties["length"] == len(CANARY)
+    assert "tagged {'of': 'shop', 'level': '3'}" in stage.said(execution)
     assert "with {'level': 3, 'key': '******', 'unset': None}" in stage.said(execution)
 
 
