@@ -55,7 +55,7 @@ DOORS = {
     "uvicorn": ["groundplan_sandbox.kubernetes"],
     "werkzeug": ["groundplan_sandbox.aws"],
 }
-LAZY_ROOMS = ("groundplan.cli", "groundplan.service.assembly")
+LAZY_ROOMS = ("groundplan.cli", "groundplan.service")
 
 
 @cache

@@ -12,7 +12,6 @@ import click
 from groundplan.cli.options import print_json, print_table
 from groundplan.cli.stopping import stoppable
 from groundplan.cli.views import records
-from groundplan.cli.views.progress import Progress, progress
 from groundplan.diagnostics.trouble import Conflict
 from groundplan.diagnostics.visible import visible
 from groundplan.model.execution import Execution, ExecutionStatus
@@ -22,7 +21,6 @@ from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine, now
 from groundplan.service.cascading import cascade_of
 from groundplan.service.deployments import remains
-from groundplan.service.driving import make_driver
 from groundplan.service.executions import next_queued
 from groundplan.service.rehearsing import Step, steps
 from groundplan.service.worker import living
@@ -121,6 +119,10 @@ def drive_queued(engine: Engine, policy: Policy) -> None:
 def _drive(
     engine: Engine, execution: Execution, policy: Policy, *, quiet: bool, timeout: float | None = None
 ) -> Execution:
+    # What only a command needs that drives: a list is shown without it.
+    from groundplan.cli.views.progress import progress
+    from groundplan.service.driving import make_driver
+
     def size_of(deployment: DeploymentId) -> int:
         with engine.store.snapshot() as snapshot:
             return sum(snapshot.instance_states(deployment).values())
@@ -128,7 +130,7 @@ def _drive(
     with progress(execution, size_of, quiet=quiet) as view:
         beside = cascade_of(engine.store, engine.library, execution, now, engine.limit)
         driver = make_driver(engine, policy, view, view.say, beside)
-        with _interruptible(driver, view), _limited(driver, timeout):
+        with _interruptible(driver, view.say), _limited(driver, timeout):
             try:
                 return driver.run(execution.id)
             except StoreFault as fault:
@@ -194,11 +196,11 @@ def tell_who_goes_on(engine: Engine, what: str, otherwise: str) -> None:
 
 
 @contextmanager
-def _interruptible(driver: Driver, view: Progress) -> Iterator[None]:
+def _interruptible(driver: Driver, say: Callable[[str], None]) -> Iterator[None]:
     """Cancel at the first Ctrl-C or SIGTERM, give up what is in flight at the second."""
     # A signal may come in the middle of a print, which cannot be entered twice: a thread says what the handler wants.
     words: SimpleQueue[str | None] = SimpleQueue()
-    speaker = threading.Thread(target=_say_all, args=(words, view), name="groundplan-speaker", daemon=True)
+    speaker = threading.Thread(target=_say_all, args=(words, say), name="groundplan-speaker", daemon=True)
 
     def cancel() -> None:
         words.put("Cancelling: running operations finish first; Ctrl-C again gives them up.")
@@ -217,6 +219,6 @@ def _interruptible(driver: Driver, view: Progress) -> Iterator[None]:
         speaker.join()
 
 
-def _say_all(words: "SimpleQueue[str | None]", view: Progress) -> None:
+def _say_all(words: "SimpleQueue[str | None]", say: Callable[[str], None]) -> None:
     while (text := words.get()) is not None:
-        view.say(text)
+        say(text)

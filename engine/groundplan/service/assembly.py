@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Final
 
-from groundplan.dsl.imports import Fetch
+from groundplan.dsl.fetch import Fetch
 from groundplan.model.plugin import PluginManifest
 from groundplan.runtime.library import Library
 from groundplan.runtime.observer import Observer

@@ -14,11 +14,9 @@ from typing import Any, Final
 from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
-from groundplan.dsl.compile import compile as compile_blueprint
 from groundplan.dsl.faults import SCRIPT_MISSING
+from groundplan.dsl.fetch import Fetch
 from groundplan.dsl.folder import DiskFolder, SourceFile
-from groundplan.dsl.imports import Fetch
-from groundplan.dsl.reader import read_data
 from groundplan.model.blueprint import Blueprint, to_plan
 from groundplan.model.ids import BlueprintId, Digest
 from groundplan.service.archives import MOST_BYTES, MOST_FILES, is_archive, unpack
@@ -63,6 +61,8 @@ class Uploaded:
 
 def read(file: Path, fetch: Fetch, *, allow_local_files: bool = False) -> Compiled:
     """Read a blueprint where it lies, with all its imports; stores nothing."""
+    from groundplan.dsl.compile import compile as compile_blueprint
+
     report = Report()
     main = SourceFile(DiskFolder(file.parent, allow_local_files), file.name)
     return Compiled(file=file, blueprint=compile_blueprint(main, fetch, report), report=report)
@@ -168,6 +168,8 @@ def is_blueprint(path: Path) -> bool:
     text = path.read_bytes()
     if b"tosca_definitions_version" not in text:
         return False
+    from groundplan.dsl.reader import read_data
+
     document = read_data(text, str(path), Report())
     return document is None or (isinstance(document, dict) and "tosca_definitions_version" in document)
 

@@ -15,7 +15,7 @@ import urllib.request
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from groundplan.dsl.imports import FetchError
+from groundplan.dsl.fetch import FetchError
 
 _TRIES: Final = 6
 _PAUSE_SECONDS: Final = 1.0

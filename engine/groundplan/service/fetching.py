@@ -1,4 +1,4 @@
-"""Gets the texts that lie outside of a blueprint's folder (`dsl.imports.Fetch`): manifests, addresses, blueprints.
+"""Gets the texts that lie outside of a blueprint's folder (`dsl.fetch.Fetch`): manifests, addresses, blueprints.
 
 An address is fetched only where the home is not bound to the sandbox: what runs there touches no network. Where it
 leads is said by the user's rules first (`import_rules`).
@@ -6,8 +6,8 @@ leads is said by the user's rules first (`import_rules`).
 
 from collections.abc import Callable, Mapping, Sequence
 
+from groundplan.dsl.fetch import FetchError, Text
 from groundplan.dsl.folder import DiskFolder, SourceFile
-from groundplan.dsl.imports import FetchError, Text
 from groundplan.model.ids import BlueprintId
 from groundplan.model.plugin import PluginManifest
 from groundplan.service.blueprint_files import BlueprintFiles
@@ -18,7 +18,7 @@ from groundplan.state.store import Store
 
 
 class HomeFetch:
-    """Implements `dsl.imports.Fetch` for one home.
+    """Implements `dsl.fetch.Fetch` for one home.
 
     Plugins and store are asked for when something is fetched: most of the time that checking a small blueprint takes
     would else be theirs.

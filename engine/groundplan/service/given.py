@@ -12,7 +12,6 @@ from typing import Any, Final
 from groundplan.diagnostics.render import render
 from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.trouble import UsageError
-from groundplan.dsl.reader import read_data
 from groundplan.model.values import is_text
 from groundplan.planning.inputs import Untyped
 
@@ -92,6 +91,8 @@ def _pairs(text: str, noun: str) -> Iterator[tuple[str, str]]:
 
 
 def _yaml(text: str, name: str, noun: str) -> Any:
+    from groundplan.dsl.reader import read_data
+
     report = Report()
     document = read_data(text, name, report)
     if report.has_errors:

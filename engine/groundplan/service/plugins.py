@@ -17,7 +17,6 @@ from packaging.version import InvalidVersion, Version
 from groundplan.diagnostics.render import render
 from groundplan.diagnostics.report import Report
 from groundplan.diagnostics.trouble import UsageError
-from groundplan.dsl.reader import read_data
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.state.store import Store
 
@@ -60,6 +59,8 @@ def read_manifest(path: Path, package: str) -> PluginManifest:
     Raises:
         UsageError: it is missing or not of the form.
     """
+    from groundplan.dsl.reader import read_data
+
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -7,7 +7,6 @@ import click
 
 from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
 from groundplan.cli.running import retries_option
-from groundplan.cli.running_groups import drive_group, tell_group
 from groundplan.cli.views import records
 from groundplan.cli.views.lines import line
 from groundplan.model.execution import Change
@@ -128,6 +127,8 @@ def _go_on(
     *,
     as_json: bool,
 ) -> None:
+    from groundplan.cli.running_groups import drive_group, tell_group
+
     if no_wait:
         tell_group(opened, id_, as_json=as_json)
     else:

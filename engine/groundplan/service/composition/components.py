@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from groundplan.dsl.imports import Fetch
+from groundplan.dsl.fetch import Fetch
 from groundplan.model.deployment import Dependency, DependencyKind, Owner
 from groundplan.model.execution import Outcome, Verdict
 from groundplan.model.ids import BlueprintId, DeploymentId

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from groundplan.diagnostics.render import render
 from groundplan.diagnostics.trouble import UsageError
-from groundplan.dsl.imports import Fetch
+from groundplan.dsl.fetch import Fetch
 from groundplan.model.execution import Execution, Outcome, ParentTask
 from groundplan.model.graph import Task
 from groundplan.runtime.children import ChildCall
