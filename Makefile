@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO_STAMP := $(VENV)/.demo-installed
 WORKERS ?= 2
+# Commands are started by the hundred in tests: without bytecode each of them would compile the engine anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the verbs.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,14 +38,22 @@ demo: $(DEMO_STAMP) ## Run the main job on this machine: no account, no daemon. 
 demo-down: $(DEMO_STAMP) ## Tear the demo down: environment, sandbox and home.
 	@$(BIN)/python docs/tutorial/demo.py down
 
-lint: $(STAMP) ## Style, types and import contracts.
+lint: style checks ## Style, types and import contracts.
+
+style: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+
+checks: $(STAMP)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: $(STAMP) lint ## Lint, types, contracts and every test that needs pip packages only.
-	@$(BIN)/pytest -n $(WORKERS) -m 'not live' tests
+tests: $(STAMP)
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal -m 'not live' tests
+
+# Tests wait now and then; types and contracts, a minute's work in a fresh checkout, are checked meanwhile.
+test: style ## Lint, types, contracts and every test that needs pip packages only.
+	@$(MAKE) --no-print-directory --jobs 2 checks tests
 
 live: $(STAMP) ## The contract suites against real parts, which are built or installed first (about 15 minutes once).
 	@$(BIN)/python tests/live/build.py
@@ -71,4 +81,4 @@ wheel: $(STAMP) ## Build the wheel into dist/.
 clean: ## Remove what the verbs made, but for the demo's home.
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-.PHONY: help install demo demo-down lint test live nightly docs check-corpus bench wheel clean
+.PHONY: help install demo demo-down lint style checks test tests live nightly docs check-corpus bench wheel clean
