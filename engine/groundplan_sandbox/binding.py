@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from groundplan_sandbox.home import Home, write_whole
+from groundplan_sandbox.terraform.mirror import Providers
 
 VERSION = 1
 _LOCK_PATIENCE = 0.5
@@ -58,6 +59,7 @@ class Binding(msgspec.Struct, frozen=True, kw_only=True):
     started: float
     aws: Endpoint
     ssh: SshMap = SshMap()
+    terraform: Providers | None = None
     control: Control
 
 

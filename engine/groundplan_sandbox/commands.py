@@ -19,7 +19,7 @@ from groundplan_sandbox.binding import Binding, DamagedBindingError, is_running,
 from groundplan_sandbox.control import ControlError, ask
 from groundplan_sandbox.home import Home, current_home
 
-_NEEDED = ("moto", "asyncssh", "flask", "uvicorn")
+_NEEDED = ("moto", "asyncssh", "flask", "uvicorn", "tf")
 
 
 FAILED, CALLER = 1, 2

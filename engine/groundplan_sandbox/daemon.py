@@ -42,6 +42,7 @@ from groundplan_sandbox.control import ControlServer
 from groundplan_sandbox.credentials import UnreadableCredentialsError, load_or_create
 from groundplan_sandbox.home import Home
 from groundplan_sandbox.machines.host import MachineHost
+from groundplan_sandbox.terraform.mirror import lay_mirror
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Sandbox:
             pid=os.getpid(),
             started=self._started,
             aws=Endpoint(endpoint_url=self._url),
+            terraform=lay_mirror(home.terraform, self._url),
             control=Control(port=self._control.port, token=token),
         )
         self._publish()
@@ -136,13 +138,7 @@ class Sandbox:
                 address: SshAddress(port=host.port, host_key=host.host_key)
                 for address, host in self._instances.hosts().items()
             }
-            self._binding = Binding(
-                pid=self._binding.pid,
-                started=self._binding.started,
-                aws=self._binding.aws,
-                control=self._binding.control,
-                ssh=SshMap(hosts=hosts),
-            )
+            self._binding = msgspec.structs.replace(self._binding, ssh=SshMap(hosts=hosts))
             write_binding(self._home, self._binding)
 
 

@@ -52,6 +52,11 @@ class Home:
         """The files of the cloud's clusters and databases."""
         return self.folder / "servers"
 
+    @property
+    def terraform(self) -> Path:
+        """Providers and configuration for terraform."""
+        return self.folder / "terraform"
+
     def prepare(self) -> None:
         """Make the home and the folder, readable by their owner only. Raises OSError."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)

