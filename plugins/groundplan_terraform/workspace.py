@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from groundplan.model.values import Data
+from groundplan.model.values import Data, Sensitive, reveal
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan_terraform import source
@@ -60,7 +60,7 @@ def read_copy(text: Data) -> StateCopy | None:
 
 def kept_copy(ctx: OperationContext) -> StateCopy | None:
     """Return the newest copy of the state that the store has."""
-    recorded = read_copy(ctx.instance.runtime_properties.get(STATE))
+    recorded = read_copy(reveal(ctx.instance.runtime_properties.get(STATE)))
     return _newer(recorded, read_copy(ctx.remembered.get(_key(ctx))))
 
 
@@ -99,7 +99,7 @@ class Workspace:
             NonRecoverableError, RecoverableError: the module cannot be had.
         """
         properties = self._ctx.instance.runtime_properties
-        packed = None if afresh else properties.get(PACKED)
+        packed = None if afresh else reveal(properties.get(PACKED))
         if packed:
             source.unpack(str(packed), self.root)
         else:
@@ -166,7 +166,8 @@ class Workspace:
                 f"({most}): it is not kept, and is read from its source again when it is destroyed"
             )
         else:
-            properties[PACKED] = packed
+            # Nobody reads it, and nobody knows what its author put into it.
+            properties[PACKED] = Sensitive(packed)
 
     def _generate(self, module: RootModule) -> None:
         """Write what the node adds to its module, each file readable by nobody else."""

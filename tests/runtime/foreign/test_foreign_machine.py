@@ -183,20 +183,24 @@ def test_who_has_a_grace_is_interrupted_and_ends_by_itself(ctx: BenchContext, tm
     assert (ended.code, ended.stdout, (tmp_path / "ended").read_text()) == (7, "hi\nbye\n", "well\n")
 
 
-def test_who_has_a_grace_ends_by_itself_though_the_engine_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("grace", "ended"), [(20, "by itself"), (0.3, "interrupted")])
+def test_who_has_a_grace_goes_on_without_its_engine_for_that_long(tmp_path: Path, grace: float, ended: str) -> None:
+    write = f"echo $1 > {tmp_path}/ended"
+    turns = "i=0; while [ $i -lt 30 ]; do echo $i; sleep 0.05; i=$((i+1)); done"
+    script = f"end() {{ {write}; exit; }}; trap 'end interrupted' INT; {turns}; end 'by itself'"
     engine = f"""
 from pathlib import Path
 from groundplan.runtime.foreign.machine import Machine
 from groundplan.sdk.testing import context
 with Machine(scratch=Path({str(tmp_path)!r})) as machine:
-    context(machine=machine).run(["sh", "-c", {patiently(tmp_path)!r}], grace=20, on_line=print)
+    context(machine=machine).run(["sh", "-c", {script!r}], grace={grace}, on_line=lambda stream, line: print(line))
 """
     with subprocess.Popen([sys.executable, "-u", "-c", engine], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
         process.kill()
 
-    eventually((tmp_path / "ended").exists)
+    eventually(lambda: (tmp_path / "ended").exists() and (tmp_path / "ended").read_text() == f"{ended}\n")
 
 
 def test_secrets_are_not_in_the_arguments_of_the_process_between(ctx: BenchContext) -> None:

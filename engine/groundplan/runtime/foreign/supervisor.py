@@ -152,31 +152,77 @@ def _become(plan: Plan) -> NoReturn:
 
 
 def _watch(child: int, lifeline: socket.socket, waking: socket.socket, grace: float, relay: Relay | None) -> int:
-    """Wait for the child's end and return its status; the end of the lifeline ends the child and its group."""
-    deadline: float | None = None
+    """Wait for the child's end and return its status; the end of the lifeline ends the child and its group.
+
+    With a grace, a child whose engine is dead goes on by itself for that long before it is interrupted.
+    """
+    ending = _Ending(child, grace)
     watched: list[socket.socket] = [waking, lifeline]
     while True:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            if deadline is not None:
-                _signal_group(child, signal.SIGKILL)
+            ending.sweep()
             if relay is not None:
                 relay.drain()
             return status
-        left = None if deadline is None else max(0.0, deadline - time.monotonic())
-        ready, _, _ = select.select([*watched, *(relay.sources if relay else ())], [], [], left)
+        ready, _, _ = select.select([*watched, *(relay.sources if relay else ())], [], [], ending.left)
         if waking in ready:
             waking.recv(64)
         if lifeline in ready:
             watched.remove(lifeline)
-            deadline = time.monotonic() + (grace or _GRACE_SECONDS)
-            _signal_group(child, signal.SIGINT if grace else signal.SIGTERM)
-        elif deadline is not None and time.monotonic() >= deadline:
-            _signal_group(child, signal.SIGKILL)
-            deadline += _GRACE_SECONDS
+            ending.begin(is_alone=_is_alone(lifeline))
+        else:
+            ending.go_on()
         for source in ready:
             if isinstance(source, int) and relay is not None:
                 relay.hand_on(source)
+
+
+class _Ending:
+    """How a child is ended: asked, in steps that become harder, each after the time of the one before."""
+
+    def __init__(self, child: int, grace: float) -> None:
+        self._child = child
+        self._grace = grace
+        self._deadline: float | None = None
+        self._steps: list[tuple[signal.Signals | None, float]] = []
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the next step; None while nothing is to end."""
+        return None if self._deadline is None else max(0.0, self._deadline - time.monotonic())
+
+    def begin(self, *, is_alone: bool) -> None:
+        """Begin to end it; `is_alone`: its engine is dead."""
+        if self._grace:
+            waiting: list[tuple[signal.Signals | None, float]] = [(None, self._grace)] if is_alone else []
+            self._steps = [*waiting, (signal.SIGINT, self._grace)]
+        else:
+            self._steps = [(signal.SIGTERM, _GRACE_SECONDS)]
+        self._step()
+
+    def go_on(self) -> None:
+        """Take the next step when it is due."""
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            self._step()
+
+    def sweep(self) -> None:
+        """Once it has ended: end what it has left behind, if it was to end."""
+        if self._deadline is not None:
+            _signal_group(self._child, signal.SIGKILL)
+
+    def _step(self) -> None:
+        number, seconds = self._steps.pop(0) if self._steps else (signal.SIGKILL, _GRACE_SECONDS)
+        if number is not None:
+            _signal_group(self._child, number)
+        self._deadline = time.monotonic() + seconds
+
+
+def _is_alone(lifeline: socket.socket) -> bool:
+    """Whether the engine is gone, not only done with the child: it then holds no end of the lifeline any more."""
+    polling = select.poll()
+    polling.register(lifeline, 0)
+    return any(event & select.POLLHUP for _, event in polling.poll(0))
 
 
 def _signal_group(child: int, number: signal.Signals) -> None:
