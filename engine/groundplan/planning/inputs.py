@@ -249,7 +249,8 @@ class _Resolving:
             wanted = violation(constraint.operator, reveal(constraint.argument), reveal(value))
             if wanted is not None:
                 self._violated(path, schema, constraint, value, wanted)
-        if schema.type in OBJECT_TYPES and self._exists is not None:
+        is_whole = all(isinstance(step, int) for step in path[1:])  # fields of data types may name what is yet to be
+        if schema.type in OBJECT_TYPES and self._exists is not None and is_whole:
             wrong = self._exists(schema.type, value, evaluated)
             if wrong is not None:
                 self._fault("input-object", path, schema, f"{self._named(*path)}: {wrong}")

@@ -114,6 +114,10 @@ def upload(
             created_at=now if known is None else known.created_at,
             updated_at=now,
             description=compiled.blueprint.description,
+            labels={
+                key.lower(): tuple(label["values"])
+                for key, label in (compiled.blueprint.blueprint_labels or {}).items()
+            },
         )
         transaction.put_blueprint(stored, plan)
         keep(transaction, home.blueprint_folder(digest), digest)

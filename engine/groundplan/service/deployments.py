@@ -35,6 +35,7 @@ from groundplan.runtime.evaluation import PARENT_LABEL, Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import identifiers
+from groundplan.service.entities import Entities
 from groundplan.service.home import Home
 from groundplan.service.labelling import display_name, with_functions, with_literals
 from groundplan.service.scheduling import default_schedules
@@ -93,7 +94,11 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
         )
     stored = stored_blueprint(transaction, new.blueprint)
     blueprint = library.blueprint(transaction, stored.digest)
-    resolved = resolve_inputs(blueprint.inputs, blueprint.data_types, new.inputs)
+    unmade = Deployment(id=new.id, blueprint=new.blueprint, digest=stored.digest, created_at=now)
+    entities = Entities(transaction, library, unmade, blueprint)
+    resolved = resolve_inputs(
+        blueprint.inputs, blueprint.data_types, new.inputs, evaluate=entities.evaluate, exists=entities.wrong
+    )
     if resolved.faults:
         raise InputsRefused(f"The inputs of deployment {new.id!r} cannot be used:", resolved.faults)
     deployment = Deployment(

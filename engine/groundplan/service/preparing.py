@@ -12,6 +12,7 @@ from groundplan.model.blueprint import Blueprint
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import ParentTask
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, InstanceId
+from groundplan.model.types import Constraint
 from groundplan.model.update import Update, UpdateState
 from groundplan.model.values import Data
 from groundplan.planning.changes.difference import Reshaped, find_difference
@@ -23,6 +24,7 @@ from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import blueprints, deployments
+from groundplan.service.entities import Entities
 from groundplan.service.finding import find_workflow
 from groundplan.service.labelling import with_functions, with_literals
 from groundplan.state.store import Snapshot
@@ -111,7 +113,8 @@ def prepare(snapshot: Snapshot, library: Library, new: NewUpdate, name: Callable
     after = new.content or library.blueprint(snapshot, digest)
     if new.workflow:
         find_workflow(after, new.workflow, "The new blueprint")
-    form = Form(blueprint=after, inputs=_inputs(deployment, after, new))
+    entities = Entities(snapshot, library, replace(deployment, inputs={}), after)
+    form = Form(blueprint=after, inputs=_inputs(deployment, after, new, entities))
     found = find_steps(old, form)
     if found.unsupported:
         raise UpdateRefused(new.deployment, found.unsupported)
@@ -184,12 +187,27 @@ def _is_unfinished(snapshot: Snapshot, deployment: DeploymentId) -> bool:
     return last is not None and last.state is not UpdateState.SUCCESSFUL
 
 
-def _inputs(deployment: Deployment, blueprint: Blueprint, new: NewUpdate) -> Mapping[str, Data]:
-    """Return the inputs after the update: those given over the current ones that the blueprint still declares."""
+def _inputs(deployment: Deployment, blueprint: Blueprint, new: NewUpdate, entities: Entities) -> Mapping[str, Data]:
+    """Return the inputs after the update: those given over the current ones that the blueprint still declares.
+
+    What a current one names may be gone by now; only what is given now must exist.
+    """
+    given = [item for value in new.inputs.values() for item in (value if isinstance(value, list) else [value])]
+
+    def exists(type_name: str, value: Data, constraints: Sequence[Constraint]) -> str | None:
+        return entities.wrong(type_name, value, constraints) if value in given else None
+
     current = {
         name: value for name, value in deployment.inputs.items() if name in blueprint.inputs and value is not None
     }
-    resolved = resolve_inputs(blueprint.inputs, blueprint.data_types, {**current, **new.inputs}, convert=new.convert)
+    resolved = resolve_inputs(
+        blueprint.inputs,
+        blueprint.data_types,
+        {**current, **new.inputs},
+        evaluate=entities.evaluate,
+        exists=exists,
+        convert=new.convert,
+    )
     if resolved.faults:
         raise deployments.InputsRefused(
             f"The inputs of deployment {deployment.id!r} cannot be used with the new blueprint:", resolved.faults
