@@ -55,7 +55,7 @@ tests: $(STAMP)
 test: style ## Lint, types, contracts and every test that needs pip packages only.
 	@$(MAKE) --no-print-directory --jobs 2 checks tests
 
-live: $(STAMP) ## The contract suites against real parts, which are built or installed first (about 15 minutes once).
+live: $(STAMP) ## The contract suites against real parts, which are built or installed first (about 25 minutes once).
 	@$(BIN)/python tests/live/build.py
 	@$(BIN)/pytest -m live tests
 

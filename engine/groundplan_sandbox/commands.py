@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -78,17 +79,29 @@ def sandbox() -> None:
     metavar="SECONDS",
     help="How long emulated resources take, at least, to change state.",
 )
-def up(foreground: bool, unconfined: bool, state_delay: float) -> None:
+@click.option(
+    "--control-plane",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="GROUNDPLAN_CONTROL_PLANE",
+    show_envvar=True,
+    metavar="FOLDER",
+    help="Serve clusters by the real kube-apiserver and its companions, found in FOLDER.",
+)
+def up(foreground: bool, unconfined: bool, state_delay: float, control_plane: Path | None) -> None:
     """Start the sandbox and bind this home to it."""
     home = current_home()
     with _plain_words():
         _require_libraries()
         if foreground:
-            _serve_here(home, confined=not unconfined, delay=state_delay)
+            _serve_here(home, confined=not unconfined, delay=state_delay, control_plane=control_plane)
             return
         began = time.monotonic()
         running = is_running(home)
-        status = None if running else launch.start(home, delay=state_delay, confined=not unconfined)
+        status = (
+            None
+            if running
+            else launch.start(home, delay=state_delay, confined=not unconfined, control_plane=control_plane)
+        )
         if status is None:
             _wait_for_the_other(home)
             click.echo(f"The sandbox of {home.root} is already up.")
@@ -245,13 +258,19 @@ def _wait_for_the_other(home: Home) -> None:
     raise _Trouble(f"another process began to start the sandbox and did not finish; see {home.log}", FAILED)
 
 
-def _serve_here(home: Home, *, confined: bool, delay: float) -> None:
+def _serve_here(home: Home, *, confined: bool, delay: float, control_plane: Path | None) -> None:
     surroundings = launch.environment(home)
     os.environ.clear()
     os.environ.update(surroundings)
     # Loaded here because it costs a second: only this command needs the emulated world in its own process.
     serve: Callable[..., int] = importlib.import_module("groundplan_sandbox.daemon").serve
-    code = serve(home, delay=delay, confined=confined, report=lambda message: _report_here(home, message))
+    code = serve(
+        home,
+        delay=delay,
+        confined=confined,
+        report=lambda message: _report_here(home, message),
+        control_plane=control_plane,
+    )
     if code:
         raise click.exceptions.Exit(code)
 
@@ -270,6 +289,7 @@ def _show(status: dict[str, Any]) -> None:
     click.echo(f"  process      {status['pid']}, up {status['uptime_seconds']:.0f} s")
     for service, url in status["services"].items():
         click.echo(f"  {service:<12} {url}")
+    click.echo(f"  kubernetes   {status['kubernetes']}")
     if status["refusal"]:
         click.echo(f"  confinement  refused by this system: {status['refusal']}")
         click.echo("  No machine will start; `--unconfined` starts them all the same, for your own blueprints.")

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -39,8 +40,11 @@ from groundplan_sandbox.binding import (
 )
 from groundplan_sandbox.cells.confinement import Confinement
 from groundplan_sandbox.control import ControlServer
+from groundplan_sandbox.control_plane.cluster import RealCluster
+from groundplan_sandbox.control_plane.programs import ControlPlanePrograms, ProgramsMissingError, find_programs
 from groundplan_sandbox.credentials import UnreadableCredentialsError, load_or_create
 from groundplan_sandbox.home import Home
+from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
 from groundplan_sandbox.machines.host import MachineHost
 from groundplan_sandbox.terraform.mirror import lay_mirror
 
@@ -51,10 +55,16 @@ HOME_CHECK = 2.0
 
 
 class Sandbox:
-    """A running sandbox of `home`. `delay`: seconds that each state change of an emulated resource takes at least."""
+    """A running sandbox of `home`. `delay`: seconds that each state change of an emulated resource takes at least.
 
-    def __init__(self, home: Home, *, delay: float, confinement: Confinement) -> None:
+    `control_plane`: the programs that serve its clusters; the emulated API does without them.
+    """
+
+    def __init__(
+        self, home: Home, *, delay: float, confinement: Confinement, control_plane: ControlPlanePrograms | None = None
+    ) -> None:
         self._home = home
+        self._control_plane = control_plane
         self._confinement = confinement
         self._started = time.time()
         self._writing = threading.Lock()
@@ -63,10 +73,15 @@ class Sandbox:
         # Machines of a sandbox that was killed: its cloud is forgotten, so nobody could ever end them.
         shutil.rmtree(home.machines, ignore_errors=True)
         shutil.rmtree(home.servers, ignore_errors=True)
-        self._machines = MachineHost(home.machines, confinement)
+        make_cluster = KubernetesCluster if control_plane is None else partial(RealCluster, control_plane)
+        self._machines = MachineHost(home.machines, confinement, make_cluster=make_cluster)
         self._instances = Instances(self._machines, delay=delay, changed=self._publish)
         self._aws = AwsServer(
-            load_or_create(home), self._instances, folder=home.servers, confined=confinement is Confinement.NAMESPACES
+            load_or_create(home),
+            self._instances,
+            folder=home.servers,
+            confined=confinement is Confinement.NAMESPACES,
+            make_cluster=make_cluster,
         )
         self._url = self._aws.start(urlsplit(previous.aws.endpoint_url).port if previous else None)
         token = secrets.token_urlsafe(24)
@@ -96,6 +111,7 @@ class Sandbox:
             "pid": os.getpid(),
             "uptime_seconds": round(time.time() - self._started, 1),
             "services": {"aws": self._url},
+            "kubernetes": "emulated" if self._control_plane is None else str(self._control_plane.folder),
             "confinement": self._confinement.value,
             "refusal": self._machines.refusal,
             "machines": self._instances.listing(),
@@ -142,8 +158,15 @@ class Sandbox:
             write_binding(self._home, self._binding)
 
 
-def serve(home: Home, *, delay: float, confined: bool, report: Callable[[dict[str, Any]], None]) -> int:
-    """Serve until SIGINT or SIGTERM; gives the exit code.
+def serve(
+    home: Home,
+    *,
+    delay: float,
+    confined: bool,
+    report: Callable[[dict[str, Any]], None],
+    control_plane: Path | None = None,
+) -> int:
+    """Serve until SIGINT or SIGTERM; gives the exit code. control_plane: folder of the programs of a real one.
 
     `report` is called once: `{"ready": status}`, `{"already": true}` or `{"error": words, "exit_code": code}`.
     """
@@ -161,7 +184,7 @@ def serve(home: Home, *, delay: float, confined: bool, report: Callable[[dict[st
     os.truncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
     # The kernel drops the lock when the process has ended, so whoever sees it free knows that nothing of ours runs.
-    sandbox, code = _build(home, delay, confined, report)
+    sandbox, code = _build(home, delay, confined, control_plane, report)
     if sandbox is not None:
         try:
             _wait_for_the_end(home, lock, orders)
@@ -171,13 +194,22 @@ def serve(home: Home, *, delay: float, confined: bool, report: Callable[[dict[st
 
 
 def _build(
-    home: Home, delay: float, confined: bool, report: Callable[[dict[str, Any]], None]
+    home: Home,
+    delay: float,
+    confined: bool,
+    control_plane: Path | None,
+    report: Callable[[dict[str, Any]], None],
 ) -> tuple[Sandbox | None, int]:
     # asyncssh logs the commands of a session, and a blueprint's commands carry its secrets.
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     try:
-        sandbox = Sandbox(home, delay=delay, confinement=Confinement.NAMESPACES if confined else Confinement.NONE)
-    except UnreadableCredentialsError as error:
+        sandbox = Sandbox(
+            home,
+            delay=delay,
+            confinement=Confinement.NAMESPACES if confined else Confinement.NONE,
+            control_plane=None if control_plane is None else find_programs(control_plane),
+        )
+    except (UnreadableCredentialsError, ProgramsMissingError) as error:
         report({"error": str(error), "exit_code": 2})
         return None, 2
     except OSError as error:
@@ -224,6 +256,7 @@ def main() -> int:
     parser.add_argument("--ready-fd", type=int, required=True)
     parser.add_argument("--state-delay", type=float, required=True)
     parser.add_argument("--unconfined", action="store_true")
+    parser.add_argument("--control-plane", type=Path)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
@@ -232,7 +265,13 @@ def main() -> int:
             json.dump(message, pipe)
 
     home = Home(root=options.home)
-    return serve(home, delay=options.state_delay, confined=not options.unconfined, report=report)
+    return serve(
+        home,
+        delay=options.state_delay,
+        confined=not options.unconfined,
+        report=report,
+        control_plane=options.control_plane,
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from groundplan_sandbox.binding import is_running
@@ -30,14 +31,17 @@ class LaunchError(Exception):
         self.exit_code = exit_code
 
 
-def start(home: Home, *, delay: float, confined: bool) -> dict[str, Any] | None:
+def start(home: Home, *, delay: float, confined: bool, control_plane: Path | None = None) -> dict[str, Any] | None:
     """Start the sandbox; gives its status when it serves, None when one is running. Raises LaunchError, OSError."""
     home.prepare()
     read_end, write_end = os.pipe()
     with open(home.log, "ab") as log, os.fdopen(read_end, "rb", buffering=0) as pipe:
         os.chmod(home.log, 0o600)
         try:
-            process = _spawn(home, write_end, log.fileno(), delay=delay, confined=confined)
+            options = ["--state-delay", str(delay), *([] if confined else ["--unconfined"])]
+            if control_plane is not None:
+                options += ["--control-plane", str(control_plane.absolute())]
+            process = _spawn(home, write_end, log.fileno(), options)
         finally:
             os.close(write_end)
         message = _read_report(pipe, process, home)
@@ -73,10 +77,10 @@ def lock_owner(home: Home) -> int:
     return int(home.lock.read_text())
 
 
-def _spawn(home: Home, write_end: int, log: int, *, delay: float, confined: bool) -> "subprocess.Popen[bytes]":
-    options = ["--home", str(home.root), "--ready-fd", str(write_end), "--state-delay", str(delay)]
+def _spawn(home: Home, write_end: int, log: int, options: list[str]) -> "subprocess.Popen[bytes]":
+    fixed = ["--home", str(home.root), "--ready-fd", str(write_end)]
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "groundplan_sandbox.daemon", *options, *([] if confined else ["--unconfined"])],
+        [sys.executable, "-P", "-m", "groundplan_sandbox.daemon", *fixed, *options],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ..proof.temporal import binary
+from ..live.programs import program
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 HOME = (DEPLOY.parent / "reference" / "home.md").read_text() + (DEPLOY.parent / "howto" / "distributed.md").read_text()
@@ -65,7 +65,7 @@ def test_images_are_named_without_a_host() -> None:
 
 def helm(*arguments: str) -> str:
     """Run the real Helm on the chart and return what it prints."""
-    command = [binary("helm"), *arguments]
+    command = [program("helm"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -110,7 +110,15 @@ def test_a_worker_of_the_chart_is_told_its_queues_and_where_temporal_is() -> Non
 @pytest.mark.live
 def test_the_chart_refuses_what_is_no_queue() -> None:
     version = ["--kube-version", "1.30.0"]
-    command = [binary("helm"), "template", "g", str(DEPLOY / "chart"), "--set", "workers[0].queues={no such}", *version]
+    command = [
+        program("helm"),
+        "template",
+        "g",
+        str(DEPLOY / "chart"),
+        "--set",
+        "workers[0].queues={no such}",
+        *version,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "/workers/0/queues/0" in done.stderr

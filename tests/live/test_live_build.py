@@ -93,5 +93,17 @@ def test_what_nobody_can_fetch_is_asked_for(recipe: Recipe) -> None:
     assert recipe.run("terraform").returncode == 0
 
 
+def test_the_tools_of_a_module_are_built_together(recipe: Recipe) -> None:
+    recipe.go(
+        "for name in server kube-apiserver kube-controller-manager kube-scheduler kubectl kwok; do "
+        'echo "$name" > "$GOBIN/$name"; done'
+    )
+    assert [recipe.run("control-plane").returncode for _ in range(2)] == [0, 0]
+    assert recipe.built == ["tool"]
+    assert (recipe.cache / "groundplan/live/bin/etcd").read_text() == "server\n"
+    (recipe.cache / "groundplan/live/bin/kwok").unlink()
+    assert "control-plane\tmissing" in recipe.run("--list").stdout
+
+
 def test_unknown_parts_are_refused(recipe: Recipe) -> None:
     assert recipe.run("tardis").returncode == 2

@@ -4,7 +4,6 @@ It is a process of its own: started by the client library inside this one, the i
 """
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -15,18 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from ..live import programs
 from .user import eventually
-
-
-def binary(name: str) -> Path:
-    """Return a program that `make live` builds; skips the test where it was not built."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    found = cache / "groundplan" / "live" / "bin" / name
-    if not found.exists():
-        pytest.skip(f"{name} is not built: make live")
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +46,7 @@ class TemporalServer:
 @contextmanager
 def temporal_server(options: Sequence[str] = ()) -> Iterator[TemporalServer]:
     """Serve until the block ends."""
-    program = binary("temporal")
+    program = programs.program("temporal")
     home = Path(tempfile.mkdtemp(prefix="temporal-"))
     environment = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
     port = _free_port()

@@ -24,6 +24,8 @@ from groundplan_sandbox.aws.gate import Gate
 from groundplan_sandbox.aws.lifecycle import Instances
 from groundplan_sandbox.aws.site import Servers, Site
 from groundplan_sandbox.credentials import Credentials
+from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
+from groundplan_sandbox.kubernetes.door import MakeCluster
 
 PRELOADED = ("sts", "iam", "s3")
 """Services whose first call would cost the user a second; EC2 is loaded with this module."""
@@ -36,11 +38,18 @@ class AwsServer:
     """The endpoint. `instances` is the caller's, who made it with the machines; this stops using it at `stop`."""
 
     def __init__(
-        self, credentials: Credentials, instances: Instances, *, folder: Path | None = None, confined: bool = True
+        self,
+        credentials: Credentials,
+        instances: Instances,
+        *,
+        folder: Path | None = None,
+        confined: bool = True,
+        make_cluster: MakeCluster = KubernetesCluster,
     ) -> None:
         """folder: for the files of servers, made and removed here; a temporary one by default.
 
         confined: whether the programs of servers run in namespaces of their own.
+        make_cluster: makes what answers for an EKS cluster.
         """
         self._credentials = credentials
         self._folder = folder if folder is not None else Path(tempfile.mkdtemp(prefix="groundplan-aws-"))
@@ -50,7 +59,11 @@ class AwsServer:
         """Calls that are to go wrong; kept over a reset."""
         self._servers = Servers(self._folder, self._addresses)
         self._site = Site(
-            transitions=instances.transitions, servers=self._servers, credentials=credentials, confined=confined
+            transitions=instances.transitions,
+            servers=self._servers,
+            credentials=credentials,
+            confined=confined,
+            make_cluster=make_cluster,
         )
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 from groundplan_sandbox.aws.addresses import AddressPool
 from groundplan_sandbox.aws.transitions import Transitions
 from groundplan_sandbox.credentials import Credentials
+from groundplan_sandbox.kubernetes.door import MakeCluster
 
 
 class Server(Protocol):
@@ -111,9 +112,13 @@ def _start(server: Server) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The surroundings of a corrected service. `confined`: whether programs of servers run in namespaces."""
+    """The surroundings of a corrected service.
+
+    `confined`: whether programs of servers run in namespaces. `make_cluster`: makes what answers for an EKS cluster.
+    """
 
     transitions: Transitions
     servers: Servers
     credentials: Credentials
     confined: bool
+    make_cluster: MakeCluster

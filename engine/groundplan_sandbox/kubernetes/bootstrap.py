@@ -18,6 +18,7 @@ from groundplan_sandbox.kubernetes.kinds import (
 from groundplan_sandbox.kubernetes.nodes import ensure_node
 
 NODE_NAME = "minikube"
+NODE_ROLE = {"node-role.kubernetes.io/control-plane": ""}
 _OPTIONS = Options(manager="kube-apiserver")
 _ROLES = ("cluster-admin", "admin", "edit", "view")
 
@@ -27,7 +28,7 @@ def populate(api: Api, address: str, port: int, *, own_node: bool = True) -> Non
     for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
         _ensure(api, NAMESPACE, {"metadata": {"name": name}})
     if own_node:
-        ensure_node(api, NODE_NAME, address, {"node-role.kubernetes.io/control-plane": ""})
+        ensure_node(api, NODE_NAME, address, NODE_ROLE)
     _rbac(api)
     provisioner = {"provisioner": "groundplan.sandbox/none", "reclaimPolicy": "Delete"}
     default = {"name": "standard", "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}

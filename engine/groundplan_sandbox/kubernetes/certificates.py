@@ -88,6 +88,23 @@ class Authority:
         return pair
 
 
+def signing_pair(folder: Path) -> KeyPair:
+    """The keys that sign and check tokens of service accounts: `accounts.key` and, as `certificate`, `accounts.pub`.
+
+    Kept over restarts, or every token that was given out would be worth nothing.
+    """
+    pair = KeyPair(certificate=folder / "accounts.pub", key=folder / "accounts.key")
+    if not pair.certificate.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        pair.key.touch(mode=0o600)
+        # Kubernetes reads an EC key in its own old form only.
+        private = serialization.PrivateFormat.TraditionalOpenSSL
+        pair.key.write_bytes(key.private_bytes(serialization.Encoding.PEM, private, serialization.NoEncryption()))
+        public = serialization.PublicFormat.SubjectPublicKeyInfo
+        pair.certificate.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, public))
+    return pair
+
+
 def _builder(
     subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, usage: x509.KeyUsage
 ) -> x509.CertificateBuilder:

@@ -26,14 +26,13 @@ _READY = {
 
 def ensure_node(api: Api, name: str, address: str, labels: Mapping[str, str]) -> None:
     """The node `name` is there, Ready, with these labels besides its usual ones. address: its InternalIP."""
-    usual = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
-    wanted = usual | dict(labels)
+    wanted = node_labels(name, labels)
     node = api.store.get(NODE, "", name)
     if node is None:
         node = api.create(NODE, "", {"metadata": {"name": name, "labels": wanted}, "spec": {}}, _OPTIONS)
     else:
         node = api.modify(NODE, node, lambda fresh: fresh["metadata"].setdefault("labels", {}).update(wanted), _OPTIONS)
-    status = _status(node, name, address)
+    status = node_status(node, name, address, GIT_VERSION)
     api.modify(NODE, node, lambda fresh: fresh.update(status=status), _KUBELET)
 
 
@@ -47,7 +46,14 @@ def remove_node(api: Api, name: str) -> None:
             api.delete(POD, namespace_of(pod), name_of(pod), _OPTIONS)
 
 
-def _status(node: Object, name: str, address: str) -> Object:
+def node_labels(name: str, labels: Mapping[str, str]) -> dict[str, str]:
+    """The labels that every node has, with these."""
+    usual = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+    return usual | dict(labels)
+
+
+def node_status(node: Object, name: str, address: str, version: str) -> Object:
+    """The status of a node that is Ready and has room. version: that of its API server, `v1.34.2`."""
     since = node["metadata"]["creationTimestamp"]
     return {
         "capacity": _ROOM,
@@ -55,7 +61,7 @@ def _status(node: Object, name: str, address: str) -> Object:
         "conditions": [_READY | {"lastTransitionTime": since, "lastHeartbeatTime": since}],
         "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
         "nodeInfo": {
-            "kubeletVersion": GIT_VERSION,
+            "kubeletVersion": version,
             "osImage": "Groundplan sandbox",
             "architecture": "amd64",
             "operatingSystem": "linux",

@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from groundplan_sandbox.cells.confinement import Confinement, ConfinementRefusedError, find_owner, find_refusal
 from groundplan_sandbox.cells.loop import LoopThread
 from groundplan_sandbox.cells.view import CONTROL_SOCKET
+from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
+from groundplan_sandbox.kubernetes.door import MakeCluster
 from groundplan_sandbox.machines import layout
 from groundplan_sandbox.machines.builders import SandboxServers
 from groundplan_sandbox.machines.vm import MachineRecord, Surroundings, VirtualMachine, load_record
@@ -78,7 +80,14 @@ class Machine:
 class MachineHost:
     """All machines below one folder. `refusal` says why the kernel does not let it confine them, or is None."""
 
-    def __init__(self, folder: Path, confinement: Confinement = Confinement.NAMESPACES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        confinement: Confinement = Confinement.NAMESPACES,
+        *,
+        make_cluster: MakeCluster = KubernetesCluster,
+    ) -> None:
+        """make_cluster: makes what `minikube start` starts on a machine."""
         self._folder = folder.resolve()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._loop = LoopThread("machines")
@@ -89,7 +98,11 @@ class MachineHost:
         programs = self._folder / "programs"
         layout.write_programs(programs, library=layout.LIBRARY, root="", control=CONTROL_SOCKET)
         self._around = Surroundings(
-            owner=owner, confined=confined, programs=programs, postgres=find_programs(), builders=SandboxServers()
+            owner=owner,
+            confined=confined,
+            programs=programs,
+            postgres=find_programs(),
+            builders=SandboxServers(make_cluster),
         )
 
     @property

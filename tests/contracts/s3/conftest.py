@@ -34,6 +34,8 @@ from minio.signer import sign_v4_s3
 
 from groundplan_sandbox.s3 import ObjectStore
 
+from ...live.programs import program
+
 REGION = "us-west-1"
 DEADLINE = 20.0
 
@@ -154,7 +156,7 @@ def real_store(folder: Path) -> Iterator[Store]:
         "MINIO_REGION": store.region,
         "MINIO_BROWSER": "off",
     }
-    command = [real_binary(), "server", "--quiet", "--address", store.address, str(folder / "data")]
+    command = [str(program("minio")), "server", "--quiet", "--address", store.address, str(folder / "data")]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -163,14 +165,6 @@ def real_store(folder: Path) -> Iterator[Store]:
     finally:
         process.terminate()
         process.wait(DEADLINE)
-
-
-def real_binary() -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groundplan" / "live" / "bin"
-    binary = Path(os.environ.get("GROUNDPLAN_LIVE_BIN") or cache) / "minio"
-    if not binary.exists():
-        pytest.fail(f"the real MinIO is not at {binary}: build it with `make live`")
-    return binary
 
 
 def wait_until_ready(store: Store, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -12,6 +12,8 @@ from kubernetes import client, config
 from groundplan_sandbox.kubernetes.authentication import Tokens, User
 from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
 
+from ...proof.user import eventually
+
 
 @pytest.fixture
 def cluster(tmp_path):
@@ -52,7 +54,7 @@ def _with_token(cluster, place, token):
     return document
 
 
-def test_a_killed_cluster_keeps_what_was_written(cluster, connect, tmp_path, eventually):
+def test_a_killed_cluster_keeps_what_was_written(cluster, connect, tmp_path):
     [place] = cluster.start([("127.0.0.1", 0)], [])
     connect(cluster, place).create_namespaced_config_map("default", {"metadata": {"name": "kept"}})
     state = tmp_path / "small" / "state.json"

@@ -19,7 +19,6 @@ from moto.iam.models import iam_backends
 from groundplan_sandbox.aws.eks.network import ClusterNetwork, refusal
 from groundplan_sandbox.aws.eks.tokens import user_of
 from groundplan_sandbox.aws.site import Site
-from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
 from groundplan_sandbox.kubernetes.discovery import GIT_VERSION
 
 NEWEST = ".".join(GIT_VERSION.removeprefix("v").split(".")[:2])
@@ -35,7 +34,7 @@ class ApiServer:
     def __init__(self, site: Site, name: str, address: str, folder: Path) -> None:
         self._address = address
         self._port = 0
-        self.cluster = KubernetesCluster(
+        self.cluster = site.make_cluster(
             name, folder, own_node=False, webhook=lambda token: user_of(token, name, site.credentials)
         )
 

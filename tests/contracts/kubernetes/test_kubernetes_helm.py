@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 
 import pytest
 
+from ...live.programs import program as program_of
+
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def helm(kubeconfig, tmp_path, namespace):
-    program = shutil.which("helm")
-    if program is None:
-        pytest.skip("helm is not on PATH")
+    program = str(program_of("helm"))
 
     def run(*arguments):
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig)}

@@ -1,8 +1,13 @@
-"""Of the sandbox: a pod waits for the ConfigMaps and Secrets that it refers to, as a kubelet makes it wait."""
+"""Of the sandbox: a pod waits for the ConfigMaps and Secrets that it refers to, as a kubelet makes it wait.
+
+Where the control plane is real no kubelet runs, and kwok starts every pod at once.
+"""
 
 from __future__ import annotations
 
 import pytest
+
+pytestmark = pytest.mark.parametrize("kubeconfig", ["sandbox"], indirect=True)
 
 KEY = {"name": "settings", "key": "host"}
 CASES = {
@@ -67,3 +72,4 @@ def test_ready_says_whose_word_it_is(apps, core, namespace, deployment, eventual
     [pod] = core.list_namespaced_pod(namespace).items
     ready = next(each for each in pod.status.conditions if each.type == "Ready")
     assert ready.message == "Ready is the sandbox's word: no container runs"
+    assert "Created" in {event.reason for event in core.list_namespaced_event(namespace).items}

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.live
+
 
 @pytest.fixture
 def manifest(deployment):
@@ -21,22 +23,22 @@ def manifest(deployment):
 @pytest.mark.parametrize("flags", [[], ["--server-side"]], ids=["client-side", "server-side"])
 def test_apply_rollout_change_delete(kubectl, manifest, flags):
     kubectl("apply", *flags, "-f", "-", stdin=manifest)
-    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
-    kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=15s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    kubectl("wait", "--for=condition=Available", "deployment/web", "--timeout=60s")
     changed = manifest.replace("nginx:1.27", "nginx:1.28")
     assert "diff" in kubectl("diff", *flags, "-f", "-", stdin=changed, check=False).stdout
     kubectl("apply", *flags, "-f", "-", stdin=changed)
-    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("rollout", "undo", "deployment/web")
-    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     assert "nginx:1.27" in kubectl("get", "deployment", "web", "-o", "wide").stdout
-    kubectl("delete", "-f", "-", "--timeout=15s", stdin=manifest)
+    kubectl("delete", "-f", "-", "--timeout=60s", stdin=manifest)
     assert "No resources found" in kubectl("get", "deployments").stderr
 
 
 def test_get_prints_tables(kubectl, manifest):
     kubectl("apply", "-f", "-", stdin=manifest)
-    kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=15s")
+    kubectl("wait", "--for=condition=Ready", "pod", "--all", "--timeout=60s")
     lines = kubectl("get", "pods", "-o", "wide").stdout.splitlines()
     assert lines[0].split()[:5] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE"]
     assert all("1/1" in line and "Running" in line for line in lines[1:])
@@ -60,12 +62,12 @@ def test_moving_from_client_side_to_server_side_apply(kubectl, manifest):
 
 def test_describe_and_edit_commands(kubectl, manifest):
     kubectl("apply", "-f", "-", stdin=manifest)
-    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     kubectl("label", "deployment/web", "tier=front")
     kubectl("scale", "deployment/web", "--replicas=3")
     kubectl("set", "image", "deployment/web", "web=nginx:1.29")
     kubectl("rollout", "restart", "deployment/web")
-    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     shown = kubectl("describe", "deployment", "web").stdout
     assert "ScalingReplicaSet" in shown
     assert "tier=front" in shown
@@ -87,8 +89,8 @@ def test_the_generators_send_typed_objects(kubectl):
     kubectl("create", "role", "reader", "--verb=get", "--resource=pods")
     kubectl("create", "rolebinding", "reader", "--role=reader", "--user=ann")
     kubectl("create", "job", "once", "--image=busybox", "--", "true")
-    kubectl("rollout", "status", "deployment/web", "--timeout=15s")
-    kubectl("wait", "--for=condition=Complete", "job/once", "--timeout=15s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    kubectl("wait", "--for=condition=Complete", "job/once", "--timeout=60s")
     items = json.loads(kubectl("get", "configmap/settings", "secret/login", "service/web", "-o", "json").stdout)[
         "items"
     ]

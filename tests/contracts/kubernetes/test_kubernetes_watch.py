@@ -55,7 +55,7 @@ def test_bookmarks_end_the_initial_events(raw, namespace):
     query += [("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")]
     events = raw("GET", f"/api/v1/namespaces/{namespace}/configmaps", query=query, Accept="application/json")
     assert [event["type"] for event in events[:2]] == ["ADDED", "BOOKMARK"]
-    assert events[1]["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert events[1]["object"]["metadata"]["annotations"]["k8s.io/initial-events-end"] == "true"
 
 
 def test_a_revision_that_was_never_there_is_refused(core, namespace):

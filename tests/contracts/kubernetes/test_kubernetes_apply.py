@@ -122,7 +122,8 @@ def test_scaling_by_hand_conflicts_with_the_applied_count(apply, apps, namespace
 def test_apply_needs_a_manager(apply):
     with pytest.raises(client.ApiException) as caught:
         apply(config_map(k="1"), "")
-    assert caught.value.status == 400
+    status = json.loads(caught.value.body)
+    assert (status["code"], status["details"]["causes"][0]["field"]) == (422, "fieldManager")
 
 
 def test_a_dry_run_of_apply_leaves_nothing(apply, core, namespace):

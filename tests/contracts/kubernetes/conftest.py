@@ -1,13 +1,12 @@
-"""The cluster that the contract suite runs against: a kubeconfig, clients, a namespace for each test.
+"""The clusters that the contract suite runs against: a kubeconfig, clients, a namespace for each test.
 
-Every test that takes `kubeconfig`, and nothing of the sandbox, must hold on a real API server too.
+Every test here holds on the emulated API and on the real control plane, unless it says why it is the sandbox's alone.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,22 +16,37 @@ from typing import Any
 import pytest
 from kubernetes import client, config, dynamic
 
+from groundplan_sandbox.control_plane.cluster import RealCluster
+from groundplan_sandbox.control_plane.programs import find_programs
 from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
+from groundplan_sandbox.kubernetes.door import Cluster
 
-BACKENDS = ["sandbox"]
+from ...live.programs import folder, program
 
 Eventually = Callable[..., Any]
 
 
-@pytest.fixture(scope="session", params=BACKENDS)
+def emulated(place: Path) -> Cluster:
+    return KubernetesCluster("minikube", place)
+
+
+def real(place: Path) -> Cluster:
+    return RealCluster(find_programs(folder()), "minikube", place)
+
+
+CLUSTERS = {"sandbox": emulated, "real": real}
+"""`sandbox` is the emulated API in this process, `real` the control plane that `make live` builds."""
+
+
+@pytest.fixture(scope="session", params=["sandbox", pytest.param("real", marks=pytest.mark.live)])
 def kubeconfig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("cluster")
-    cluster = KubernetesCluster("minikube", folder / "state")
+    place = tmp_path_factory.mktemp("cluster")
+    cluster = CLUSTERS[request.param](place / "state")
     [(address, port)] = cluster.start([("127.0.0.1", 0)], ["minikube.test"])
-    path = folder / "kubeconfig"
+    path = place / "kubeconfig"
     path.write_text(json.dumps(cluster.kubeconfig(f"https://{address}:{port}")))
     yield path
-    cluster.stop()
+    cluster.delete()
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +93,7 @@ def namespace(core: client.CoreV1Api, eventually: Eventually) -> Iterator[str]:
     made = core.create_namespace({"metadata": {"generateName": "test-"}})
     name = made.metadata.name
     eventually(lambda: core.list_namespaced_service_account(name).items)
+    eventually(lambda: core.read_namespaced_config_map("kube-root-ca.crt", name))
     yield name
     try:
         core.delete_namespace(name)
@@ -90,7 +105,7 @@ def namespace(core: client.CoreV1Api, eventually: Eventually) -> Iterator[str]:
 def eventually() -> Eventually:
     """Call until the result is true; returns it. An ApiException counts as not yet."""
 
-    def poll(probe: Callable[[], Any], timeout: float = 15.0) -> Any:
+    def poll(probe: Callable[[], Any], timeout: float = 60.0) -> Any:
         deadline = time.monotonic() + timeout
         while True:
             try:
@@ -110,15 +125,18 @@ def eventually() -> Eventually:
 
 @pytest.fixture
 def kubectl(kubeconfig: Path, tmp_path: Path, namespace: str) -> Callable[..., subprocess.CompletedProcess[str]]:
-    program = shutil.which("kubectl")
-    if program is None:
-        pytest.skip("kubectl is not on PATH")
+    command = [str(program("kubectl")), "--namespace", namespace]
 
     def run(*arguments: str, stdin: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig)}
-        command = [program, "--namespace", namespace, *arguments]
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=60, env=environment, check=False
+            [*command, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment,
+            check=False,
         )
         assert not check or done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}{done.stdout}"
         return done
