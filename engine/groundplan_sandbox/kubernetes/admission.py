@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from groundplan_sandbox.kubernetes.definitions import CLEANUP
 from groundplan_sandbox.kubernetes.kinds import POD, SERVICE, SERVICE_ACCOUNT, Kind, Object
 from groundplan_sandbox.kubernetes.status import Cause, forbidden, invalid, invalid_value
 from groundplan_sandbox.kubernetes.store import Store, name_of, namespace_of
@@ -19,7 +20,7 @@ NODE_PORTS = range(30000, 32768)
 
 def admit(store: Store, kind: Kind, item: Object, old: Object | None) -> None:
     """Complete `item` in place. Raises ApiError 403 or 422 when its surroundings do not allow it."""
-    step = _STEPS.get(kind.kind)
+    step = _STEPS.get(kind.built_in)
     if step is not None:
         step(store, item, old)
 
@@ -59,6 +60,13 @@ def _job(store: Store, item: Object, old: Object | None) -> None:
     labels |= {"batch.kubernetes.io/controller-uid": uid, "batch.kubernetes.io/job-name": item["metadata"]["name"]}
     labels |= {"controller-uid": uid, "job-name": item["metadata"]["name"]}
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
+
+
+def _definition(store: Store, item: Object, old: Object | None) -> None:
+    if old is None:
+        finalizers = item["metadata"].setdefault("finalizers", [])
+        if CLEANUP not in finalizers:
+            finalizers.append(CLEANUP)
 
 
 def _service(store: Store, item: Object, old: Object | None) -> None:
@@ -135,4 +143,5 @@ _STEPS: dict[str, Callable[[Store, Object, Object | None], None]] = {
     "PersistentVolume": _volume,
     "Job": _job,
     "Service": _service,
+    "CustomResourceDefinition": _definition,
 }

@@ -184,7 +184,8 @@ class Api:
         if kind.generation:
             metadata["generation"] = 1
         if kind.has_status:
-            item["status"] = first_status(kind)
+            item.pop("status", None)
+            item |= {} if kind.custom else {"status": first_status(kind)}
         return item
 
     def _require_namespace(self, kind: Kind, item: Object) -> None:

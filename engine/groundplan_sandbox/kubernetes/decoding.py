@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from groundplan_sandbox.kubernetes.kinds import Kind, Object
+from groundplan_sandbox.kubernetes.schemas import pruned
 from groundplan_sandbox.kubernetes.shapes import SHAPES, FieldType, Shape
 from groundplan_sandbox.kubernetes.status import bad_request
 
@@ -28,6 +29,9 @@ class Decoded:
 def decode_object(kind: Kind, body: Object) -> Decoded:
     """Raises ApiError 400 for a value of the wrong type. Kinds without a shape are taken as they come."""
     unknown: list[str] = []
+    if kind.schema is not None:
+        kept, unknown = pruned(kind.schema, body)
+        return Decoded(object=kept, unknown=unknown)
     if kind.kind not in SHAPES:
         return Decoded(object=body)
     return Decoded(object=_Walk(kind=kind, unknown=unknown).shaped(body, SHAPES[kind.kind], ""), unknown=unknown)

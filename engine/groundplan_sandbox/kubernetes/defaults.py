@@ -10,7 +10,9 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from groundplan_sandbox.kubernetes import definitions
 from groundplan_sandbox.kubernetes.kinds import Kind, Object
+from groundplan_sandbox.kubernetes.schemas import fill_defaults
 
 _STATUS_AT_FIRST: dict[str, Object] = {
     "ReplicaSet": {"replicas": 0},
@@ -24,12 +26,14 @@ _STATUS_AT_FIRST: dict[str, Object] = {
 
 def first_status(kind: Kind) -> Object:
     """The status of a new object: empty, save for the counts that the kind always has."""
-    return dict(_STATUS_AT_FIRST.get(kind.kind, {}))
+    return dict(_STATUS_AT_FIRST.get(kind.built_in, {}))
 
 
 def apply_defaults(kind: Kind, item: Object) -> None:
     """Add defaults to `item` in place. Shapes that are wrong are left alone for `validation` to refuse."""
-    fill = _DEFAULTS.get(kind.kind)
+    if kind.schema is not None:
+        fill_defaults(kind.schema, item)
+    fill = _DEFAULTS.get(kind.built_in)
     if fill is not None:
         fill(item)
 
@@ -188,4 +192,5 @@ _DEFAULTS: dict[str, Callable[[Object], None]] = {
     "PersistentVolumeClaim": _claim,
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
+    "CustomResourceDefinition": definitions.fill,
 }

@@ -1,15 +1,14 @@
 """Discovery: what the server serves, in the legacy lists, the aggregated form, and OpenAPI v3.
 
-All of it is derived from the table in `kinds`. The OpenAPI documents hold paths and parameters, no schemas: enough
+All of it is derived from the cluster's `catalogue`. The OpenAPI documents hold paths and parameters, no schemas: enough
 for clients that ask whether fieldValidation and dryRun are understood, not for `kubectl explain`.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 from groundplan_sandbox.kubernetes import wire
-from groundplan_sandbox.kubernetes.kinds import KINDS, REVIEWS, Kind, Object, group_versions
+from groundplan_sandbox.kubernetes.catalogue import Catalogue
+from groundplan_sandbox.kubernetes.kinds import REVIEWS, Kind, Object
 
 # Asked for with "@" in place of the second ".v", which is no media type: the real server answers so too.
 OPENAPI_V2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
@@ -40,40 +39,36 @@ def api_versions(server_address: str) -> Object:
     return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": addresses}
 
 
-def group_list() -> Object:
-    names = dict.fromkeys(group for group, _ in group_versions() if group)
-    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(name) for name in names]}
+def group_list(kinds: Catalogue) -> Object:
+    names = dict.fromkeys(group for group, _ in kinds.group_versions() if group)
+    return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(kinds, name) for name in names]}
 
 
-def group(name: str) -> Object | None:
-    if name not in (found for found, _ in group_versions()):
+def group(kinds: Catalogue, name: str) -> Object | None:
+    if name not in (found for found, _ in kinds.group_versions()):
         return None
-    return {"kind": "APIGroup", "apiVersion": "v1", **_group(name)}
+    return {"kind": "APIGroup", "apiVersion": "v1", **_group(kinds, name)}
 
 
-def _group(name: str) -> Object:
+def _group(kinds: Catalogue, name: str) -> Object:
     versions = [
         {"groupVersion": f"{name}/{version}", "version": version}
-        for found, version in group_versions()
+        for found, version in kinds.group_versions()
         if found == name
     ]
     return {"name": name, "versions": versions, "preferredVersion": versions[0]}
-
-
-def _members(group_name: str, version_name: str) -> list[Kind]:
-    return [kind for kind in KINDS if (kind.group, kind.version) == (group_name, version_name)]
 
 
 def _reviews(group_name: str, version_name: str) -> tuple[str, ...]:
     return REVIEWS.get((group_name, version_name), ())
 
 
-def resource_list(group_name: str, version_name: str) -> Object | None:
+def resource_list(kinds: Catalogue, group_name: str, version_name: str) -> Object | None:
     """The APIResourceList of a group version, or None when it is not served."""
-    if (group_name, version_name) not in group_versions():
+    if (group_name, version_name) not in kinds.group_versions():
         return None
     resources: list[Object] = []
-    for kind in _members(group_name, version_name):
+    for kind in kinds.members(group_name, version_name):
         resources += [_resource(kind), *(_subresource(kind, each) for each in sorted(kind.subresources))]
     for review in _reviews(group_name, version_name):
         names: Object = {"name": f"{review.lower()}s", "singularName": review.lower(), "kind": review}
@@ -104,12 +99,12 @@ def _subresource(kind: Kind, name: str) -> Object:
     return found | ({"group": group_name, "version": version_name} if name in _SUBRESOURCE_KINDS else {})
 
 
-def aggregated(*, core: bool) -> Object:
+def aggregated(kinds: Catalogue, *, core: bool) -> Object:
     """APIGroupDiscoveryList of /api (`core`) or of /apis, apidiscovery.k8s.io/v2."""
     groups: dict[str, list[Object]] = {}
-    for group_name, version_name in group_versions():
+    for group_name, version_name in kinds.group_versions():
         if core is (group_name == ""):
-            groups.setdefault(group_name, []).append(_aggregated_version(group_name, version_name))
+            groups.setdefault(group_name, []).append(_aggregated_version(kinds, group_name, version_name))
     items = [
         {"metadata": {"name": name, "creationTimestamp": None} if name else {}, "versions": versions}
         for name, versions in groups.items()
@@ -117,8 +112,8 @@ def aggregated(*, core: bool) -> Object:
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 
 
-def _aggregated_version(group_name: str, version_name: str) -> Object:
-    resources = [_aggregated_resource(kind) for kind in _members(group_name, version_name)]
+def _aggregated_version(kinds: Catalogue, group_name: str, version_name: str) -> Object:
+    resources = [_aggregated_resource(kind) for kind in kinds.members(group_name, version_name)]
     for review in _reviews(group_name, version_name):
         response = {"group": group_name, "version": version_name, "kind": review}
         names: Object = {"resource": f"{review.lower()}s", "singularResource": review.lower()}
@@ -142,19 +137,18 @@ def _path_of(group_name: str, version_name: str) -> str:
     return f"apis/{group_name}/{version_name}" if group_name else f"api/{version_name}"
 
 
-def openapi_paths() -> Object:
+def openapi_paths(kinds: Catalogue) -> Object:
     """The index of /openapi/v3."""
-    paths = [_path_of(group_name, version_name) for group_name, version_name in group_versions()]
+    paths = [_path_of(group_name, version_name) for group_name, version_name in kinds.group_versions()]
     return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}?hash={GIT_VERSION}"} for path in paths}}
 
 
-@cache
-def openapi_document(path: str) -> Object | None:
+def openapi_document(kinds: Catalogue, path: str) -> Object | None:
     """The OpenAPI v3 document of `apis/apps/v1` and the like, or None when that is not served."""
-    for group_name, version_name in group_versions():
+    for group_name, version_name in kinds.group_versions():
         if _path_of(group_name, version_name) == path:
             paths: Object = {}
-            for kind in _members(group_name, version_name):
+            for kind in kinds.members(group_name, version_name):
                 paths |= _openapi_kind(kind, path)
             info = {"title": "Kubernetes API of the Groundplan sandbox", "version": GIT_VERSION}
             return {"openapi": "3.0.0", "info": info, "paths": paths, "components": {"schemas": {}}}

@@ -1,7 +1,7 @@
 """The table of resource kinds that the emulated API server knows.
 
 Everything generic (storage, discovery, paths, printing) is driven by this table; a kind that needs behaviour of its
-own gets it in `defaults`, `validation` or `controllers`, never here.
+own gets it in `defaults`, `validation` or `controllers`, never here. `catalogue` has them with a cluster's custom ones.
 """
 
 from __future__ import annotations
@@ -30,6 +30,17 @@ class Kind:
     categories: tuple[str, ...] = ()
     subresources: frozenset[str] = field(default_factory=frozenset)
     generation: bool = False
+    schema: Object | None = field(default=None, compare=False, repr=False)
+    """Of a custom kind: the OpenAPI v3 schema of its objects."""
+
+    @property
+    def custom(self) -> bool:
+        return self.schema is not None
+
+    @property
+    def built_in(self) -> str:
+        """The name by which the tables of the built-in kinds know it; "" for a custom kind, whatever its name."""
+        return "" if self.custom else self.kind
 
     @property
     def api_version(self) -> str:
@@ -107,6 +118,16 @@ CONTROLLER_REVISION = _kind("apps/v1", "ControllerRevision", "controllerrevision
 JOB = _kind("batch/v1", "Job", "jobs", sub=("status",), categories=_ALL, generation=True)
 CRON_JOB = _kind("batch/v1", "CronJob", "cronjobs", "cj", sub=("status",), categories=_ALL, generation=True)
 INGRESS = _kind("networking.k8s.io/v1", "Ingress", "ingresses", "ing", sub=("status",), generation=True)
+DEFINITION = _kind(
+    "apiextensions.k8s.io/v1",
+    "CustomResourceDefinition",
+    "customresourcedefinitions",
+    "crd",
+    "crds",
+    sub=("status",),
+    namespaced=False,
+    generation=True,
+)
 STORAGE_CLASS = _kind("storage.k8s.io/v1", "StorageClass", "storageclasses", "sc", namespaced=False)
 
 KINDS: tuple[Kind, ...] = (
@@ -150,6 +171,7 @@ KINDS: tuple[Kind, ...] = (
     STORAGE_CLASS,
     _kind("scheduling.k8s.io/v1", "PriorityClass", "priorityclasses", "pc", namespaced=False),
     _kind("coordination.k8s.io/v1", "Lease", "leases"),
+    DEFINITION,
 )
 
 REVIEWS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -158,21 +180,9 @@ REVIEWS: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """Questions that are answered and never stored, by group and version."""
 
-_BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in KINDS}
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in KINDS}
 
 
-def kind_at(group: str, version: str, plural: str) -> Kind | None:
-    """The kind served under /apis/GROUP/VERSION/PLURAL (group "" is /api)."""
-    return _BY_PATH.get((group, version, plural))
-
-
 def kind_named(api_version: str, name: str) -> Kind | None:
-    """The kind that an object's `apiVersion` and `kind` name, as ownerReferences do."""
+    """The kind of the table that `apiVersion` and `kind` name."""
     return _BY_NAME.get((api_version, name))
-
-
-def group_versions() -> list[tuple[str, str]]:
-    """Every (group, version) served, the core group first, then in the order of the table."""
-    found = dict.fromkeys((kind.group, kind.version) for kind in KINDS)
-    return list(dict.fromkeys([*found, *REVIEWS]))

@@ -89,7 +89,7 @@ async def watch(store: Store, request: WatchRequest, closing: asyncio.Event) -> 
     except TooOldError as error:
         yield {"type": "ERROR", "object": gone(str(error)).to_json()}
         return
-    stop = store.listen(lambda change: queue.put_nowait(change) if change.kind is kind else None)
+    stop = store.listen(lambda change: queue.put_nowait(change) if change.kind == kind else None)
     closer = asyncio.ensure_future(_close(queue, closing))
     try:
         for event in past:
@@ -112,7 +112,7 @@ def _beginning(store: Store, request: WatchRequest, matches: Matches) -> list[Ob
     if request.revision in ("", "0") or request.initial_events:
         items = store.select(request.scope.kind, request.scope.namespace)
         return [{"type": "ADDED", "object": item} for item in items if matches(item)]
-    changes = [each for each in store.changes_since(int(request.revision)) if each.kind is request.scope.kind]
+    changes = [each for each in store.changes_since(int(request.revision)) if each.kind == request.scope.kind]
     return [event for event in (_event(change, matches) for change in changes) if event]
 
 

@@ -17,7 +17,8 @@ import yaml
 from groundplan_sandbox.kubernetes.api import Options
 from groundplan_sandbox.kubernetes.authentication import User
 from groundplan_sandbox.kubernetes.bodies import FieldValidation
-from groundplan_sandbox.kubernetes.kinds import Kind, kind_at
+from groundplan_sandbox.kubernetes.catalogue import Catalogue
+from groundplan_sandbox.kubernetes.kinds import Kind
 from groundplan_sandbox.kubernetes.protobuf import decode
 from groundplan_sandbox.kubernetes.status import bad_request
 
@@ -97,24 +98,24 @@ def parse_query(text: str) -> dict[str, str]:
     return dict(parse_qsl(text, keep_blank_values=True))
 
 
-def parse_path(path: str) -> Target | None:
-    """What a path names, or None when no kind of the table is served there."""
+def parse_path(path: str, kinds: Catalogue) -> Target | None:
+    """What a path names, or None when no kind is served there."""
     match [part for part in path.split("/") if part]:
         case ["api", version, *rest]:
-            return _target("", version, rest)
+            return _target(kinds, "", version, rest)
         case ["apis", group, version, *rest]:
-            return _target(group, version, rest)
+            return _target(kinds, group, version, rest)
         case _:
             return None
 
 
-def _target(group: str, version: str, rest: list[str]) -> Target | None:
+def _target(kinds: Catalogue, group: str, version: str, rest: list[str]) -> Target | None:
     namespace: str | None = None
-    if len(rest) > 2 and rest[0] == "namespaces" and kind_at(group, version, rest[2]) is not None:
+    if len(rest) > 2 and rest[0] == "namespaces" and kinds.at(group, version, rest[2]) is not None:
         namespace, rest = rest[1], rest[2:]
     if not rest or len(rest) > 3:
         return None
-    kind = kind_at(group, version, rest[0])
+    kind = kinds.at(group, version, rest[0])
     if kind is None or (namespace is not None and not kind.namespaced):
         return None
     name, subresource = (*rest[1:], "", "")[:2]

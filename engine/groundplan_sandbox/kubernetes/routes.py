@@ -21,6 +21,7 @@ from groundplan_sandbox.kubernetes.reviews import answer_review
 from groundplan_sandbox.kubernetes.status import (
     bad_request,
     method_not_allowed,
+    no_manager,
     no_such_path,
     unsupported_media_type,
 )
@@ -54,7 +55,7 @@ class Routes:
 
     def answer(self, request: Request) -> Reply | Stream:
         """Raises ApiError for every refusal."""
-        target = parse_path(request.path)
+        target = parse_path(request.path, self.api.store.kinds)
         if target is None:
             return self._unstored(request)
         if target.subresource:
@@ -74,27 +75,28 @@ class Routes:
 
     def _discovery(self, path: str, request: Request) -> Reply:
         aggregated = "as=APIGroupDiscoveryList" in request.accept and "v=v2" in request.accept.replace("v=v2beta1", "")
+        kinds = self.api.store.kinds
         match path.strip("/").split("/"):
             case ["api" | "apis" as root] if aggregated:
-                return Reply(body=discovery.aggregated(core=root == "api"), media_type=_AGGREGATED)
+                return Reply(body=discovery.aggregated(kinds, core=root == "api"), media_type=_AGGREGATED)
             case ["api"]:
                 return Reply(body=discovery.api_versions(self.address))
             case ["apis"]:
-                return Reply(body=discovery.group_list())
+                return Reply(body=discovery.group_list(kinds))
             case ["version"]:
                 return Reply(body=discovery.version())
             case ["openapi", "v3"]:
-                return Reply(body=discovery.openapi_paths())
+                return Reply(body=discovery.openapi_paths(kinds))
             case ["openapi", "v2"]:
                 return Reply(body=discovery.openapi_v2(), media_type=discovery.OPENAPI_V2)
             case ["openapi", "v3", *rest]:
-                found = discovery.openapi_document("/".join(rest))
+                found = discovery.openapi_document(kinds, "/".join(rest))
             case ["api", version]:
-                found = discovery.resource_list("", version)
+                found = discovery.resource_list(kinds, "", version)
             case ["apis", group]:
-                found = discovery.group(group)
+                found = discovery.group(kinds, group)
             case ["apis", group, version]:
-                found = discovery.resource_list(group, version)
+                found = discovery.resource_list(kinds, group, version)
             case _:
                 found = None
         if found is None:
@@ -144,7 +146,7 @@ class Routes:
                 yield event | {"object": present_object(presentation, target.kind, event["object"])}
 
     def _shaped(self, request: Request, item: Object, code: int = 200) -> Reply:
-        target = parse_path(request.path)
+        target = parse_path(request.path, self.api.store.kinds)
         assert target is not None
         return Reply(body=present_object(presentation_of(request.accept), target.kind, item), code=code)
 
@@ -166,10 +168,11 @@ class Routes:
     def _patch(self, request: Request, target: Target, options: Options) -> Reply:
         namespace = target.namespace or ""
         patch = _patch_type(request)
+        if target.kind.custom and patch is Patch.STRATEGIC:
+            # Nobody said how the lists of a custom kind merge.
+            raise unsupported_media_type([each for each in Patch if each is not Patch.STRATEGIC])
         if patch is Patch.APPLY and not request.query.get("fieldManager"):
-            raise bad_request(
-                "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply"
-            )
+            raise no_manager()
         existed = self.api.store.get(target.kind, namespace, target.name) is not None
         item = self.api.patch(target.kind, namespace, target.name, patch, request.document(), options)
         return self._shaped(request, item, code=200 if existed else 201)

@@ -98,6 +98,14 @@ def invalid(kind: Kind, name: str, causes: Sequence[Cause]) -> ApiError:
     return ApiError(422, "Invalid", f'{kind.qualified} "{name}" is invalid: {text}', details=details, causes=causes)
 
 
+def no_manager() -> ApiError:
+    """Server-side apply by nobody."""
+    cause = required("fieldManager", "is required for apply patch")
+    message = f'PatchOptions.meta.k8s.io "" is invalid: {cause.field}: {cause.message}'
+    details: Object = {"group": "meta.k8s.io", "kind": "PatchOptions"}
+    return ApiError(422, "Invalid", message, details=details, causes=[cause])
+
+
 def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 

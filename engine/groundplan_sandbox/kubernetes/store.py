@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from groundplan_sandbox.kubernetes.kinds import KINDS, Kind, Object, kind_named
+from groundplan_sandbox.kubernetes.catalogue import Catalogue
+from groundplan_sandbox.kubernetes.definitions import kind_of
+from groundplan_sandbox.kubernetes.kinds import DEFINITION, Kind, Object
 
 HISTORY_LENGTH = 4096
 
@@ -51,24 +53,39 @@ class Store:
     """Objects by kind, namespace ("" when cluster-scoped) and name."""
 
     def __init__(self) -> None:
-        self._objects: dict[Kind, dict[tuple[str, str], Object]] = {kind: {} for kind in KINDS}
+        self.kinds = Catalogue()
+        self._objects: dict[Kind, dict[tuple[str, str], Object]] = {kind: {} for kind in self.kinds}
         self._history: deque[Change] = deque(maxlen=HISTORY_LENGTH)
         self._listeners: list[Callable[[Change], None]] = []
         self.revision = 1
         self._oldest = 1
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object | None:
-        return self._objects[kind].get((namespace, name))
+        return self._objects.get(kind, {}).get((namespace, name))
 
     def select(self, kind: Kind, namespace: str | None = None) -> list[Object]:
         """Objects of a kind in the order of (namespace, name); every namespace when `namespace` is None."""
-        found = self._objects[kind]
+        found = self._objects.get(kind, {})
         return [found[key] for key in sorted(found) if namespace is None or key[0] == namespace]
 
     def everything(self) -> Iterator[tuple[Kind, Object]]:
-        for kind, objects in self._objects.items():
+        for kind, objects in list(self._objects.items()):
             for item in list(objects.values()):
                 yield kind, item
+
+    def serve(self, kind: Kind) -> None:
+        """Have objects of a custom kind; those of an earlier version of it become objects of this one."""
+        objects: dict[tuple[str, str], Object] = {}
+        for earlier in [each for each in self.kinds if (each.group, each.plural) == (kind.group, kind.plural)]:
+            objects |= self._objects.pop(earlier, {})
+            self.kinds.withdraw(earlier)
+        self.kinds.serve(kind)
+        self._objects[kind] = {key: item | {"apiVersion": kind.api_version} for key, item in objects.items()}
+
+    def withdraw(self, kind: Kind) -> None:
+        """Have no objects of a custom kind any more."""
+        self.kinds.withdraw(kind)
+        self._objects.pop(kind, None)
 
     def put(self, kind: Kind, item: Object) -> Object:
         """Store an object under its metadata; returns it with its new resourceVersion.
@@ -116,7 +133,10 @@ class Store:
             document = json.loads(path.read_text(encoding="utf-8"))
             self.revision = self._oldest = int(document["revision"])
             for item in document["objects"]:
-                kind = kind_named(item["apiVersion"], item["kind"])
+                if (item["apiVersion"], item["kind"]) == (DEFINITION.api_version, DEFINITION.kind):
+                    self.serve(kind_of(item))
+            for item in document["objects"]:
+                kind = self.kinds.named(item["apiVersion"], item["kind"])
                 if kind is not None:
                     self._objects[kind][namespace_of(item), name_of(item)] = item
         except (KeyError, TypeError) as error:

@@ -58,7 +58,7 @@ def _partial(item: Object) -> Object:
 
 
 def _table(kind: Kind, items: list[Object], metadata: Object) -> Object:
-    columns = COLUMNS.get(kind.kind, PLAIN)
+    columns = COLUMNS.get(kind.built_in, PLAIN)
     table: Object = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
     table["columnDefinitions"] = [_definition(column) for column in columns]
     table["rows"] = [{"cells": [column.cell(item) for column in columns], "object": _partial(item)} for item in items]

@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from groundplan_sandbox.kubernetes import definitions, schemas
 from groundplan_sandbox.kubernetes.kinds import Kind, Object
 from groundplan_sandbox.kubernetes.selectors import match_labels
 from groundplan_sandbox.kubernetes.status import Cause, invalid, invalid_value, required, unsupported
@@ -39,7 +40,9 @@ _PATH_NAMED = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBindi
 
 def validate(kind: Kind, item: Object, old: Object | None) -> None:
     """Check an object about to be stored; `old` is what it replaces. Raises ApiError 422 naming every fault."""
-    causes = [*_metadata(kind, item), *_FOR_KIND.get(kind.kind, _nothing)(item)]
+    causes = [*_metadata(kind, item), *_FOR_KIND.get(kind.built_in, _nothing)(item)]
+    if kind.schema is not None:
+        causes += schemas.faults(kind.schema, item)
     if old is not None:
         causes += _unchanged(kind, item, old)
     if causes:
@@ -55,8 +58,8 @@ def _metadata(kind: Kind, item: Object) -> Iterator[Cause]:
     name = metadata.get("name")
     if not name:
         yield required("metadata.name", "name or generateName is required")
-    elif kind.kind not in _PATH_NAMED:
-        yield from _name("metadata.name", name, label=kind.kind in _LABEL_NAMED)
+    elif kind.built_in not in _PATH_NAMED:
+        yield from _name("metadata.name", name, label=kind.built_in in _LABEL_NAMED)
     yield from _labels("metadata.labels", metadata.get("labels"))
     yield from _strings("metadata.annotations", metadata.get("annotations"))
 
@@ -259,6 +262,7 @@ def _claim(item: Object) -> Iterator[Cause]:
 
 
 _FIXED: dict[str, tuple[str, ...]] = {
+    "CustomResourceDefinition": ("spec.group", "spec.scope", "spec.names.plural", "spec.names.kind"),
     "Deployment": ("spec.selector",),
     "ReplicaSet": ("spec.selector",),
     "DaemonSet": ("spec.selector",),
@@ -273,7 +277,7 @@ _FIXED: dict[str, tuple[str, ...]] = {
 
 
 def _unchanged(kind: Kind, item: Object, old: Object) -> Iterator[Cause]:
-    for path in _FIXED.get(kind.kind, ()):
+    for path in _FIXED.get(kind.built_in, ()):
         before, after = _look(old, path), _look(item, path)
         if before is not None and before != after:
             yield invalid_value(path, after, _IMMUTABLE)
@@ -301,4 +305,5 @@ _FOR_KIND: dict[str, Callable[[Object], Iterator[Cause]]] = {
     "RoleBinding": _binding,
     "ClusterRoleBinding": _binding,
     "PersistentVolumeClaim": _claim,
+    "CustomResourceDefinition": definitions.faults,
 }

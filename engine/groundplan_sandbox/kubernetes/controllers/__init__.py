@@ -10,6 +10,7 @@ from groundplan_sandbox.kubernetes.api import Api
 from groundplan_sandbox.kubernetes.authentication import Tokens
 from groundplan_sandbox.kubernetes.controllers.claims import ClaimController
 from groundplan_sandbox.kubernetes.controllers.daemon_sets import DaemonSetController
+from groundplan_sandbox.kubernetes.controllers.definitions import DefinitionController
 from groundplan_sandbox.kubernetes.controllers.deployments import DeploymentController
 from groundplan_sandbox.kubernetes.controllers.events import Recorder
 from groundplan_sandbox.kubernetes.controllers.garbage import GarbageCollector
@@ -36,6 +37,7 @@ def all_controllers(api: Api, tokens: Tokens, address: str, authority: str) -> l
         StatefulSetController(api, recorder),
         DaemonSetController(api, recorder),
         JobController(api, recorder),
+        DefinitionController(api),
         ClaimController(api, recorder),
         PodController(api, recorder, address),
         EndpointsController(api),

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from groundplan_sandbox.kubernetes.api import FOREGROUND, Api, Options
 from groundplan_sandbox.kubernetes.controllers.queue import Key
-from groundplan_sandbox.kubernetes.kinds import Kind, Object, kind_named
+from groundplan_sandbox.kubernetes.kinds import Kind, Object
 from groundplan_sandbox.kubernetes.metadata import is_deleting, owners_of
 from groundplan_sandbox.kubernetes.store import Change, ChangeType, name_of, namespace_of
 
@@ -66,11 +66,15 @@ class GarbageCollector:
         item = self._at(place)
         if item is None or is_deleting(item):
             return
-        left = [owner for owner in owners_of(item) if owner["uid"] in self._places or not _is_known(owner)]
+        left = [owner for owner in owners_of(item) if owner["uid"] in self._places or not self._is_known(owner)]
         if left:
             self._api.modify(place[0], item, lambda fresh: fresh["metadata"].update(ownerReferences=left), _OPTIONS)
         else:
             self._api.delete(*place, _OPTIONS)
+
+    def _is_known(self, owner: Object) -> bool:
+        """An owner of a kind that is not served here cannot be looked up, so it counts as being there."""
+        return self._api.store.kinds.named(owner["apiVersion"], owner["kind"]) is not None
 
     def _delete_in_foreground(self, place: _Place, owner: Object) -> None:
         blocked = False
@@ -83,11 +87,6 @@ class GarbageCollector:
                 self._api.delete(*dependent, _FOREGROUND_OPTIONS)
         if not blocked:
             self._api.modify(place[0], owner, _release, _OPTIONS)
-
-
-def _is_known(owner: Object) -> bool:
-    """An owner of a kind that is not served here cannot be looked up, so it counts as being there."""
-    return kind_named(owner["apiVersion"], owner["kind"]) is not None
 
 
 def _blocks(item: Object, owner: Object) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from groundplan_sandbox.kubernetes.api import Api, Options
 from groundplan_sandbox.kubernetes.controllers.queue import Key
-from groundplan_sandbox.kubernetes.kinds import CONFIG_MAP, KINDS, NAMESPACE, SERVICE_ACCOUNT, Kind, Object
+from groundplan_sandbox.kubernetes.kinds import CONFIG_MAP, NAMESPACE, SERVICE_ACCOUNT, Kind, Object
 from groundplan_sandbox.kubernetes.metadata import is_deleting
 from groundplan_sandbox.kubernetes.store import Change, ChangeType, name_of, namespace_of
 
@@ -44,7 +44,7 @@ class NamespaceController:
 
     def _empty(self, namespace: Object) -> None:
         left = 0
-        for kind in KINDS:
+        for kind in self._api.store.kinds:
             if kind.namespaced:
                 left += sum(not self._end(kind, item) for item in self._api.store.select(kind, name_of(namespace)))
         if not left and not namespace["metadata"].get("finalizers"):
