@@ -8,10 +8,11 @@ a COMMIT of a client that died since included.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from groundplan.diagnostics.trouble import UsageError
+from groundplan.state.sql.postgresql_arrays import accept_packed
 from groundplan.state.sql.postgresql_writer import PostgresqlWriter
 from groundplan.state.store import StoreFault
 
@@ -91,7 +92,7 @@ class Postgresql:
         given: Any = self.url.query.get("options", "")
         options = f"{settings} {given}".strip()
         try:
-            return create_engine(
+            engine = create_engine(
                 self.url.set(drivername=_DRIVER).difference_update_query(("options",)),
                 connect_args={**_CONNECTION, **self.url.query, "options": options},
                 isolation_level="AUTOCOMMIT",
@@ -103,6 +104,8 @@ class Postgresql:
                 f"The store {self.place} needs the PostgreSQL client, which is not installed.",
                 fix="pip install 'groundplan[postgres]'",
             ) from None
+        event.listen(engine, "connect", accept_packed)
+        return engine
 
     def fault(self, error: DBAPIError) -> StoreFault:
         state = getattr(error.orig, "sqlstate", None) or ""

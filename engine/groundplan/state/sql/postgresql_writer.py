@@ -1,7 +1,8 @@
 """Writes drivers' batches to PostgreSQL: one statement, whose parts take their rows as arrays, in one round trip.
 
-Arrays go in binary form: as text they would be quoted by the client and read again by the server. A statement must not
-change a row twice, which is why a batch has each row once (`batches`); a task that ended and begins again takes two.
+Arrays go in binary form (`postgresql_arrays`): as text they would be quoted by the client and read again by the server.
+A statement must not change a row twice, which is why a batch has each row once (`batches`); a task that ended and
+begins again takes two.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,29 +13,28 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from groundplan.model.ids import DeploymentId, ExecutionId
-from groundplan.state.sql.batches import Columns, EventRow, GraphRow
+from groundplan.state.sql.batches import Columns, GraphRow
+from groundplan.state.sql.postgresql_arrays import Packed, pack
 
-_NO_TIME: Final = -1.0
 # Who takes the lease waits for the row.
 _HELD: Final = "SELECT 1 FROM executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE"
 _LARGE: Final = 5_000
 """Tasks that one statement adds. A graph of more makes the server's idea of its tables wrong at once, so it is told."""
 
-# Each part with the arrays that it takes: (name, type). Empty texts, and times before the epoch, stand for NULL: an
-# array that holds nothing else has no type that could be told to the server.
+# Each part with the arrays that it takes: (name, type).
 _PARTS: Final = {
     "ends": (
         # They are all there. By their key: joined, they would be looked for among all attempts, of which the server
         # knows too late how many they have become.
         "INSERT INTO attempts (execution_id, task, number, started_at, ended_at, verdict, error) "
-        "SELECT %(execution)s, it.task, it.number, it.at, it.at, it.verdict, NULLIF(it.error, '') FROM {rows} "
+        "SELECT %(execution)s, it.task, it.number, it.at, it.at, it.verdict, it.error FROM {rows} "
         "ON CONFLICT (execution_id, task, number) "
         "DO UPDATE SET ended_at = excluded.ended_at, verdict = excluded.verdict, error = excluded.error",
         (("task", "int"), ("number", "int"), ("at", "float8"), ("verdict", "text"), ("error", "text")),
     ),
     "tasks": (
-        "UPDATE tasks SET state = it.state, due_at = NULLIF(it.due, -1), waits_for = NULLIF(it.awaited, ''), "
-        "error = it.error, sealed_result = NULLIF(it.result, '') FROM {rows} "
+        "UPDATE tasks SET state = it.state, due_at = it.due, waits_for = it.awaited, "
+        "error = it.error, sealed_result = it.result FROM {rows} "
         "WHERE tasks.execution_id = %(execution)s AND tasks.number = it.task",
         (
             ("task", "int"),
@@ -57,9 +57,9 @@ _PARTS: Final = {
     ),
     "instances": (
         "UPDATE node_instances SET version = version + 1, "
-        "state = COALESCE(NULLIF(it.state, ''), node_instances.state), "
-        "sealed_runtime_properties = COALESCE(NULLIF(it.properties, ''), node_instances.sealed_runtime_properties), "
-        "system_properties = COALESCE(NULLIF(it.system, ''), node_instances.system_properties) FROM {rows} "
+        "state = COALESCE(it.state, node_instances.state), "
+        "sealed_runtime_properties = COALESCE(it.properties, node_instances.sealed_runtime_properties), "
+        "system_properties = COALESCE(it.system, node_instances.system_properties) FROM {rows} "
         "WHERE node_instances.deployment_id = %(deployment)s AND node_instances.id = it.id",
         (("id", "text"), ("state", "text"), ("properties", "bytea"), ("system", "text")),
     ),
@@ -79,8 +79,8 @@ _PARTS: Final = {
     ),
     "events": (
         "INSERT INTO events (execution_id, deployment_id, at, type, level, instance, target, operation, message) "
-        "SELECT NULLIF(it.execution, ''), it.deployment, it.at, it.type, it.level, NULLIF(it.instance, ''), "
-        "NULLIF(it.target, ''), it.operation, it.message FROM {order}{rows} ORDER BY it.place",
+        "SELECT it.execution, it.deployment, it.at, it.type, it.level, it.instance, it.target, it.operation, "
+        "it.message FROM {order}{rows} ORDER BY it.place",
         (
             ("execution", "text"),
             ("deployment", "text"),
@@ -143,24 +143,12 @@ class PostgresqlWriter:
         lock: str = "",
     ) -> bool:
         parts: dict[str, Sequence[tuple[Any, ...]]] = {
-            "ends": [(*it[:4], it.failure or "") for it in columns.ends],
-            "tasks": [
-                (
-                    it.task,
-                    it.state,
-                    _NO_TIME if it.due_at is None else it.due_at,
-                    it.waits_for or "",
-                    it.error,
-                    it.result or b"",
-                )
-                for it in columns.tasks
-            ],
+            "ends": columns.ends,
+            "tasks": columns.tasks,
             "attempts": columns.starts,
             "starts": [it[:2] for it in columns.starts],
-            "instances": [
-                (it.instance, it.state or "", it.properties or b"", it.system or "") for it in columns.instances
-            ],
-            "events": [_event(it) for it in columns.events],
+            "instances": columns.instances,
+            "events": columns.events,
         }
         used = tuple(part for part, rows in parts.items() if rows)
         arrays: dict[str, Any] = {"execution": execution, "deployment": deployment}
@@ -174,14 +162,9 @@ class PostgresqlWriter:
         return bool(connection.exec_driver_sql(statement, arrays).scalar())
 
 
-def _event(row: EventRow) -> tuple[Any, ...]:
-    execution, deployment, at, kind, level, instance, target, operation, message = row
-    return (execution or "", deployment, at, kind, level, instance or "", target or "", operation, message)
-
-
-def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    names = (f"{part}_{name}" for name, _ in _PARTS[part][1])
-    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, Packed]:
+    named = zip(_PARTS[part][1], zip(*rows, strict=True), strict=True)
+    return {f"{part}_{name}": pack(kind, column) for (name, kind), column in named}
 
 
 @cache
