@@ -14,6 +14,9 @@ from groundplan.state.sql.sqlite_writer import SqliteWriter
 from groundplan.state.store import StoreFault
 
 _BUSY_SECONDS: Final = 30
+_LOG_PAGES: Final = 4000
+"""Of the write-ahead log (16 MB), after which it is carried over into the file: that takes two syncs of its own, and a
+page that changed several times is carried once."""
 _FULL: Final = frozenset(
     {
         "SQLITE_FULL",
@@ -87,6 +90,7 @@ class Sqlite:
 def _configure(connection: sqlite3.Connection, _: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
     connection.execute("PRAGMA foreign_keys=ON")
 
 

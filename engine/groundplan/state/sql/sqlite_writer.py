@@ -14,20 +14,26 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from groundplan.model.ids import DeploymentId, ExecutionId
-from groundplan.state.sql.batches import Columns, GraphRow, InstanceRow
+from groundplan.state.sql.batches import Columns, GraphRow
 
 _TOGETHER: Final = 25
 """Rows that one statement adds: each statement costs as much as a third of a row."""
 _BEGIN_ATTEMPT: Final = "INSERT INTO attempts (execution_id, task, number, started_at) VALUES", "(?, ?, ?, ?)"
+# Numbered, so that rows go in as they are, with what all of them share behind.
 _END_ATTEMPT: Final = (
-    "UPDATE attempts SET ended_at = ?, verdict = ?, error = ? WHERE execution_id = ? AND task = ? AND number = ?"
+    "UPDATE attempts SET ended_at = ?3, verdict = ?4, error = ?5 WHERE execution_id = ?6 AND task = ?1 AND number = ?2"
 )
 _BEGIN_TASK: Final = (
-    "UPDATE tasks SET state = 'started', attempts = ?, due_at = NULL WHERE execution_id = ? AND number = ?"
+    "UPDATE tasks SET state = 'started', attempts = ?2, due_at = NULL WHERE execution_id = ?4 AND number = ?1"
 )
 _END_TASK: Final = (
-    "UPDATE tasks SET state = ?, due_at = ?, waits_for = ?, error = ?, sealed_result = ? "
-    "WHERE execution_id = ? AND number = ?"
+    "UPDATE tasks SET state = ?2, due_at = ?3, waits_for = ?4, error = ?5, sealed_result = ?6 "
+    "WHERE execution_id = ?7 AND number = ?1"
+)
+_CHANGE_INSTANCE: Final = (
+    "UPDATE node_instances SET version = version + 1, state = COALESCE(?2, state), "
+    "sealed_runtime_properties = COALESCE(?3, sealed_runtime_properties), "
+    "system_properties = COALESCE(?4, system_properties) WHERE deployment_id = ?5 AND id = ?1"
 )
 _EVENT: Final = (
     "INSERT INTO events (execution_id, deployment_id, at, type, level, instance, target, operation, message) VALUES",
@@ -38,9 +44,7 @@ _TASK: Final = (
     "(execution_id, number, kind, instance, operation, details, waits, state, attempts, earlier, error) VALUES",
     "(?, ?, ?, ?, ?, ?, ?, 'pending', 0, 0, '')",
 )
-_CHANGE, _OF_INSTANCE = "UPDATE node_instances SET", "WHERE deployment_id = ? AND id = ?"
 _HELD: Final = "SELECT 1 FROM executions WHERE id = ? AND fence = ?"
-_CHANGED: Final = ("state", "sealed_runtime_properties", "system_properties")
 
 
 class SqliteWriter:
@@ -66,43 +70,22 @@ class SqliteWriter:
     def _write(
         self, cursor: sqlite3.Cursor, execution: ExecutionId, deployment: DeploymentId, columns: Columns
     ) -> None:
-        run = cursor.executemany
+        run, of = cursor.executemany, (execution,)
         if columns.ends:
-            run(
-                _END_ATTEMPT,
-                [
-                    (at, verdict, failure, execution, task, number)
-                    for task, number, at, verdict, failure in columns.ends
-                ],
-            )
+            run(_END_ATTEMPT, [row + of for row in columns.ends])
         if columns.tasks:
-            run(_END_TASK, [(*it[1:], execution, it[0]) for it in columns.tasks])
+            run(_END_TASK, [row + of for row in columns.tasks])
         if columns.starts:
-            _insert(cursor, _BEGIN_ATTEMPT, [(execution, *it) for it in columns.starts])
-            run(_BEGIN_TASK, [(number, execution, task) for task, number, _ in columns.starts])
-        alike: dict[tuple[bool, ...], list[InstanceRow]] = {}
-        for row in columns.instances:
-            alike.setdefault((row.state is not None, row.properties is not None, row.system is not None), []).append(
-                row
-            )
-        for names, changed in alike.items():
-            self._change(cursor, deployment, names, changed)
+            _insert(cursor, _BEGIN_ATTEMPT, [of + row for row in columns.starts])
+            run(_BEGIN_TASK, [row + of for row in columns.starts])
+        if columns.instances:
+            run(_CHANGE_INSTANCE, [(*row, deployment) for row in columns.instances])
         if columns.events:
             _insert(cursor, _EVENT, columns.events)
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         with _cursor(connection) as cursor:
             _insert(cursor, _TASK, ((execution, *row) for row in graph))
-
-    @staticmethod
-    def _change(
-        cursor: sqlite3.Cursor, deployment: DeploymentId, names: tuple[bool, ...], changed: Iterable[InstanceRow]
-    ) -> None:
-        new = [f"{name} = ?" for name, is_new in zip(_CHANGED, names, strict=True) if is_new]
-        cursor.executemany(
-            " ".join((_CHANGE, ", ".join(("version = version + 1", *new)), _OF_INSTANCE)),
-            [(*[value for value in row[1:] if value is not None], deployment, row[0]) for row in changed],
-        )
 
 
 def _insert(cursor: sqlite3.Cursor, table: tuple[str, str], rows: Iterable[tuple[Any, ...]]) -> None:
