@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import Any, Final
 
-from sqlalchemy.engine.interfaces import DBAPIConnection
-
 _HEADER: Final = Struct(">iiIii").pack
 _LENGTH: Final = Struct(">i").pack
 _INTEGER: Final = Struct(">ii").pack
@@ -35,20 +33,31 @@ def pack(kind: str, items: Sequence[Any]) -> Packed:
     return Packed(_HEADER(1, 1, oid, len(items), 1) + b"".join(map(known, items)))
 
 
-def accept_packed(connection: DBAPIConnection, _: object) -> None:
-    """Have a connection send what is packed as it is; the statement says what it is."""
-    from psycopg.abc import Buffer
-    from psycopg.adapt import Dumper
-    from psycopg.pq import Format
+class PackedDumper:
+    """Implements `psycopg.abc.Dumper`, which needs no import of a library that may not be there."""
 
-    class PackedDumper(Dumper):
-        format = Format.BINARY
+    format: Final = 1
+    oid: Final = 0
 
-        def dump(self, obj: Packed) -> Buffer | None:
-            return obj
+    def __init__(self, cls: type, context: object = None) -> None:
+        """Be made as such classes are."""
 
-    adapted: Any = connection
-    adapted.adapters.register_dumper(Packed, PackedDumper)
+    def dump(self, obj: Packed) -> Packed:
+        return obj
+
+    def quote(self, obj: Packed) -> bytes:
+        raise NotImplementedError("a packed array goes beside its statement, never into it")
+
+    def get_key(self, obj: Packed, format: object) -> type:
+        return Packed
+
+    def upgrade(self, obj: Packed, format: object) -> "PackedDumper":
+        return self
+
+
+def accept_packed(connection: Any, _: object) -> None:
+    """Have a connection of psycopg send what is packed as it is; the statement says what it is."""
+    connection.adapters.register_dumper(Packed, PackedDumper)
 
 
 def _integer(item: int | None) -> bytes:
