@@ -214,6 +214,11 @@ INTERFACE_MISSPELT: Final = _warning(
     "Perhaps a misspelt operation",
     "Workflows run operations by name, so an interface or an operation that is nearly one of the type's does nothing.",
 )
+FUNCTION_MISSPELT: Final = _warning(
+    "function-misspelt",
+    "Perhaps a misspelt function",
+    "A mapping whose only key is no function's name is plain data. This one is a slip away from a function.",
+)
 TARGET_TWICE: Final = _warning(
     "target-twice",
     "Two relationships to one target",

@@ -6,16 +6,17 @@ functions are left for `planning.evaluate`.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Final
 
-from groundplan.diagnostics.suggest import suggest
+from groundplan.diagnostics.suggest import slip, suggest
 from groundplan.dsl import cycles, faults, functions
 from groundplan.dsl.merging import Merged
 from groundplan.dsl.operations import may_hold_calls
 from groundplan.dsl.paths import inside, missing
 from groundplan.dsl.shape import Reading
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Operations, Relationship
-from groundplan.model.values import Call, Field, Map, Seq, Value, to_data
+from groundplan.model.values import FUNCTIONS, Call, Field, Map, Seq, Value, to_data
 
 _KEYWORDS: Final = frozenset({"SELF", "SOURCE", "TARGET"})
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
@@ -64,11 +65,14 @@ class References:
         for section in ("outputs", "capabilities", "labels", "resource_tags"):
             for name, found in self._merged.section(section).items():
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
+                if isinstance(found.value, Map):
+                    self._suspect(found.value.get("value"), f"{section}.{name}.value")
         for section in ("deployment_settings", "policies", "plugins"):
             for name, found in self._merged.section(section).items():
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
         required, capabilities = tuple(self._secrets), tuple(to_data(each) for each in self._parent_capabilities)
         for name, schema in self._blueprint.inputs.items():
+            self._suspect(schema.default, f"inputs.{name}.default")
             asked = self._value(schema.default, Scope(is_open=True), f"inputs.{name}.default")
             self._leading_on += [("", call) for call in asked if call.name in cycles.LEADING_ON]
         cycles.check(self._blueprint, self._leading_on, self._reading)
@@ -82,6 +86,8 @@ class References:
                 for call in self._value(value, scope, f"{path}.properties.{name}"):
                     if cycles.may_lead_on(call, node, self._blueprint):
                         self._leading_on.append((node.name, call))
+            elif type(value) is Map:
+                self._suspect(value, f"{path}.properties.{name}")
         self._operations(self._calling(node.operations), scope, f"{path}.interfaces")
         counts = node.instances
         for value in (counts.default_instances, counts.min_instances, counts.max_instances):
@@ -141,6 +147,17 @@ class References:
             if functions.check(call, path, self._reading):
                 self._call(call, scope, path)
         return found
+
+    def _suspect(self, value: Value, path: str) -> None:
+        """Warn of plain data that is one slip away from a function."""
+        if not isinstance(value, Map) or len(value.entries) != 1:
+            return
+        ((name, field),) = value.entries.items()
+        near = _nearly(name)
+        if near:
+            self._reading.report.tell(
+                faults.FUNCTION_MISSPELT, field.key_at, f"there is no function {name}", path=path, suggestion=near
+            )
 
     def _call(self, call: Call, scope: Scope, path: str) -> None:
         if call.name == "get_input":
@@ -217,6 +234,12 @@ class References:
                 return
             value = inside(value, step.value)
             shown = f"{shown}.{step.value}"
+
+
+@lru_cache(maxsize=1024)
+def _nearly(name: str) -> str:
+    """Return the function that a name is one slip away from; asked again and again for the same few names."""
+    return slip(name, FUNCTIONS)
 
 
 def _needs(found: list[Call]) -> tuple[_Need, ...] | None:
