@@ -23,16 +23,16 @@ def install(ctx: OperationContext, /, *, installation_source: str = "", **_: Dat
         NonRecoverableError: there is none.
     """
     given = ctx.node.properties.get("resource_config") or {}
-    if given.get("plugins"):
-        raise NonRecoverableError(
-            "resource_config.plugins is not there yet: providers come by init, or from the mirror of TF_CLI_CONFIG_FILE"
-        )
-    tool = find_tool(ctx, named=str((ctx.node.properties.get("terraform_config") or {}).get(EXECUTABLE) or ""))
+    named = str((ctx.node.properties.get("terraform_config") or {}).get(EXECUTABLE) or "")
+    # The published plugin installs to that place; only with use_existing_resource the program must be there already.
+    tool = find_tool(ctx, named=named) if given.get("use_existing_resource") else find_tool(ctx, noted=named)
     wanted = installation_source or given.get("installation_source")
     if wanted:
         ctx.logger.warning(f"installation_source is not fetched ({wanted}): {tool} is used")
     else:
         ctx.logger.info(f"{tool} is used")
+    if given.get("plugins"):
+        ctx.logger.warning(f"plugins are not fetched ({', '.join(given['plugins'])}): init gets what modules require")
     _note(ctx, tool)
 
 

@@ -3,7 +3,9 @@
 Terraform is no pip package, so the test is `live`: `make live` says what to install where it is missing.
 """
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import boto3
 import pytest
 
 from .test_published_example import example
-from .user import User, sandboxed, user_in
+from .user import User, eventually, sandboxed, user_in
 
 pytestmark = pytest.mark.live
 
@@ -40,6 +42,12 @@ def client(user: User, service: str) -> Any:
     )
 
 
+def drift(user: User, deployment: str) -> Any:
+    user.ok("executions", "start", "check_drift", "-d", deployment)
+    [module] = [item for item in user.json("node-instances", "list", "-d", deployment) if "module" in item["node_id"]]
+    return module["system_properties"]["configuration_drift"]["result"]
+
+
 def test_the_network(user: User) -> None:
     user.ok("blueprints", "upload", example() / "infra/vpc-tf/blueprint.yaml", "-b", "vpc-tf")
     user.ok("deployments", "create", "net", "-b", "vpc-tf", "-i", f"name=shop;aws_region_name={REGION}")
@@ -57,8 +65,11 @@ def test_the_network(user: User) -> None:
     assert "installation_source is not fetched" in told
     assert user.json("secrets", "get", "aws_secret_access_key", "--reveal")["value"] not in told
 
-    user.ok("executions", "start", "check_drift", "-d", "net")
-    assert "Plan: 0 to add, 0 to change, 0 to destroy" in "\n".join(event["message"] for event in user.events("net"))
+    assert drift(user, "net") == {}
+    ec2.delete_tags(Resources=[vpc["VpcId"]], Tags=[{"Key": "Name"}])
+    assert drift(user, "net") == {"aws_vpc.vpc": {"actions": ["update"], "fields": ["tags"]}}
+    user.ok("executions", "start", "execute_operation", "-d", "net", "-p", "operation=terraform.reload")
+    assert drift(user, "net") == {}
 
     user.ok("executions", "start", "uninstall", "-d", "net")
     remaining = [vpc["VpcId"] for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]
@@ -77,3 +88,29 @@ def test_the_bucket(user: User) -> None:
 
     user.ok("executions", "start", "uninstall", "-d", "store")
     assert [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]] == []
+
+
+@pytest.mark.parametrize("end", ["cancel", "kill"])
+def test_what_is_being_made_when_all_ends_is_made_once(user: User, end: str) -> None:
+    """The provider waits for AWS when the execution is killed, or its engine; the VPC is found in the state later."""
+    name = f"once-{end}"
+    if end == "cancel":
+        user.ok("blueprints", "upload", example() / "infra/vpc-tf/blueprint.yaml", "-b", "once")
+    user.ok("deployments", "create", name, "-b", "once", "-i", f"name={name};aws_region_name={REGION}")
+    hang = ("sandbox", "faults", "set", "ec2", "CreateVpc", "--kind", "hang", "--share", "1", "--limit", "1")
+    user.ok(*hang, "--seconds", "3")
+    with user.running("executions", "start", "install", "-d", name) as engine:
+        eventually(lambda: any(rule["dealt"] for rule in user.json("sandbox", "faults", "list")))
+        if end == "kill":
+            os.kill(engine.pid, signal.SIGKILL)
+        else:
+            user.ok("executions", "cancel", user.latest(name)["id"], "--kill")
+            engine.wait(60)
+    user.ok("sandbox", "faults", "clear")
+
+    user.ok("executions", "resume", user.latest(name)["id"])
+
+    ec2 = client(user, "ec2")
+    assert len([vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]) == 1
+    user.ok("executions", "start", "uninstall", "-d", name)
+    assert [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]] == []

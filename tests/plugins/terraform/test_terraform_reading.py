@@ -36,17 +36,11 @@ def read(**config: Any) -> RootModule:
     return RootModule.from_properties({"resource_config": {"source": "module", **config}}, {})
 
 
-@pytest.mark.parametrize(
-    "relationship",
-    [
-        "cloudify.terraform.relationships.run_on_host",
-        "cloudify.relationships.terraform.run_on_host",
-        "terraform.relationships.run_on_host",
-    ],
-)
-def test_blueprints_of_the_published_plugin_are_read(relationship: str, tmp_path: Path) -> None:
-    user = user_in(tmp_path)
-    user.ok("blueprints", "validate", user.write("blueprint.yaml", BLUEPRINT.replace("TYPE", relationship)))
+def test_blueprints_of_the_published_plugin_are_read(tmp_path: Path) -> None:
+    user, names = user_in(tmp_path), ("cloudify.terraform", "cloudify.relationships.terraform", "terraform")
+    types = [f"{name}.relationships.run_on_host" for name in (names[0], names[2])] + [f"{names[1]}.run_on_host"]
+    files = [user.write(f"{type_}.yaml", BLUEPRINT.replace("TYPE", type_)) for type_ in types]
+    user.all_ok(*(["blueprints", "validate", file] for file in files))
 
 
 def test_each_operation_has_a_function() -> None:
