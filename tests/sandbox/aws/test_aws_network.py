@@ -113,8 +113,13 @@ def test_a_route_to_the_internet_stands_in_the_main_table(ec2: Any, network: Any
 def test_the_managed_policies_of_aws_can_be_attached(aws: Any) -> None:
     iam = aws.client("iam")
     iam.create_role(RoleName="cluster", AssumeRolePolicyDocument="{}")
-    iam.attach_role_policy(RoleName="cluster", PolicyArn="arn:aws:iam::aws:policy/AmazonEKSClusterPolicy")
+    policy = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
+    iam.attach_role_policy(RoleName="cluster", PolicyArn=policy)
     assert len(iam.list_attached_role_policies(RoleName="cluster")["AttachedPolicies"]) == 1
+    assert iam.get_policy(PolicyArn=policy)["Policy"]["AttachmentCount"] == 1
+
+    aws.server.reset()
+    assert iam.get_policy(PolicyArn=policy)["Policy"]["AttachmentCount"] == 0
 
 
 def test_a_refused_nat_gateway_leaves_no_interface_and_an_unknown_one_is_not_found(ec2: Any, network: Any) -> None:
