@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class Server:
         self.home.mkdir()
         self.port = 0
         self.forwarding = "yes"
-        self._key = asyncssh.generate_private_key("ssh-rsa")
+        self._key = users_key()
         self._key.write_public_key(folder / "id.pub")
         self.show_another_host_key()
         self._process: subprocess.Popen[bytes] | None = None
@@ -136,6 +137,12 @@ class OpenSsh(Server):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         super().stop()
+
+
+@cache
+def users_key() -> asyncssh.SSHKey:
+    """The key that users of all servers log in with; an RSA key takes a while to find."""
+    return asyncssh.generate_private_key("ssh-rsa")
 
 
 def free_port() -> int:
