@@ -1,6 +1,8 @@
 """A user at a terminal: runs the installed `groundplan` in a home of their own, and nothing of the engine in-process.
 
-The environment is built for each command, so that nothing of the machine that tests run on can help or harm.
+The environment is built for each command, so that nothing of the machine that tests run on can help or harm. Commands
+that are run to their end come from `forking`, which has loaded the engine already; those that run beside a test are
+started as they are installed.
 """
 
 import json
@@ -11,13 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from . import forking
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(sys.executable).with_name("groundplan")
+INSTALLED: Sequence[str] = (str(PROGRAM),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +31,7 @@ class User:
 
     home: Path
     folder: Path
-    program: Sequence[str] = (str(PROGRAM),)
+    program: Sequence[str] = INSTALLED
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -41,8 +46,11 @@ class User:
 
     def run(self, *arguments: str | Path, stdin: str = "", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, whatever it says."""
+        words = [str(word) for word in arguments]
+        if self.is_installed:
+            return forking.run(words, environment=self.environment, folder=self.folder, stdin=stdin, timeout=timeout)
         return subprocess.run(
-            [*self.program, *map(str, arguments)],
+            [*self.program, *words],
             env=self.environment,
             cwd=self.folder,
             input=stdin,
@@ -52,6 +60,12 @@ class User:
             check=False,
         )
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether it is the program of these tests, with no word to Python but where it finds more plugins."""
+        told = {name for name in self.variables if name.startswith("PYTHON")}
+        return self.program == INSTALLED and told <= {"PYTHONPATH"}
+
     def ok(self, *arguments: str | Path, stdin: str = "") -> str:
         """Run a command that must succeed; return what it printed."""
         done = self.run(*arguments, stdin=stdin)
@@ -60,11 +74,13 @@ class User:
         return done.stdout
 
     def all_ok(self, *commands: Sequence[str | Path]) -> str:
-        """Run commands that must succeed one after the other in one process, which starts once for all of them."""
-        program = "import json, sys; from groundplan.cli.main import run; "
-        each = "[run(it) and sys.exit(f'{it} failed') for it in json.load(sys.stdin)]"
-        words = json.dumps([[str(word) for word in command] for command in commands])
-        return replace(self, program=(sys.executable, "-c", program + each)).ok(stdin=words)
+        """Run commands that must succeed one after the other in one process; return what they printed together."""
+        assert self.is_installed
+        words = [[str(word) for word in command] for command in commands]
+        done = forking.run(*words, environment=self.environment, folder=self.folder, timeout=120)
+        assert done.returncode == 0, f"{commands}: exit {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout
 
     def all_json(self, *commands: Sequence[str | Path]) -> list[Any]:
         """Run commands in one process with `--json`; return the document that each printed."""
