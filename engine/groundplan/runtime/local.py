@@ -18,8 +18,6 @@ from typing import Final
 from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import (
-    Event,
-    EventType,
     Execution,
     ExecutionStatus,
     ParentTask,
@@ -29,22 +27,21 @@ from groundplan.model.ids import ExecutionId
 from groundplan.planning.faults import PlanningError
 from groundplan.planning.stages import Stages
 from groundplan.planning.workflows.table import workflow_stages
-from groundplan.runtime.attempt import Assignment, Attempts
+from groundplan.runtime.attempt import Attempts
 from groundplan.runtime.children import Children
 from groundplan.runtime.dialogue.dialogue import Dialogue
 from groundplan.runtime.dialogue.workflows import Workflows
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.driver import Watch
+from groundplan.runtime.flights import Flights
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
 from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
-from groundplan.runtime.policy import Policy, timed_out
+from groundplan.runtime.policy import Policy
 from groundplan.runtime.serving import Offer, Source
-from groundplan.runtime.turn import Flight, Heard, Report, Turn
-from groundplan.runtime.window import Window
-from groundplan.runtime.workers import Flag, Workers
+from groundplan.runtime.turn import Heard, Report, Turn
 from groundplan.state.store import StaleLease, Store, StoreFault, Transaction
 
 SEEK_SECONDS: Final = 1.0
@@ -101,18 +98,13 @@ class LocalDriver:
         )
         self._workflows = workflows
         self._dialogues: dict[ExecutionId, Dialogue] = {}
-        self._attempts = attempts
         self._watch = watch
         self._clock = clock
-        self._workers = Workers(policy.workers)
-        self._window = Window(policy.workers)
-        self._next_deadline = inf
+        self._next_answer = inf
         self._reports: SimpleQueue[Report | None] = SimpleQueue()
+        self._flights = Flights(attempts=attempts, workers=policy.workers, post=self._reports.put, clock=clock)
         self._drives: dict[ExecutionId, Drive] = {}
-        self._flights: dict[tuple[ExecutionId, int], Flight] = {}
         self._elsewhere: dict[ExecutionId, ParentTask] = {}
-        self._unobserved: dict[tuple[ExecutionId, int], Flight] = {}
-        self._dropped: list[Event] = []
         self._fences: dict[ExecutionId, set[int]] = {}
         self._ended: dict[ExecutionId, Execution] = {}
         self._kept: list[Report] = []
@@ -149,7 +141,7 @@ class LocalDriver:
             self._turn(Turn(reports=[]), look=False)
             # A child that a parent gave up waiting for goes on until it ends, and so does an operation that nobody
             # observes any more.
-            while (self._drives or self._unobserved or self._dropped) and not self._is_drained:
+            while (self._drives or self._flights.outlive) and not self._is_drained:
                 self._turn(Turn(reports=self._collect()))
                 if execution in self._lost:
                     raise StaleLease(f"Another driver took over execution {execution}.")
@@ -179,7 +171,7 @@ class LocalDriver:
             gc.set_threshold(*collecting)
             gc.unfreeze()
             self._let_go()
-            self._workers.close()
+            self._flights.close()
 
     def request_drain(self) -> None:
         """Start nothing and take nothing; when what is in flight has ended, give every execution back unended."""
@@ -188,7 +180,7 @@ class LocalDriver:
 
     @property
     def _is_drained(self) -> bool:
-        at_work = self._flights or self._unobserved or self._dropped
+        at_work = len(self._flights) or self._flights.outlive
         return self._drain_asked and not at_work and not any(it.is_at_work for it in self._dialogues.values())
 
     def request_cancel(self) -> None:
@@ -242,7 +234,7 @@ class LocalDriver:
         self._woken = False
         self._obey()
         now = self._clock()
-        turn.reports += self._overdue()
+        turn.reports += self._flights.overdue()
         for report in turn.reports:
             self._take(report, turn, now)
         for drive in self._drives.values():
@@ -257,7 +249,7 @@ class LocalDriver:
             if self._source is not None or len(self._drives) > 1:
                 self._part_with_lost(transaction)
             self._beat(transaction)
-            for event in self._dropped:
+            for event in self._flights.dropped:
                 transaction.append_event(event)
             for dialogue in self._dialogues.values():
                 dialogue.plan(transaction)
@@ -266,10 +258,10 @@ class LocalDriver:
             for drive in self._drives.values():
                 self._record(transaction, drive, turn)
         took = time.monotonic() - begun
-        self._window.committed(took)
+        self._flights.window.committed(took)
         if self._observer is not None:
             self._tell(self._observer, turn, took)
-        self._dropped.clear()
+        self._flights.dropped.clear()
         for batch in turn.batches:
             self._watch.committed(batch)
             if batch.lease.execution in self._dialogues:
@@ -321,7 +313,7 @@ class LocalDriver:
         """Keep what comes in until the store can be used again, and go on from what it holds then."""
         began = time.monotonic()
         self._say(paused_words(fault, self._clock()))
-        self._flights.update(turn.taken)
+        self._flights.put_back(turn.taken)
         while True:
             self._wait(turn)
             if self._leaves(turn):
@@ -348,7 +340,7 @@ class LocalDriver:
     def _leaves(self, turn: Turn) -> bool:
         """Whether somebody wants to leave: at once when asked twice, else when no operation runs any more."""
         told = {(it.execution, it.task) for it in (*turn.reports, *turn.late) if it.outcome is not None}
-        return self._abandon_asked or ((self._cancel_asked or self._drain_asked) and self._flights.keys() <= told)
+        return self._abandon_asked or ((self._cancel_asked or self._drain_asked) and self._flights.are_among(told))
 
     def _take_up(self, turn: Turn) -> None:
         """Take every execution anew from its record; what is in memory may not have been written."""
@@ -385,8 +377,9 @@ class LocalDriver:
         if execution is not None and execution.status.is_final:
             ended.append(execution)
         elif lease is not None and lease.fence in self._fences[own]:
-            flying = {task: flight.number for (of, task), flight in self._flights.items() if of == own}
-            self._hold(transaction, self._keeping.adopt(transaction, own, held=lease.fence, flying=flying))
+            self._hold(
+                transaction, self._keeping.adopt(transaction, own, held=lease.fence, flying=self._flights.of(own))
+            )
         elif drive.execution.parent is None:
             lost.append(drive.execution)
 
@@ -395,17 +388,12 @@ class LocalDriver:
         self._kept = [it for it in turn.reports if not (landed and it.event)] + turn.late
         self._kept = [it for it in self._kept if it.heard is None]
         if landed:
-            self._dropped.clear()
+            self._flights.dropped.clear()
             if self._observer is not None:
                 self._tell(self._observer, turn, 0.0)
             for batch in turn.batches:
                 self._watch.committed(batch)
-        for (execution, task), flight in list(self._flights.items()):
-            drive = self._drives.get(execution)
-            if drive is None or not drive.runs(task, flight.number):
-                del self._flights[execution, task]
-            else:
-                flight.drive = drive
+        self._flights.keep(self._drives)
         self._woken, self._last_look = True, 0.0
 
     def _hold(self, transaction: Transaction, drive: Drive) -> None:
@@ -420,11 +408,11 @@ class LocalDriver:
         self._kept = []
         with suppress(Empty):
             reports.append(self._reports.get(timeout=0 if reports or self._woken else self._patience()))
-            until = time.monotonic() + self._window.commit
+            until = time.monotonic() + self._flights.window.commit
             while len(reports) < _MOST_REPORTS:
                 # What is about to end shares the commit; nobody waits for a lone operation.
                 is_late = len(reports) >= len(self._flights) or time.monotonic() >= until
-                reports.append(self._reports.get(timeout=0 if is_late else self._window.lull))
+                reports.append(self._reports.get(timeout=0 if is_late else self._flights.window.lull))
         self._woken = self._woken or None in reports
         return [report for report in reports if report is not None]
 
@@ -434,7 +422,7 @@ class LocalDriver:
         return (
             self._woken
             or clock - self._last_beat >= HEARTBEAT_SECONDS
-            or clock >= self._next_deadline
+            or clock >= min(self._flights.deadline, self._next_answer)
             or any(due is not None and due <= now for due in (drive.next_due() for drive in self._drives.values()))
         )
 
@@ -445,13 +433,11 @@ class LocalDriver:
             if due is not None:
                 moments.append((due - now).total_seconds())
         dues = (it.next_due for it in self._dialogues.values())
-        self._next_deadline = min(self._next_deadline, *(due for due in dues if due is not None), inf)
-        return max(0.0, min(*moments, self._next_deadline - time.monotonic()))
+        self._next_answer = min((due for due in dues if due is not None), default=inf)
+        return max(0.0, min(*moments, min(self._flights.deadline, self._next_answer) - time.monotonic()))
 
     def _take(self, report: Report, turn: Turn, now: datetime) -> None:
-        unobserved = self._unobserved.get((report.execution, report.task))
-        if unobserved is not None and unobserved.number == report.number and report.outcome is not None:
-            self._drop((report.execution, report.task), f"ended unobserved ({report.outcome.verdict})")
+        flight = None if report.outcome is None else self._flights.take(report)
         drive = self._drives.get(report.execution)
         if drive is None:
             return
@@ -459,12 +445,9 @@ class LocalDriver:
             drive.tell(report.event)
         if report.heard is not None:
             report.heard.dialogue.take(report.heard.message)
-        if report.outcome is not None:
-            flight = self._flights.get((report.execution, report.task))
-            if flight is not None and flight.number == report.number:
-                turn.taken[report.execution, report.task] = self._flights.pop((report.execution, report.task))
-                self._window.attempted(report.took)
-                drive.settle(report.task, report.outcome, now)
+        if report.outcome is not None and flight is not None:
+            turn.taken[report.execution, report.task] = flight
+            drive.settle(report.task, report.outcome, now)
 
     def _part_with_lost(self, transaction: Transaction) -> None:
         """Let go of executions that another driver took over, so that the others' records are not refused with them."""
@@ -481,7 +464,7 @@ class LocalDriver:
             for drive in self._drives.values():
                 drive.cancel()
             if not self._drives:
-                self._unobserved.clear()
+                self._flights.leave_unobserved()
         if self._abandon_asked and self._source is None:
             for drive in self._drives.values():
                 self._cut_off(drive, ExecutionStatus.KILL_CANCELLING)
@@ -507,67 +490,17 @@ class LocalDriver:
 
     def _cut_off(self, drive: Drive, status: ExecutionStatus) -> None:
         """End a drive at once: killed, its operations end as well; else they go on and nobody takes their outcomes."""
-        kill = status is ExecutionStatus.KILL_CANCELLING
         if drive.execution.id in self._dialogues:
             self._dialogues[drive.execution.id].close()
-        for key, flight in list(self._flights.items()):
-            if flight.drive is drive:
-                del self._flights[key]
-                if flight.take():
-                    continue
-                self._workers.give_up_one()
-                if kill:
-                    flight.given_up.set()
-                else:
-                    self._unobserved[key] = flight
-        if kill:
+        self._flights.cut_off(drive, status)
+        if status is ExecutionStatus.KILL_CANCELLING:
             drive.abandon("is killed", self._clock())
         else:
             drive.abandon("goes on unobserved; its outcome will not be recorded", self._clock())
 
-    def _drop(self, key: tuple[ExecutionId, int], how: str) -> None:
-        """Take note that the outcome of an unobserved operation was not recorded."""
-        flight = self._unobserved.pop(key)
-        task, execution = flight.task, flight.drive.execution
-        path = flight.drive.world.operation(task).operation
-        self._dropped.append(
-            Event(
-                at=self._clock(),
-                type=EventType.TASK_FAILED,
-                message=f"Task {path!r} {how}; its outcome was dropped",
-                execution=execution.id,
-                deployment=execution.deployment,
-                instance=task.instance,
-                target=None if task.relationship is None else task.relationship.target,
-                operation=task.operation,
-            )
-        )
-
-    def _overdue(self) -> list[Report]:
-        """Give up the attempts that take too long, and report that."""
-        clock, found = time.monotonic(), list[Report]()
-        if clock < self._next_deadline:
-            return found
-        for key, flight in list(self._unobserved.items()):
-            if flight.begun is not None and flight.begun + flight.timeout <= clock:
-                flight.given_up.set()
-                self._drop(key, f"took longer than {flight.timeout:g} s and was given up")
-        for key, flight in list(self._flights.items()):
-            if flight.begun is not None and flight.begun + flight.timeout <= clock:
-                flight.given_up.set()
-                self._workers.give_up_one()
-                outcome = timed_out(flight.drive.world.operation(flight.task), flight.timeout)
-                found.append(Report(*key, flight.number, outcome, took=flight.timeout))
-        # One that no thread has taken yet has all of its time before it.
-        flights = (*self._flights.values(), *self._unobserved.values())
-        self._next_deadline = min(((it.begun or clock) + it.timeout for it in flights), default=inf)
-        return found
-
     def _let_go(self) -> None:
         """After trouble, end the attempts in flight and give the leases back, so that a resume need not wait."""
-        for flight in (*self._flights.values(), *self._unobserved.values()):
-            flight.take()
-            flight.given_up.set()
+        self._flights.let_go()
         for dialogue in self._dialogues.values():
             dialogue.close()
         # A store that cannot be written keeps the leases; they end with their heartbeat.
@@ -697,7 +630,7 @@ class LocalDriver:
     def _starts(self) -> Iterable[tuple[Drive, Start]]:
         if self._drain_asked:
             return
-        free = self._window.size - len(self._flights)
+        free = self._flights.free
         now = self._clock()
         drives = list(self._drives.values())
         for drive in drives:
@@ -714,39 +647,7 @@ class LocalDriver:
                 yield drive, start
 
     def _dispatch(self, drive: Drive, start: Start) -> None:
-        execution, task = drive.execution.id, start.task
-        if task.kind is TaskKind.LOCAL:
-            self._dialogues[execution].run(start)
-            return
-        flight = Flight(
-            drive=drive,
-            task=task,
-            number=start.number,
-            timeout=start.timeout,
-            given_up=Flag(),
-        )
-        self._flights[execution, task.number] = flight
-        self._next_deadline = min(self._next_deadline, time.monotonic() + start.timeout)
-        assignment = Assignment(
-            execution=drive.execution,
-            world=drive.world,
-            task=task,
-            number=start.number,
-            earlier=start.earlier,
-            retries=start.retries,
-            timeout=start.timeout,
-            lost=start.lost,
-            given_up=flight.given_up,
-            tell=lambda event: self._reports.put(Report(execution=execution, event=event)),
-            clock=self._clock,
-        )
-
-        def job() -> None:
-            if not flight.take():
-                return
-            flight.begun = begun = time.monotonic()
-            outcome = self._attempts.run(assignment)
-            took = time.monotonic() - begun
-            self._reports.put(Report(execution, task.number, start.number, outcome, took=took))
-
-        self._workers.submit(job)
+        if start.task.kind is TaskKind.LOCAL:
+            self._dialogues[drive.execution.id].run(start)
+        else:
+            self._flights.launch(drive, start)

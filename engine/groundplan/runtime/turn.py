@@ -10,33 +10,36 @@ from itertools import count
 from typing import NamedTuple
 
 from groundplan.model.execution import Event, Outcome
-from groundplan.model.graph import Task
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.dialogue.dialogue import Dialogue
 from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.foreign import workflow_process
+from groundplan.runtime.workers import Flag
 from groundplan.state.store import Batch
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(slots=True)
 class Flight:
     """An attempt that was handed to the threads.
 
     Attributes:
+        given_up: set when nobody waits for its outcome any more.
         begun: when a thread took it (monotonic); its time counts from then on.
     """
 
     drive: Drive
-    task: Task
-    number: int
-    timeout: float
-    given_up: threading.Event
+    start: Start
+    given_up: threading.Event = field(default_factory=Flag)
     begun: float | None = None
     takers: Iterator[int] = field(default_factory=count)
 
     def take(self) -> bool:
         """Whether the caller is the first to ask: a thread that runs it, or the loop that has it run no more."""
         return not next(self.takers)
+
+    def is_over(self, clock: float) -> bool:
+        """Whether it has had its time."""
+        return self.begun is not None and self.begun + self.start.timeout <= clock
 
 
 class Heard(NamedTuple):
