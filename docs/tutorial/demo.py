@@ -19,8 +19,8 @@ from typing import Any, Final
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 HOME: Final = CHECKOUT / ".demo"
 BIN: Final = Path(sys.executable).parent
-DEPLOYMENTS: Final = {"production": "app_prod"}
-"""Names of deployments that are not made from the kind of environment."""
+KINDS: Final = {"dev-small": "app_dev_small", "dev-large": "app_dev_large", "production": "app_prod"}
+"""The kinds of environment, with the deployments that the demo makes of them."""
 PATIENCE: Final = 120
 """Seconds that cancelled executions may take to end."""
 SETTLED: Final = {"terminated"}
@@ -37,7 +37,7 @@ class Stopped(Exception):
 
 def up(env_type: str) -> None:
     """Bring the environment up, or go on where an earlier run stopped. Raises Stopped."""
-    deployment = DEPLOYMENTS.get(env_type) or f"app_{env_type.replace('-', '_')}"
+    deployment = KINDS[env_type]
     begin_again_if_the_world_is_gone()
     start_sandbox()
     run("groundplan blueprints upload --all blueprints/")
@@ -52,7 +52,7 @@ def up(env_type: str) -> None:
     say("How the cluster's own API tells it. Pods do not run here: that they are Ready is the sandbox's word.")
     run(f"groundplan deployments capabilities {deployment} --json --reveal | python docs/tutorial/show.py")
     offers = {name: item["value"] for name, item in look(f"deployments capabilities {deployment}").items()}
-    print(FURTHER.format(deployment=deployment, **offers), end="")
+    print(further(deployment, offers), end="")
 
 
 def begin_again_if_the_world_is_gone() -> None:
@@ -184,17 +184,24 @@ def say(text: str) -> None:
     print(f"\n# {text}", flush=True)
 
 
-FURTHER: Final = """
-Look further, after the two export lines above:
-  groundplan deployments list                                    what stands, and what made it
-  groundplan events list -d {deployment}                        what happened
-  groundplan deployments capabilities {deployment} --reveal     the password and the kubeconfig too
-  kubectl --kubeconfig .demo/kubeconfig -n app get all           the workload
-  psql -h {db_host} -p {db_port} -U {db_master_username} {db_name}                    the database; wants its password
-  mc, boto3: {bucket_url}, with the secrets aws_access_key_id and aws_secret_access_key
-Take it down:
-  make demo-down
-"""
+def further(deployment: str, offers: dict[str, str]) -> str:
+    """What to try next, with this environment's addresses in it."""
+    lines = (
+        ("groundplan deployments list", "what stands, and what made it"),
+        (f"groundplan events list -d {deployment}", "what happened"),
+        (f"groundplan deployments capabilities {deployment} --reveal", "the password and the kubeconfig too"),
+        ("kubectl --kubeconfig .demo/kubeconfig -n app get all", "the workload"),
+        ("psql -h {db_host} -p {db_port} -U {db_master_username} {db_name}".format(**offers), "wants the password"),
+        ("mc, boto3: {bucket_url}".format(**offers), "keys: secrets aws_access_key_id, aws_secret_access_key"),
+    )
+    width = max(len(command) for command, _ in lines) + 2
+    shown = "".join(f"  {command:<{width}}{remark}\n" for command, remark in lines)
+    others = ", ".join(kind for kind in KINDS if KINDS[kind] != deployment)
+    return (
+        f"\nLook further, after the two export lines above:\n{shown}"
+        f"Put another environment beside it ({others}):\n  make demo ENV_TYPE=KIND\n"
+        "Take everything down:\n  make demo-down\n"
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -207,12 +214,16 @@ def main(arguments: list[str]) -> int:
     if shutil.which("sh") is None:
         print("error: the demo needs a POSIX shell", file=sys.stderr)
         return 2
+    env_type = os.environ.get("ENV_TYPE") or "dev-small"
+    if env_type not in KINDS:
+        print(f"error: ENV_TYPE is {env_type!r}, and must be one of {', '.join(KINDS)}", file=sys.stderr)
+        return 2
     programs = f"$PWD/{BIN.relative_to(CHECKOUT)}" if BIN.is_relative_to(CHECKOUT) else str(BIN)
     print(f"$ export GROUNDPLAN_HOME=$PWD/{HOME.name}\n$ export PATH={programs}:$PATH", flush=True)
     try:
         if arguments == ["down"]:
             return down()
-        up(os.environ.get("ENV_TYPE", "dev-small"))
+        up(env_type)
     except Stopped as stopped:
         say("The demo stopped there; `make demo` goes on from where it is, `make demo-down` takes it down.")
         return stopped.code

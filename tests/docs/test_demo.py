@@ -57,18 +57,19 @@ def test_a_whole_demo_comes_up_stays_up_and_goes_without_a_trace(checkout: Path)
     assert not (checkout / ".demo").exists()
 
 
-def test_an_environment_that_is_not_known_is_told_and_nothing_is_deployed(checkout: Path) -> None:
+def test_an_environment_that_is_not_known_is_told_and_nothing_is_begun(checkout: Path) -> None:
     refused = demo(checkout, "up", ENV_TYPE="staging")
     assert refused.returncode == 2
     assert "must be one of dev-small, dev-large, production" in refused.stdout
-    assert demo(checkout, "down").returncode == 0
+    assert not (checkout / ".demo").exists()
 
 
-def test_taking_down_while_it_installs_cancels_and_uninstalls(checkout: Path) -> None:
+def test_taking_down_while_production_installs_cancels_and_uninstalls(checkout: Path) -> None:
     command = [sys.executable, str(checkout / "docs/tutorial/demo.py"), "up"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
+    variables = os.environ | {"ENV_TYPE": "production"}
+    with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
         assert up.stdout is not None
-        assert any("<aws-dev-small-vpc> Starting 'install'" in line for line in up.stdout)
+        assert any("<aws-production-vpc> Starting 'install'" in line for line in up.stdout)
         down = demo(checkout, "down")
         assert "was cancelled" in up.stdout.read()
     assert down.returncode == 0, down.stdout
