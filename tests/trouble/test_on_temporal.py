@@ -98,6 +98,26 @@ def test_what_is_queued_is_begun_by_the_worker(planted: tuple[User, Marks]) -> N
     assert user.latest("shop")["workflow_id"] == "uninstall"
 
 
+def test_a_group_runs_so_many_at_once_and_goes_on_after_a_cancel(planted: tuple[User, Marks]) -> None:
+    user, marks = planted
+    user.ok("deployments", "groups", "create", "shops", "-b", "child")
+    user.ok("deployments", "groups", "extend", "shops", "--count", "3")
+    marks.hold.touch()
+    with user.running("executions", "groups", "start", "install", "-g", "shops", "--concurrency", "2") as process:
+        eventually(lambda: marks.lines("begin").total() == 2, patience=60)
+        assert user.json("executions", "groups", "list")[0]["counts"] == {"queued": 1, "started": 2}
+        process.send_signal(signal.SIGINT)
+        eventually(lambda: user.json("executions", "groups", "list")[0]["counts"].get("cancelled") == 1)
+        marks.hold.unlink()
+        process.communicate(timeout=60)
+    assert process.returncode == 1
+    (group,) = user.json("executions", "groups", "list")
+    assert group["counts"] == {"cancelled": 3}
+    said = user.ok("executions", "groups", "resume", group["id"])
+    assert "install of group shops: 3 completed" in said
+    assert set(marks.lines("end").values()) == {1}
+
+
 def test_an_execution_whose_workflow_was_terminated_is_taken_over(
     server: TemporalServer, planted: tuple[User, Marks]
 ) -> None:

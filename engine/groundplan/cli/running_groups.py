@@ -101,6 +101,9 @@ def _follow(engine: Engine, id: ExecutionGroupId, say: Say, timeout: float | Non
     with _cancellable(cancel, left.set, say):
         while source.look() and not left.wait(_LOOK_SECONDS) and (until is None or time.monotonic() < until):
             pass
+    if left.is_set() and source.cancelling:
+        source.cancel(Change.KILL)  # what was given up: its workers hear of it, and this process need not wait
+        source.look()
 
 
 def _ending(ended: Execution) -> str:
