@@ -1,8 +1,10 @@
 """A composed environment whose operations mark on disk that they began and ended (see `groundplan_marks`)."""
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -115,6 +117,21 @@ def moved(user: User, folder: Path, **variables: str) -> tuple[User, Marks]:
     variables = {**user.variables, **variables}
     copy = replace(user, home=folder / "home", folder=folder / "place", variables=variables)
     return copy, Marks(folder=copy.folder)
+
+
+def queue_paused(user: User, deployment: str, blueprint: str) -> str:
+    """Make a deployment whose install waits in a group that is paused, and return the execution group's id."""
+    user.ok("deployments", "create", deployment, "-b", blueprint)
+    user.ok("deployments", "groups", "create", deployment)
+    user.ok("deployments", "groups", "extend", deployment, "-d", deployment)
+    user.ok("executions", "groups", "start", "install", "-g", deployment, "--concurrency", "0", "--no-wait")
+    return str(user.json("executions", "groups", "list")[-1]["id"])
+
+
+def lose_plan(user: User, blueprint: str) -> None:
+    """Take the plan of a blueprint out of a store in SQLite, as a damaged or half copied one."""
+    with closing(sqlite3.connect(user.home / "state.db")) as store, store:
+        store.execute("DELETE FROM plans WHERE digest = (SELECT digest FROM blueprints WHERE id = ?)", [blueprint])
 
 
 def succeeded(user: User, *deployments: str) -> Counter[str]:

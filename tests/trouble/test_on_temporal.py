@@ -11,7 +11,7 @@ import pytest
 from ..proof.postgres import PostgresServer, postgres_server
 from ..proof.temporal import TemporalServer, temporal_server
 from ..proof.user import User, eventually, user_in
-from .marks import Marks, plant
+from .marks import Marks, lose_plan, plant, queue_paused
 
 pytestmark = pytest.mark.live
 SITE = """
@@ -96,6 +96,15 @@ def test_what_is_queued_is_begun_by_the_worker(planted: tuple[User, Marks]) -> N
     marks.hold.unlink()
     eventually(lambda: set(user.states("shop").values()) == {"deleted"}, patience=60)
     assert user.latest("shop")["workflow_id"] == "uninstall"
+
+
+def test_a_blueprint_without_its_plan_fails_its_own_executions_only(planted: tuple[User, Marks]) -> None:
+    user, _ = planted
+    group = queue_paused(user, "lost", "parent")
+    lose_plan(user, "parent")
+    user.ok("executions", "groups", "set-concurrency", group, "1")
+    eventually(lambda: "The store has no plan for" in (user.latest("lost")["error"] or ""), patience=60)
+    user.install("shop")
 
 
 def test_a_group_runs_so_many_at_once_and_goes_on_after_a_cancel(planted: tuple[User, Marks]) -> None:

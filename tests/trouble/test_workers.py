@@ -15,7 +15,7 @@ from groundplan.service.assembly import now, open_engine
 from groundplan.service.worker import living
 
 from ..proof.user import User, eventually
-from .marks import Marks, plant
+from .marks import Marks, lose_plan, plant, queue_paused
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -100,6 +100,21 @@ def test_what_was_queued_is_begun_by_whoever_drives(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert ended(user, "shop")
     assert set(user.states("shop").values()) == {"deleted"}
+
+
+def test_a_blueprint_without_its_plan_fails_its_own_executions_only(tmp_path: Path) -> None:
+    user, marks = plant(tmp_path, deployments={"begun": "parent", "shop": "child"})
+    user.run("executions", "start", "install", "-d", "begun", "--timeout", "0")
+    group = queue_paused(user, "lost", "parent")
+    user.run("executions", "start", "install", "-d", "shop", "--timeout", "0")
+    lose_plan(user, "parent")
+    user.ok("executions", "groups", "set-concurrency", group, "1")
+    with user.running("worker") as worker:
+        eventually(lambda: ended(user, "shop"), what="the end of the other install")
+        eventually(lambda: "The store has no plan for" in latest(user, "begun").execution.error)
+        eventually(lambda: "The store has no plan for" in latest(user, "lost").execution.error)
+        stop(worker)
+    assert set(marks.lines("end").values()) == {1}
 
 
 def test_what_lost_its_driver_is_shown_so(tmp_path: Path) -> None:

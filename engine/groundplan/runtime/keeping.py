@@ -13,6 +13,8 @@ from groundplan.diagnostics.trouble import Conflict, NotFound
 from groundplan.model.blueprint import Blueprint
 from groundplan.model.execution import (
     Change,
+    Event,
+    EventType,
     Execution,
     ExecutionStatus,
     Failure,
@@ -29,7 +31,7 @@ from groundplan.planning.workflows.foreign import foreign_workflow
 from groundplan.runtime.children import Children
 from groundplan.runtime.drive import Drive
 from groundplan.runtime.facts import gather_facts
-from groundplan.runtime.library import Library
+from groundplan.runtime.library import Library, NoPlan
 from groundplan.runtime.liveness import driver_name, is_alive, shown_driver
 from groundplan.runtime.policy import Policy
 from groundplan.state.store import Transaction
@@ -87,6 +89,7 @@ class Keeping:
         Raises:
             Conflict: another driver holds it, or it has ended.
             NotFound: there is no such execution.
+            NoPlan: the store lost the plan of its blueprint; see `refuse`.
         """
         execution = transaction.execution(id)
         if execution is None:
@@ -132,13 +135,13 @@ class Keeping:
         facts = gather_facts(transaction, drive, self._new_id, self._clock())
         try:
             stage = self._stages[drive.execution.id].next(facts)
-        except PlanningError as error:
+            if stage is not None and stage.reshape is not None:
+                self._reshape(transaction, drive, stage.reshape)
+        except (PlanningError, NoPlan) as error:
             drive.refuse(error.message)
             return False
         if stage is None:
             return False
-        if stage.reshape is not None:
-            self._reshape(transaction, drive, stage.reshape)
         drive.begin(stage, self._clock())
         transaction.append_tasks(drive.execution.id, stage.graph, stage=drive.stage, forgives=stage.forgives)
         return True
@@ -149,6 +152,28 @@ class Keeping:
         if not drive.execution.is_dry_run:
             transaction.reshape(drive.execution.deployment, reshape)
         world.reshape(reshape, blueprint)
+
+    def refuse(self, transaction: Transaction, id: ExecutionId, why: str) -> Execution:
+        """Record that an execution which `adopt` could not take has failed, and return it so."""
+        execution = transaction.execution(id)
+        failed = None if execution is None else after(Change.FAIL, execution.status)
+        if execution is None or failed is None:
+            raise NotFound(f"There is no execution {id} under way.")
+        now = self._clock()
+        transaction.set_execution(id, status=failed, error=why, at=now)
+        message = f"{execution.workflow!r} workflow execution failed: {why}"
+        transaction.append_event(
+            Event(
+                at=now,
+                type=EventType.WORKFLOW_FAILED,
+                message=message,
+                execution=id,
+                deployment=execution.deployment,
+            )
+        )
+        ended = replace(execution, status=failed, error=why, ended_at=now)
+        self._children.conclude(transaction, ended)
+        return ended
 
     def end(self, transaction: Transaction, drive: Drive) -> Execution:
         """Have the next batch of an idle drive say how its execution ended, and return it so.

@@ -9,6 +9,16 @@ from groundplan.runtime.world import World
 from groundplan.state.store import Snapshot, StoreFault
 
 
+class NoPlan(StoreFault):
+    """The store lost the plan of a blueprint: what needs it fails, and nothing else has to."""
+
+    def __init__(self, digest: Digest) -> None:
+        super().__init__(
+            f"The store has no plan for the blueprint content {digest[:12]}.",
+            fix="Upload the blueprint again as it was, with the same digest; what failed can be resumed then.",
+        )
+
+
 class Library:
     """The blueprints of a store."""
 
@@ -20,7 +30,7 @@ class Library:
         """Return the blueprint of a digest.
 
         Raises:
-            StoreFault: the store lost its plan.
+            NoPlan: the store lost it.
         """
         with self._lock:
             known = self._known.get(digest)
@@ -28,7 +38,7 @@ class Library:
             return known
         plan = snapshot.plan(digest)
         if plan is None:
-            raise StoreFault(f"The store has no plan for the blueprint content {digest[:12]}.")
+            raise NoPlan(digest)
         blueprint = from_plan(plan)
         with self._lock:
             return self._known.setdefault(digest, blueprint)

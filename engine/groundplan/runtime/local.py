@@ -35,7 +35,7 @@ from groundplan.runtime.drive import Drive, Start
 from groundplan.runtime.driver import Watch
 from groundplan.runtime.flights import Flights
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS, Keeping
-from groundplan.runtime.library import Library
+from groundplan.runtime.library import Library, NoPlan
 from groundplan.runtime.liveness import driver_name, is_alive
 from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.pausing import RETRY_SECONDS, has_landed, paused_words, resumed_words
@@ -220,11 +220,11 @@ class LocalDriver:
             except (Conflict, NotFound):  # another worker was quicker, or somebody deleted it
                 self._drives.pop(execution, None)
                 self._dialogues.pop(execution, None)
+            except (PlanningError, NoPlan) as error:
+                offer.refuse(execution, error.message)
             except StoreFault:
                 self._drives.pop(execution, None)
                 raise
-            except PlanningError as error:
-                offer.refuse(execution, error.message)
             else:
                 self._woken = True
                 if self._source is not None:
@@ -549,7 +549,13 @@ class LocalDriver:
             return
         lease = transaction.lease(child)
         if lease is None or not is_alive(lease, self._clock()):
-            adopted = self._adopt(transaction, child)
+            try:
+                adopted = self._adopt(transaction, child)
+            except NoPlan as error:
+                del self._elsewhere[child]
+                refused = self._keeping.refuse(transaction, child, error.message)
+                self._keeping.finish_waiting(transaction, drive, task, refused)
+                return
             if drive.cancelling:
                 self._cancel_tree(adopted)
 

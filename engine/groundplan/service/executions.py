@@ -28,7 +28,7 @@ from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
 from groundplan.runtime.containment import Containment
-from groundplan.runtime.library import Library
+from groundplan.runtime.library import Library, NoPlan
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
 from groundplan.service.collecting import collect
@@ -168,12 +168,12 @@ def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
     if execution.stage or (group is not None and group.is_forced):
         return ""  # what began once is resumed
     deployment = existing(snapshot, execution.deployment)
-    blueprint = library.blueprint(snapshot, deployment.digest)
     try:
+        blueprint = library.blueprint(snapshot, deployment.digest)
         asker = _origin(snapshot, deployment, execution) or _asker(snapshot, library, deployment, execution.parent)
         _refuse_needed(snapshot, deployment, blueprint, execution.workflow, asker, lambda: execution.parameters)
         _refuse_unavailable(blueprint, execution.workflow, snapshot.instance_states(deployment.id))
-    except UsageError as error:
+    except (UsageError, NoPlan) as error:
         return error.message
     return ""
 

@@ -9,7 +9,7 @@ from groundplan.model.execution import Event, EventType, Execution, ExecutionSta
 from groundplan.model.ids import DeploymentId
 from groundplan.model.schedule import Schedule, ScheduleId
 from groundplan.planning.occurrences import due, next_after
-from groundplan.runtime.library import Library
+from groundplan.runtime.library import Library, NoPlan
 from groundplan.service import executions
 from groundplan.service.deployments import existing
 from groundplan.service.finding import find_workflow
@@ -156,7 +156,7 @@ def _fire(transaction: Transaction, library: Library, schedule: Schedule, now: d
         try:
             execution = _start(transaction, library, schedule, found.run, now)
             after, words = replace(after, latest=execution.id), f"starts execution {execution.id}"
-        except UsageError as error:
+        except (UsageError, NoPlan) as error:
             after = replace(after, enabled=not schedule.stop_on_fail)
             words = f"cannot start: {error.message}"
     transaction.put_schedule(after)

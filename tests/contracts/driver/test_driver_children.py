@@ -1,5 +1,9 @@
 """What every driver promises of child executions: driven as well, and their end finishes the task that waits."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from groundplan.model.execution import ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.attempt import Assignment
@@ -26,6 +30,16 @@ def test_a_failed_child_fails_the_task_that_waits(stage: Stage) -> None:
     script.acts = {**script.acts, "inside create": lambda _: failed(final=True)}
     ended = drive(stage, parent, script)
     assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: child failed")
+
+
+def test_a_child_without_the_plan_of_its_blueprint_fails_the_task_that_waits(stage: Stage, tmp_path: Path) -> None:
+    parent = with_child(stage)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as store, store:
+        store.execute("DELETE FROM plans WHERE digest = 'inner'")
+    ended = drive(stage, parent, starting_child(stage))
+    assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: child failed")
+    child = stage.rehearsal.executions()[-1]
+    assert child.error.startswith("The store has no plan")
 
 
 def test_a_task_gives_up_a_child_that_takes_too_long(stage: Stage) -> None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from groundplan.model.execution import Event, Outcome
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.attempt import Assignment, Attempts
-from groundplan.runtime.library import Library
+from groundplan.runtime.library import Library, NoPlan
 from groundplan.runtime.policy import timed_out
 from groundplan.runtime.temporal.messages import Order
 from groundplan.runtime.world import World
@@ -58,7 +58,11 @@ class Hands:
                 deployment = snapshot.deployment(execution.deployment)
                 if deployment is None:
                     raise OrderRefused
-                world = self._library.world(snapshot, deployment)
+                try:
+                    world = self._library.world(snapshot, deployment)
+                except NoPlan:
+                    # It was there when the keeper planned the task, and nobody may wait for it to come back.
+                    raise OrderRefused from None
         return Assignment(
             execution=execution,
             world=world,

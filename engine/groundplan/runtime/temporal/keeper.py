@@ -20,7 +20,7 @@ from groundplan.runtime.dialogue.dialogue import Dialogue
 from groundplan.runtime.dialogue.workflows import Workflows
 from groundplan.runtime.drive import Drive
 from groundplan.runtime.keeping import Keeping
-from groundplan.runtime.library import Library
+from groundplan.runtime.library import Library, NoPlan
 from groundplan.runtime.liveness import driver_name
 from groundplan.runtime.observer import Observer, Written, tell_commit
 from groundplan.runtime.temporal.conversing import Conversing, Said
@@ -58,6 +58,7 @@ class Keeper:
     ) -> None:
         self._observer = observer
         self._store = store
+        self._keeping = keeping
         self._workflows = workflows
         self._clock = clock
         self._exchanging = Exchanging(
@@ -95,6 +96,9 @@ class Keeper:
                             kept = self._exchanging.take(transaction, id_, request)
                         except Conflict:
                             return Answer(status=execution.status, held=True, fence=request.fence, wake_in=_HELD_PAUSE)
+                        except NoPlan as error:
+                            ended = self._keeping.refuse(transaction, id_, error.message)
+                            return Answer(status=ended.status, ended=True)
                     answer = self._exchanging.turn(transaction, kept, request)
                 kept.sequence = request.sequence
                 self._committed(kept, time.monotonic() - began, len(answer.orders) + len(request.flying))
