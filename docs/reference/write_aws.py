@@ -18,9 +18,10 @@ ROOT: Final = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 # E402: the table of trials is found only when the repository's root is on the path.
-from tests.plugins.aws.trials import TRIALS  # noqa: E402
+from tests.plugins.aws.trials import PART_TRIALS, TRIALS, UNTRIED  # noqa: E402
 
-from groundplan_aws.catalogue import ROWS  # noqa: E402
+from groundplan_aws.catalogue import PARTS, ROWS  # noqa: E402
+from groundplan_aws.part import Part  # noqa: E402
 from groundplan_aws.resource import Resource, Step  # noqa: E402
 
 MANIFEST: Final = ROOT / "plugins/groundplan_aws/plugin.yaml"
@@ -50,6 +51,11 @@ _LOOK: Final = (
     Step(operation="modify", path="groundplan_aws.modify", function="lifecycle:modify"),
     Step(operation="pull", path="groundplan_aws.pull", function="lifecycle:pull"),
 )
+_LOOK_AT_PART: Final = Step(
+    operation="check_drift", path="groundplan_aws.parts.check_drift", function="parts:check_drift"
+)
+_STATUS: Final = "aws.cloudify_aws.workflows.check_status.check_status"
+_STATUS_OF_PART: Final = "aws.groundplan_aws.parts.check_status"
 _BY_PARTS: Final = "moto 5.2.5, by parts"
 _OWN_TESTS: Final = frozenset(
     {
@@ -60,23 +66,28 @@ _OWN_TESTS: Final = frozenset(
         "cloudify.nodes.aws.ec2.SecurityGroupRuleIngress",
         "cloudify.nodes.aws.iam.AccessKey",
         "cloudify.nodes.aws.iam.LoginProfile",
+        "cloudify.nodes.aws.rds.Option",
+        "cloudify.nodes.aws.rds.Parameter",
         "cloudify.nodes.aws.s3.Bucket",
         "cloudify.nodes.aws.s3.BucketObject",
     }
 )
 """Types without a row, or that inherit one, with tests in tests/plugins/aws."""
 _BASE: Final = "groundplan.nodes.aws.Resource"
+_PART: Final = "groundplan.nodes.aws.Part"
 _BASES: Final = {"ec2": "cloudify.nodes.aws.ec2.BaseType"}
 _SESSION: Final = Session()
 
 
-def generated() -> tuple[Resource, ...]:
+def generated() -> tuple[Resource | Part, ...]:
     """The rows whose types are written here; those without a path are written by hand."""
-    return tuple(row for row in ROWS if row.path)
+    return (*(row for row in ROWS if row.path), *PARTS.values())
 
 
-def steps(row: Resource) -> list[Step]:
+def steps(row: Resource | Part) -> list[Step]:
     """All operations of a row's type: its own, and those that every type has."""
+    if isinstance(row, Part):
+        return [*row.steps, *((_LOOK_AT_PART,) if row.look else ())]
     own = {step.operation for step in row.steps}
     return [
         *row.steps,
@@ -84,17 +95,17 @@ def steps(row: Resource) -> list[Step]:
     ]
 
 
-def path(row: Resource, step: Step) -> str:
+def path(row: Resource | Part, step: Step) -> str:
     """The whole operation path."""
     return step.path if "." in step.path else f"cloudify_aws.{row.path}.{step.path}"
 
 
-def config(row: Resource) -> str:
+def config(row: Resource | Part) -> str:
     """The name of the data type of `resource_config`."""
     return row.config or row.node_type.replace("cloudify.nodes.", "cloudify.datatypes.") + ".config"
 
 
-def kind(row: Resource, field: str) -> str | None:
+def kind(row: Resource | Part, field: str) -> str | None:
     """The type of a field by the service's model; None for a document, which may be text or data."""
     model = _SESSION.get_service_model(row.service)
     operation = next(name for name in model.operation_names if xform_name(name) == row.create)
@@ -118,7 +129,7 @@ def operations() -> Iterator[str]:
 
 def data_types() -> Iterator[str]:
     """The data types of `resource_config`."""
-    for row in generated():
+    for row in {config(row): row for row in generated()}.values():
         yield f"  {config(row)}:"
         yield "    properties:"
         for field in row.fields:
@@ -136,7 +147,8 @@ def node_types() -> Iterator[str]:
     """The node types."""
     for row in generated():
         yield f"  {row.node_type}:"
-        yield f"    derived_from: {_BASES.get(row.service, _BASE)}"
+        base = _PART if isinstance(row, Part) else _BASES.get(row.service, _BASE)
+        yield f"    derived_from: {base}"
         yield "    properties:"
         yield "      resource_config:"
         yield "        description: Parameters of the create call, in boto3's spelling."
@@ -144,8 +156,9 @@ def node_types() -> Iterator[str]:
         yield "        required: false"
         yield from property_lines(row)
         yield "    interfaces:"
-        yield "      cloudify.interfaces.validation:"
-        yield "        check_status: aws.cloudify_aws.workflows.check_status.check_status"
+        if not isinstance(row, Part) or row.look:
+            yield "      cloudify.interfaces.validation:"
+            yield f"        check_status: {_STATUS_OF_PART if isinstance(row, Part) else _STATUS}"
         yield "      cloudify.interfaces.lifecycle:"
         for step in steps(row):
             if step.operation in ("check_drift", "pull"):
@@ -157,7 +170,7 @@ def node_types() -> Iterator[str]:
         yield ""
 
 
-def property_lines(row: Resource) -> Iterator[str]:
+def property_lines(row: Resource | Part) -> Iterator[str]:
     """The properties that no other type has."""
     for found in row.properties:
         yield f"      {found.name}:"
@@ -181,18 +194,18 @@ def page(text: str) -> str:
     """The reference page, from the manifest's text."""
     whole = yaml.load(text, yaml.CSafeLoader)
     declared, types = whole["node_types"], whole["data_types"]
-    rows = {row.node_type: row for row in ROWS}
+    rows: dict[str, Resource | Part] = {row.node_type: row for row in ROWS} | PARTS
     lines = [
         "| type | operations | own properties | fields of resource_config | tried | related nodes give |",
         "|---|---|---|---|---|---|",
     ]
     for name, shape in declared.items():
-        if not name.endswith((".BaseType", ".aws.Resource")):
+        if not name.endswith((".BaseType", ".aws.Resource", ".aws.Part")):
             lines.append(_line(name, shape, rows.get(name), types))
     return HEAD + "\n".join(lines) + "\n"
 
 
-def _line(name: str, shape: dict[str, Any], row: Resource | None, types: dict[str, Any]) -> str:
+def _line(name: str, shape: dict[str, Any], row: Resource | Part | None, types: dict[str, Any]) -> str:
     common = {"use_external_resource", "client_config", "resource_id", "resource_config", "Tags", "cloudify_tagging"}
     properties = shape.get("properties", {})
     own = [f"`{found}`" for found in properties if found not in common]
@@ -206,10 +219,11 @@ def _line(name: str, shape: dict[str, Any], row: Resource | None, types: dict[st
 
 def tried(name: str) -> str:
     """What a type was tried against."""
-    trial = TRIALS.get(name)
+    trial = TRIALS.get(name) or PART_TRIALS.get(name)
     if trial is None:
-        return _BY_PARTS if name in _OWN_TESTS else "not tried"
-    lacks = [] if trial.refused or not trial.row.name else ["moto does not refuse a taken name"]
+        return _BY_PARTS if name in _OWN_TESTS else f"not tried: {UNTRIED[name]}"
+    named = isinstance(trial.row, Resource) and trial.row.name
+    lacks = [] if trial.refused or not named else ["moto does not refuse a taken name"]
     lacks += ["moto forgets tags given at creation"] if trial.forgets else []
     return "moto 5.2.5" + (f" ({'; '.join(lacks)})" if lacks else "")
 

@@ -149,6 +149,9 @@ class Waiting:
 _PAIRS: Final = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"))
 """How services spell a tag's two fields."""
 
+_TAG_PARAMETERS: Final = ("Tags", "tags", "UserPoolTags", "IdentityPoolTags")
+"""How create calls spell the parameter that takes tags."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TagParameter:
@@ -227,7 +230,7 @@ class Api:
     def tag_parameter(self, method: str) -> TagParameter | None:
         """Return the parameter by which a create call takes tags, if it has one besides `TagSpecifications`."""
         shape = self._operation(method).input_shape
-        for name in ("Tags", "tags") if shape else ():
+        for name in _TAG_PARAMETERS if shape else ():
             member = shape.members.get(name)
             if member is not None and member.type_name == "map":
                 return TagParameter(name=name)

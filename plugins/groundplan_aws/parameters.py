@@ -4,10 +4,19 @@ It asks nothing of AWS but the service's model, so that an identity (name, scope
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from groundplan_aws.resource import Path, first
-from groundplan_aws.target import Target
+from groundplan_aws.resource import Gift, Path, first
+from groundplan_aws.target import Subject, Target
+
+
+class Giving(Protocol):
+    """A row of either table, as far as gifts go."""
+
+    @property
+    def create(self) -> str: ...
+    @property
+    def gifts(self) -> tuple[Gift, ...]: ...
 
 
 def build(target: Target) -> dict[str, Any]:
@@ -17,14 +26,19 @@ def build(target: Target) -> dict[str, Any]:
     parameters = {**row.defaults, **given}
     if row.complete is not None:
         row.complete(parameters, target)
-    for gift in row.gifts:
-        values = target.values(gift.node_type, gift.recorded)
-        if values and not parameters.get(gift.parameter) and not any(name in parameters for name in gift.unless):
-            wants_list = target.api.parameters(row.create).get(gift.parameter) == "list"
-            parameters[gift.parameter] = values if wants_list else values[0]
+    give(target, row, parameters)
     if row.name:
         _put(parameters, row.name, _name(target, parameters))
     return target.api.written(row.create, parameters)
+
+
+def give(subject: Subject, row: Giving, parameters: dict[str, Any]) -> None:
+    """Put in what related nodes give for what the author did not."""
+    for gift in row.gifts:
+        values = subject.values(gift.node_type, gift.recorded)
+        if values and not parameters.get(gift.parameter) and not any(name in parameters for name in gift.unless):
+            wants_list = subject.api.parameters(row.create).get(gift.parameter) == "list"
+            parameters[gift.parameter] = values if wants_list else values[0]
 
 
 def name(target: Target) -> str:

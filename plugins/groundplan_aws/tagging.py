@@ -14,7 +14,7 @@ from groundplan.sdk.errors import NonRecoverableError
 OWNER_KEY: Final = "groundplan:instance"
 """Key of the tag that names the node instance: `DEPLOYMENT/INSTANCE`."""
 
-_SPELLINGS: Final = ("Tags", "tags", "TagSet", "TagList")
+_SPELLINGS: Final = ("Tags", "tags", "TagSet", "TagList", "UserPoolTags", "IdentityPoolTags")
 """Where descriptions tell tags."""
 
 _LONGEST: Final = 256

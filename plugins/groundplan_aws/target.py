@@ -6,10 +6,10 @@ It reads and looks up; what is done to AWS is written in `lifecycle` and in the 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from groundplan.model.values import Data
-from groundplan.sdk.context import Neighbour, OperationContext
+from groundplan.sdk.context import Neighbour, NodeView, OperationContext
 from groundplan.sdk.operation import OperationFunction, operation
 from groundplan_aws.catalogue import resource_of
 from groundplan_aws.client import Account, Api, account_of, connect
@@ -158,6 +158,9 @@ class Target(Subject):
         return f"{self.resource.label} {self.id or 'of ' + self.instance_id}"
 
 
+_S = TypeVar("_S", bound=Subject)
+
+
 def merged(config: Any) -> dict[str, Any]:
     """Return a `resource_config` as one level: its `kwargs` win over fields of the same name; nothings are left out."""
     written = dict(config or {})
@@ -191,6 +194,21 @@ def on_target(function: Callable[[Target], Data]) -> OperationFunction:
         return function(_scoped(Target(resource=resource, **_common(ctx, inputs, resource.service))))
 
     return _marked(run, function)
+
+
+def on(
+    kind: Callable[..., _S], field_: str, row_of: Callable[[NodeView], Any]
+) -> Callable[[Callable[[_S], Data]], OperationFunction]:
+    """Return a decorator for functions that work on a subject of another kind, whose field holds the node's row."""
+
+    def decorate(function: Callable[[_S], Data]) -> OperationFunction:
+        def run(ctx: OperationContext, /, **inputs: Any) -> Data:
+            row = row_of(ctx.node)
+            return function(kind(**{field_: row}, **_common(ctx, inputs, row.service)))
+
+        return _marked(run, function)
+
+    return decorate
 
 
 def on_subject(function: Callable[[Subject], Data]) -> OperationFunction:

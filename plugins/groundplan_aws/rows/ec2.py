@@ -7,7 +7,7 @@ Rules of security groups, routes and entries of network ACLs have no id by which
 from typing import Final
 
 from groundplan_aws import completion
-from groundplan_aws.resource import CREATE, DELETE, EC2_NODES, PREPARE, Gift, Property, Resource, Step
+from groundplan_aws.resource import CREATE, DELETE, EC2_NODES, LIFECYCLE, PREPARE, Gift, Property, Resource, Step
 
 VPC: Final = Resource(
     node_type=f"{EC2_NODES}Vpc",
@@ -381,6 +381,52 @@ TRANSIT_GATEWAY: Final = Resource(
     fields=("Description",),
 )
 
+TRANSIT_GATEWAY_ROUTE_TABLE: Final = Resource(
+    node_type=f"{EC2_NODES}TransitGatewayRouteTable",
+    label="route table of a transit gateway",
+    create="create_transit_gateway_route_table",
+    made=("TransitGatewayRouteTable",),
+    describe="describe_transit_gateway_route_tables",
+    listed=("TransitGatewayRouteTables",),
+    id_field="TransitGatewayRouteTableId",
+    ids="TransitGatewayRouteTableIds",
+    delete="delete_transit_gateway_route_table",
+    tagged_as="transit-gateway-route-table",
+    state=("State",),
+    healthy=frozenset({"available"}),
+    gone=frozenset({"deleting", "deleted"}),
+    gifts=(Gift(parameter="TransitGatewayId", node_type=TRANSIT_GATEWAY.node_type),),
+    path="ec2.resources.transit_gateway_routetable",
+    steps=(
+        *LIFECYCLE,
+        Step(operation="start", path="attach", function="transit:associate"),
+        Step(operation="stop", path="detach", function="transit:dissociate"),
+    ),
+)
+
+VPC_PEERING: Final = Resource(
+    node_type=f"{EC2_NODES}VpcPeering",
+    label="VPC peering connection",
+    create="create_vpc_peering_connection",
+    made=("VpcPeeringConnection",),
+    describe="describe_vpc_peering_connections",
+    listed=("VpcPeeringConnections",),
+    id_field="VpcPeeringConnectionId",
+    ids="VpcPeeringConnectionIds",
+    modify="modify_vpc_peering_connection_options",
+    delete="delete_vpc_peering_connection",
+    tagged_as="vpc-peering-connection",
+    state=("Status", "Code"),
+    healthy=frozenset({"pending-acceptance", "provisioning", "active"}),
+    gone=frozenset({"deleting", "deleted", "rejected", "expired", "failed"}),
+    failed=frozenset({"failed", "expired", "rejected"}),
+    reason=("Status", "Message"),
+    gifts=(Gift(parameter="VpcId", node_type=VPC.node_type),),
+    later=("AccepterPeeringConnectionOptions", "RequesterPeeringConnectionOptions"),
+    path="ec2.resources.vpc_peering",
+    steps=(*LIFECYCLE, Step(operation="start", path="modify", function="lifecycle:configure")),
+)
+
 ROWS: Final = (
     VPC,
     SUBNET,
@@ -400,4 +446,6 @@ ROWS: Final = (
     CUSTOMER_GATEWAY,
     VPN_CONNECTION,
     TRANSIT_GATEWAY,
+    TRANSIT_GATEWAY_ROUTE_TABLE,
+    VPC_PEERING,
 )

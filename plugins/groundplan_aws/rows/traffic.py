@@ -1,9 +1,9 @@
 """Rows of what brings requests to programs: load balancers of both families, zones of Route 53, topics and queues.
 
-Listeners, health checks and policies of a classic load balancer are parts of it (`classic`), record sets are parts of
-their zone (`records`).
+Listeners and health checks of a classic load balancer, and record sets of a zone, are parts (`rows.parts`).
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 from groundplan_aws.resource import (
@@ -171,6 +171,42 @@ CLASSIC_LOAD_BALANCER: Final = Resource(
     steps=(PREPARE, CREATE, Step(operation="start", path="start", function="lifecycle:configure"), DELETE),
 )
 
+_OF_CLASSIC: Final = Gift(parameter="LoadBalancerName", node_type=CLASSIC_LOAD_BALANCER.node_type)
+
+CLASSIC_POLICY: Final = Resource(
+    node_type=f"{_ELB}Classic.Policy",
+    label="policy of a classic load balancer",
+    service="elb",
+    create="create_load_balancer_policy",
+    describe="describe_load_balancer_policies",
+    listed=("PolicyDescriptions",),
+    id_field="PolicyName",
+    ids="PolicyNames",
+    name=("PolicyName",),
+    scope=("LoadBalancerName",),
+    puts=True,
+    delete="delete_load_balancer_policy",
+    gifts=(_OF_CLASSIC,),
+    path="elb.resources.classic.policy",
+    fields=("LoadBalancerName", "PolicyName", "PolicyTypeName"),
+)
+
+STICKINESS: Final = replace(
+    CLASSIC_POLICY,
+    node_type=f"{_ELB}Classic.Policy.Stickiness",
+    label="stickiness of a classic load balancer",
+    create="create_lb_cookie_stickiness_policy",
+    config="cloudify.datatypes.aws.elb.Classic.StickinessPolicy.config",
+    fields=("LoadBalancerName", "PolicyName", "CookieExpirationPeriod"),
+    steps=(
+        PREPARE,
+        Step(operation="create", path="create_sticky", function="lifecycle:create"),
+        Step(operation="start", path="start_sticky", function="classic:enable"),
+        Step(operation="stop", path="groundplan_aws.classic.disable", function="classic:disable"),
+        DELETE,
+    ),
+)
+
 HOSTED_ZONE: Final = Resource(
     node_type=f"{NODES}route53.HostedZone",
     label="hosted zone",
@@ -262,6 +298,8 @@ ROWS: Final = (
     LISTENER,
     RULE,
     CLASSIC_LOAD_BALANCER,
+    CLASSIC_POLICY,
+    STICKINESS,
     HOSTED_ZONE,
     TOPIC,
     QUEUE,

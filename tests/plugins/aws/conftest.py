@@ -45,6 +45,7 @@ class Bench:
         given = {"client_config": self.account.client_config, "resource_config": config or {}, **properties}
         made = testing.context(
             node_type=kind if "." in kind else f"cloudify.nodes.aws.ec2.{kind}",
+            type_hierarchy=("cloudify.nodes.Root",),
             properties=given,
             settings={"endpoint_url": self.account.endpoint},
             sandboxed=True,

@@ -14,13 +14,13 @@ from groundplan.dsl.compile import compile as compile_blueprint
 from groundplan.dsl.folder import MemoryFolder, SourceFile
 from groundplan.dsl.imports import NoFetch, Text
 from groundplan.sdk.operation import traits
-from groundplan_aws.catalogue import RESOURCES
+from groundplan_aws.catalogue import PARTS, RESOURCES
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 TEXT = files("groundplan_aws").joinpath("plugin.yaml").read_text("utf-8")
 MANIFEST: dict[str, Any] = yaml.safe_load(TEXT)
 OPERATIONS: dict[str, str] = MANIFEST["groundplan"]["operations"]
-TYPES = [name for name in MANIFEST["node_types"] if not name.endswith(("BaseType", ".aws.Resource"))]
+TYPES = [name for name in MANIFEST["node_types"] if not name.endswith(("BaseType", ".aws.Resource", ".aws.Part"))]
 
 
 class Installed(NoFetch):
@@ -37,7 +37,7 @@ def test_functions_behind_paths_can_be_repeated(place: str) -> None:
 
 
 def test_every_row_has_a_type() -> None:
-    assert set(RESOURCES) <= set(TYPES)
+    assert set(RESOURCES) | set(PARTS) <= set(TYPES)
 
 
 def test_types_map_paths_that_exist() -> None:

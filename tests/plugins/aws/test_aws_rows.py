@@ -6,11 +6,12 @@ from typing import Any
 import boto3
 import pytest
 from tests.plugins.aws.conftest import Bench
-from tests.plugins.aws.trials import SUBNETS, TRIALS, UNTRIED
+from tests.plugins.aws.trials import OWN_VPC, PART_TRIALS, SUBNETS, TRIALS, UNTRIED
 
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws import finding, images, lifecycle, objects, roles
-from groundplan_aws.catalogue import RESOURCES
+from groundplan_aws import buckets, finding, images, lifecycle, objects, parts, roles
+from groundplan_aws.catalogue import PARTS, RESOURCES
+from groundplan_aws.part import Part
 from groundplan_aws.resource import Resource
 from groundplan_aws.rows import compute, ec2, iam, storage
 from groundplan_aws.target import Target, on_target
@@ -34,9 +35,9 @@ def deleted(ctx: Any, row: Resource) -> None:
     lifecycle.delete(ctx, **DELETES.get(row.node_type, {}))
 
 
-def node(bench: Any, row: Resource, made: dict[str, Any], name: str = "node") -> Any:
+def node(bench: Any, row: Resource | Part, made: dict[str, Any], name: str = "node") -> Any:
     """A node of the row's trial, with what it needs made before; `made` keeps what is there already."""
-    trial = TRIALS[row.node_type]
+    trial = TRIALS.get(row.node_type) or PART_TRIALS[row.node_type]
     related = []
     for needed in trial.needs:
         if needed.node_type not in made:
@@ -49,10 +50,10 @@ def node(bench: Any, row: Resource, made: dict[str, Any], name: str = "node") ->
 
 def settled(bench: Any, config: Any) -> Any:
     """A configuration with the ids of the subnets that the account came with."""
-    if config == SUBNETS:
+    if config in (SUBNETS, OWN_VPC):
         ec2 = boto3.client("ec2", endpoint_url=bench.account.endpoint, **bench.account.client_config)
         own = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"]
-        return [subnet["SubnetId"] for subnet in own]
+        return [subnet["SubnetId"] for subnet in own] if config == SUBNETS else own[0]["VpcId"]
     return {name: settled(bench, value) for name, value in config.items()} if isinstance(config, dict) else config
 
 
@@ -136,5 +137,28 @@ def test_what_somebody_else_made_is_found_by_its_name_and_left(ground: Any, made
     deleted(theirs, row)
 
 
+@pytest.mark.parametrize("name", sorted(PART_TRIALS))
+def test_a_part_is_put_in_once_and_taken_out_without_a_trace(ground: Any, made: dict[str, Any], name: str) -> None:
+    row = PARTS[name]
+    create, delete = (buckets.tag, buckets.untag) if "Tagging" in name else (parts.create, parts.delete)
+    ctx = node(ground, row, made)
+    create(ctx)
+    first = dict(ctx.instance.runtime_properties)
+    ctx.instance.runtime_properties.clear()
+    create(ctx)
+    assert ctx.instance.runtime_properties == first
+    assert parts.check_status(ctx) == "present"
+    assert parts.check_drift(ctx) == {}
+
+    ctx.instance.runtime_properties.clear()
+    delete(ctx)
+    if row.delete:
+        with pytest.raises(NonRecoverableError, match="does not exist"):
+            parts.check_status(ctx)
+    ctx.instance.runtime_properties.update(first)
+    delete(ctx)
+    assert ctx.instance.runtime_properties == {}
+
+
 def test_every_row_is_tried_or_told_why_not() -> None:
-    assert set(TRIALS) | set(UNTRIED) == set(RESOURCES)
+    assert set(TRIALS) | set(PART_TRIALS) | set(UNTRIED) == set(RESOURCES) | set(PARTS)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from groundplan_aws.part import Part
 from groundplan_aws.resource import Resource
-from groundplan_aws.rows import compute, delivery, ec2, iam, storage, traffic
+from groundplan_aws.rows import compute, delivery, ec2, iam, identity, parts, storage, traffic, watching
 
 TRUST = {
     "Version": "2012-10-17",
@@ -27,6 +28,8 @@ STAGE: dict[str, Any] = {
 }
 SUBNETS = ["subnets of the account's own VPC"]
 """Stands for their ids in the configurations below."""
+OWN_VPC = "the account's own VPC"
+"""Stands for its id."""
 ZIP = bytes([0x50, 0x4B, 5, 6, *[0] * 18])
 """An empty archive."""
 
@@ -41,7 +44,7 @@ class Trial:
         forgets: moto does not keep the tags given at creation, so that a lost attempt's work cannot be found there.
     """
 
-    row: Resource
+    row: Resource | Part
     config: dict[str, Any] = field(default_factory=dict)
     needs: tuple[Resource, ...] = ()
     properties: dict[str, Any] = field(default_factory=dict)
@@ -248,7 +251,97 @@ _TRIALS = (
         },
         needs=(iam.ROLE,),
     ),
+    Trial(row=ec2.TRANSIT_GATEWAY_ROUTE_TABLE, needs=(ec2.TRANSIT_GATEWAY,)),
+    Trial(row=ec2.VPC_PEERING, config={"PeerVpcId": OWN_VPC}, needs=(ec2.VPC,)),
+    Trial(
+        row=traffic.CLASSIC_POLICY,
+        config={"PolicyName": "proxy", "PolicyTypeName": "ProxyProtocolPolicyType"},
+        needs=(traffic.CLASSIC_LOAD_BALANCER,),
+    ),
+    Trial(
+        row=traffic.STICKINESS,
+        config={"PolicyName": "sticky", "CookieExpirationPeriod": 60},
+        needs=(traffic.CLASSIC_LOAD_BALANCER,),
+    ),
+    Trial(
+        row=watching.ALARM,
+        config={
+            "AlarmName": "busy",
+            "ComparisonOperator": "GreaterThanThreshold",
+            "EvaluationPeriods": 1,
+            "MetricName": "CPUUtilization",
+            "Namespace": "AWS/EC2",
+            "Period": 60,
+            "Statistic": "Average",
+            "Threshold": 80.0,
+        },
+    ),
+    Trial(row=watching.EVENT_RULE, config={"Name": "hourly", "ScheduleExpression": "rate(1 hour)"}),
+    Trial(row=identity.USER_POOL, config={"PoolName": "users"}),
+    Trial(row=identity.USER_POOL_CLIENT, config={"ClientName": "web"}, needs=(identity.USER_POOL,)),
+    Trial(
+        row=identity.IDENTITY_PROVIDER,
+        config={"ProviderName": "other", "ProviderType": "OIDC", "ProviderDetails": {"client_id": "c"}},
+        needs=(identity.USER_POOL,),
+    ),
+    Trial(row=identity.IDENTITY_POOL, config={"IdentityPoolName": "guests", "AllowUnauthenticatedIdentities": True}),
 )
+_OUTSIDE = {"Name": "www.example.com.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+_PARTS = (
+    Trial(row=parts.TAGS, config={"Tags": [{"Key": "team", "Value": "blue"}]}, needs=(ec2.VPC,)),
+    Trial(
+        row=parts.TRANSIT_GATEWAY_ROUTE,
+        config={"DestinationCidrBlock": "10.9.0.0/16", "Blackhole": True},
+        needs=(ec2.TRANSIT_GATEWAY, ec2.TRANSIT_GATEWAY_ROUTE_TABLE),
+    ),
+    Trial(row=parts.PEERING_ACCEPTED, needs=(ec2.VPC, ec2.VPC_PEERING)),
+    Trial(row=parts.PEERING_REJECTED, needs=(ec2.VPC, ec2.VPC_PEERING)),
+    Trial(
+        row=parts.CLASSIC_LISTENER,
+        config={"Listeners": [{"Protocol": "TCP", "LoadBalancerPort": 81, "InstancePort": 81}]},
+        needs=(traffic.CLASSIC_LOAD_BALANCER,),
+    ),
+    Trial(
+        row=parts.CLASSIC_HEALTH_CHECK,
+        config={
+            "HealthCheck": {
+                "Target": "HTTP:80/",
+                "Interval": 5,
+                "Timeout": 3,
+                "UnhealthyThreshold": 2,
+                "HealthyThreshold": 2,
+            }
+        },
+        needs=(traffic.CLASSIC_LOAD_BALANCER,),
+    ),
+    Trial(
+        row=parts.PERMISSION,
+        config={"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"},
+        needs=(iam.ROLE, compute.FUNCTION),
+    ),
+    Trial(
+        row=parts.RECORD_SET,
+        config={"ChangeBatch": {"Changes": [{"Action": "CREATE", "ResourceRecordSet": _OUTSIDE}]}},
+        needs=(traffic.HOSTED_ZONE,),
+    ),
+    Trial(
+        row=parts.BUCKET_TAGGING,
+        config={"Tagging": {"TagSet": [{"Key": "team", "Value": "blue"}]}},
+        needs=(storage.BUCKET,),
+    ),
+    Trial(
+        row=parts.FILE_SYSTEM_TAGS, config={"Tags": [{"Key": "team", "Value": "blue"}]}, needs=(storage.FILE_SYSTEM,)
+    ),
+    Trial(
+        row=parts.EVENT_TARGET,
+        config={"Targets": [{"Id": "queue", "Arn": "arn:aws:sqs:us-west-1:123456789012:queue"}]},
+        needs=(watching.EVENT_RULE,),
+    ),
+)
+PART_TRIALS = {trial.row.node_type: trial for trial in _PARTS}
 TRIALS = {trial.row.node_type: trial for trial in _TRIALS}
-UNTRIED: dict[str, str] = {}
+UNTRIED: dict[str, str] = {
+    parts.VPN_CONNECTION_ROUTE.node_type: "moto has no CreateVpnConnectionRoute",
+    parts.SCALING_NOTIFICATION.node_type: "moto has no PutNotificationConfiguration",
+}
 """Rows that moto cannot do, with what it lacks."""

@@ -54,6 +54,19 @@ class Region(InstanceCorrections, NatCorrections):
         self.import_key_pair(self.world.keypair_name, self.world.public_key.encode(), {})
         self.attach_internet_gateway(self.create_internet_gateway().id, self.default_vpc.id)
 
+    def delete_transit_gateway_route(
+        self, transit_gateway_route_table_id: str, destination_cidr_block: str
+    ) -> dict[str, str | None]:
+        """Refuses what is not there in EC2's words; moto fails."""
+        table = self.transit_gateways_route_tables.get(transit_gateway_route_table_id)
+        if table is None or destination_cidr_block not in table.routes:
+            message = f"no route with destination-cidr-block {destination_cidr_block}"
+            raise EC2ClientError("InvalidRoute.NotFound", message)
+        gone: dict[str, str | None] = super().delete_transit_gateway_route(
+            transit_gateway_route_table_id, destination_cidr_block
+        )
+        return gone
+
     @property
     def _url_module(self) -> Any:
         """moto finds a backend's URLs by the name of its module, which a subclass elsewhere would hide."""

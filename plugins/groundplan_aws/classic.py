@@ -1,0 +1,86 @@
+"""Classic load balancers: the instances behind them, and on which listeners a stickiness policy is in force.
+
+AWS sets all policies of a listener at once: those of others are kept here. It deletes no policy that is in force.
+"""
+
+from typing import Any
+
+from groundplan.model.values import Data
+from groundplan.sdk.context import OperationContext
+from groundplan.sdk.operation import operation
+from groundplan_aws.client import Api, account_of, connect
+from groundplan_aws.failures import unless_gone
+from groundplan_aws.memberships import ends
+from groundplan_aws.resource import dig
+from groundplan_aws.rows.parts import CLASSIC_LISTENER
+from groundplan_aws.target import Target, merged, on_target
+
+_STICKY: tuple[str, ...] = ("HTTP", "HTTPS")
+
+
+@operation()
+def register(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Put the instance at the relationship's source behind the load balancer at its target."""
+    api, parameters = _call(ctx)
+    api.call("register_instances_with_load_balancer", **parameters)
+    return None
+
+
+@operation()
+def deregister(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Take it away; an instance or a load balancer that is gone is done."""
+    api, parameters = _call(ctx)
+    with unless_gone("InvalidInstance"):
+        api.call("deregister_instances_from_load_balancer", **parameters)
+    return None
+
+
+@on_target
+def enable(target: Target) -> Data:
+    """Put the policy in force on the related listeners, or on all of the load balancer that speak HTTP."""
+    if not target.untouchable:
+        ports = [
+            listener["LoadBalancerPort"]
+            for other in target.neighbours(CLASSIC_LISTENER.node_type)
+            for listener in merged(other.node.properties.get("resource_config")).get("Listeners", ())
+        ]
+        for listener in _listeners(target):
+            told = listener["Listener"]
+            if told["LoadBalancerPort"] in ports or (not ports and told["Protocol"].upper() in _STICKY):
+                _set(target, listener, [*listener.get("PolicyNames", ()), str(target.id)])
+    return None
+
+
+@on_target
+def disable(target: Target) -> Data:
+    """Put the policy out of force wherever it is."""
+    if target.id is not None and not target.untouchable:
+        with unless_gone():
+            for listener in _listeners(target):
+                kept = [name for name in listener.get("PolicyNames", ()) if name != target.id]
+                _set(target, listener, kept)
+    return None
+
+
+def _set(target: Target, listener: dict[str, Any], names: list[str]) -> None:
+    if set(names) != set(listener.get("PolicyNames", ())):
+        target.api.call(
+            "set_load_balancer_policies_of_listener",
+            LoadBalancerName=target.scope["LoadBalancerName"],
+            LoadBalancerPort=listener["Listener"]["LoadBalancerPort"],
+            PolicyNames=names,
+        )
+
+
+def _listeners(target: Target) -> list[dict[str, Any]]:
+    answer = target.api.call("describe_load_balancers", LoadBalancerNames=[target.scope["LoadBalancerName"]])
+    return dig(answer, ("LoadBalancerDescriptions", "ListenerDescriptions"))
+
+
+def _call(ctx: OperationContext) -> tuple[Api, dict[str, Any]]:
+    instance, balancer = ends(ctx)
+    given = instance.node.properties.get("client_config") or balancer.node.properties.get("client_config")
+    return connect("elb", account_of(ctx, given or {})), {
+        "LoadBalancerName": balancer.instance.runtime_properties.get("aws_resource_id"),
+        "Instances": [{"InstanceId": instance.instance.runtime_properties.get("aws_resource_id")}],
+    }

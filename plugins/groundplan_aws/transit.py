@@ -1,0 +1,134 @@
+"""Transit gateways: their attachments to VPCs, and the association of their route tables with those.
+
+A relationship makes an attachment and records it by its subnet in the gateway's `TransitGatewayVpcAttachments`. AWS
+lets there be one for a gateway and a VPC, by which it is found again.
+"""
+
+from typing import Any, Final
+
+from groundplan.model.values import Data
+from groundplan.sdk.context import OperationContext
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan.sdk.operation import operation
+from groundplan_aws.client import Api, account_of, connect
+from groundplan_aws.failures import unless_gone
+from groundplan_aws.memberships import ends
+from groundplan_aws.resource import dig
+from groundplan_aws.rows.ec2 import TRANSIT_GATEWAY
+from groundplan_aws.target import Target, on_target, plain
+
+_KEPT: Final = "TransitGatewayVpcAttachments"
+_GONE: Final = ("deleting", "deleted", "rejected", "failed")
+
+
+@operation()
+def attach(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Attach the gateway at the relationship's source to the VPC of the subnet at its target."""
+    api, gateway, subnet = _between(ctx)
+    given = {name: inputs.get(name) for name in ("transit_gateway_id", "vpc_id")}
+    found = api.call("describe_subnets", SubnetIds=[subnet])["Subnets"][0]
+    vpc = given["vpc_id"] or found["VpcId"]
+    attachment = _of(api, given["transit_gateway_id"] or gateway, vpc)
+    if attachment is None:
+        options = {name: inputs[name] for name in ("Options", "TagSpecifications") if inputs.get(name)}
+        answer = api.call(
+            "create_transit_gateway_vpc_attachment",
+            TransitGatewayId=given["transit_gateway_id"] or gateway,
+            VpcId=vpc,
+            SubnetIds=inputs.get("SubnetIds") or [subnet],
+            **options,
+        )
+        attachment = answer["TransitGatewayVpcAttachment"]
+    kept: Any = ends(ctx)[0].instance.runtime_properties.setdefault(_KEPT, {})
+    kept[subnet] = {"TransitGatewayVpcAttachment": plain(attachment)}
+    if attachment.get("State") == "pending":
+        raise RecoverableError(f"{attachment['TransitGatewayAttachmentId']} is still pending")
+    return None
+
+
+@operation()
+def detach(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Undo the attachment; one that is gone is done."""
+    api, _, subnet = _between(ctx)
+    kept: Any = ends(ctx)[0].instance.runtime_properties.get(_KEPT) or {}
+    identifier = inputs.get("transit_gateway_attachment_id") or _id(kept.get(subnet))
+    if identifier:
+        with unless_gone("IncorrectState"):
+            api.call("delete_transit_gateway_vpc_attachment", TransitGatewayAttachmentId=identifier)
+    kept.pop(subnet, None)
+    return None
+
+
+@on_target
+def associate(target: Target) -> Data:
+    """Associate the route table with the attachments of the related gateways, or with the one that is given."""
+    if target.untouchable:
+        return None
+    there = _associated(target)
+    wanted = _attachments(target)
+    for attachment in wanted:
+        if attachment not in there:
+            target.api.call(
+                "associate_transit_gateway_route_table",
+                TransitGatewayRouteTableId=target.id,
+                TransitGatewayAttachmentId=attachment,
+            )
+    target.record["attachment_ids"] = wanted
+    return None
+
+
+@on_target
+def dissociate(target: Target) -> Data:
+    """Undo the associations that `associate` made."""
+    if target.untouchable or target.id is None:
+        return None
+    recorded: Any = target.record.get("attachment_ids") or []
+    for attachment in recorded:
+        with unless_gone("InvalidAssociation.NotFound"):
+            target.api.call(
+                "disassociate_transit_gateway_route_table",
+                TransitGatewayRouteTableId=target.id,
+                TransitGatewayAttachmentId=attachment,
+            )
+    target.record.pop("attachment_ids", None)
+    return None
+
+
+def _attachments(target: Target) -> list[str]:
+    given = target.inputs.get("transit_gateway_attachment_id")
+    if given:
+        return [str(given)]
+    kept = target.values(TRANSIT_GATEWAY.node_type, _KEPT)
+    return [identifier for found in kept for each in found.values() if (identifier := _id(each))]
+
+
+def _associated(target: Target) -> list[str]:
+    pages = target.api.pages("get_transit_gateway_route_table_associations", TransitGatewayRouteTableId=target.id)
+    return [found["TransitGatewayAttachmentId"] for page in pages for found in dig(page, ("Associations",))]
+
+
+def _of(api: Api, gateway: str, vpc: str) -> dict[str, Any] | None:
+    """The living attachment of a gateway to a VPC; AWS lets there be one."""
+    by = [{"Name": "transit-gateway-id", "Values": [gateway]}, {"Name": "vpc-id", "Values": [vpc]}]
+    found = dig(api.call("describe_transit_gateway_vpc_attachments", Filters=by), (_KEPT,))
+    living = (
+        each
+        for each in found
+        if each.get("State") not in _GONE and (each["TransitGatewayId"], each["VpcId"]) == (gateway, vpc)
+    )
+    return next(living, None)
+
+
+def _id(kept: Any) -> str | None:
+    found = dig(kept or {}, ("TransitGatewayVpcAttachment", "TransitGatewayAttachmentId"))
+    return str(found[0]) if found else None
+
+
+def _between(ctx: OperationContext) -> tuple[Api, str, str]:
+    """A client, the gateway's id and the subnet's."""
+    source, target = ends(ctx)
+    ids = [end.instance.runtime_properties.get("aws_resource_id") for end in (source, target)]
+    if not all(ids):
+        raise NonRecoverableError("an attachment needs a transit gateway and a subnet that exist")
+    given = source.node.properties.get("client_config") or target.node.properties.get("client_config")
+    return connect("ec2", account_of(ctx, given or {})), str(ids[0]), str(ids[1])
