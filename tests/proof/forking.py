@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -30,10 +31,12 @@ _MOST_BYTES = 1 << 17
 _LOADED = (
     "groundplan.cli.running_groups",
     "groundplan.cli.trouble",
+    "groundplan.cli.views.progress",
     "groundplan.cli.views.table",
     "groundplan.dsl.compile",
     "groundplan.service.driving",
     "groundplan.service.fetching",
+    "groundplan.service.observing",
     "groundplan.service.plugins",
     "groundplan.service.queue",
     "groundplan.service.worker",
@@ -44,6 +47,9 @@ _LOADED = (
     "groundplan_sandbox.commands",
     "alembic.operations",
     "packaging.specifiers",
+    "psycopg",
+    "rich._emoji_codes",
+    "sqlalchemy.dialects.postgresql.psycopg",
 )
 """Beside the commands: what most of them import when they begin to work."""
 
@@ -177,9 +183,13 @@ def main() -> None:
         commands = serve(orders)
     from groundplan.cli.main import run as run_command
 
-    for words in commands:
-        if code := run_command(words):
-            sys.exit(code)
+    code = next(filter(None, map(run_command, commands)), 0)
+    # The end of a process that `multiprocessing` forks: all but the taking apart of what was loaded once for all.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
