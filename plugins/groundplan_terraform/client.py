@@ -92,8 +92,13 @@ class Terraform:
 
     def init(self) -> None:
         """Get providers and inner modules; providers are kept in the home for all modules."""
+        self._init()
+        if not self._workspace.is_settled():
+            self._init("-reconfigure")
+
+    def _init(self, *more: str) -> None:
         with self._provider_cache():
-            ended = self._run(["init", *_QUIET, *self._flags("init")], on_line=self._log_line)
+            ended = self._run(["init", *_QUIET, *more, *self._flags("init")], on_line=self._log_line)
         if ended.code:
             raise self._final_where_offline(failure_of_text("init", ended.code, f"{ended.stderr}\n{ended.stdout}"))
 

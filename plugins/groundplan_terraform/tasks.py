@@ -202,10 +202,10 @@ def _session(ctx: OperationContext, overrides: Mapping[str, Data], *, afresh: bo
     with open_workspace(ctx) as workspace:
         try:
             workspace.lay_out(module, afresh=afresh)
-            properties[_REMOTE] = workspace.is_remote
             properties[LOCATION] = module.source.location
             terraform = Terraform(ctx, tool, module, workspace)
             terraform.init()
+            properties[_REMOTE] = workspace.is_remote
             yield terraform
         finally:
             recording.record_state(ctx, read_copy(workspace.state))

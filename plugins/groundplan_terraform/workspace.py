@@ -109,6 +109,17 @@ class Workspace:
         self._generate(module)
         self._lay_state()
 
+    def is_settled(self) -> bool:
+        """Whether the state is where it was taken to be, once the folder was initialised; else it is put there.
+
+        A block for a backend may stand in a comment, or name the local one, whose file would go with the folder.
+        """
+        if not self.is_remote or _initialised_backend(self.folder) not in ("", "local"):
+            return True
+        self.is_remote = False
+        self._override({"backend": self._own_backend})
+        return False
+
     def keep(self) -> None:
         """Put the state into the store, if it has changed."""
         copy = _newer(self._kept, self._in_file())
@@ -171,11 +182,8 @@ class Workspace:
 
     def _generate(self, module: RootModule) -> None:
         """Write what the node adds to its module, each file readable by nobody else."""
-        override = self._backend(module)
-        if module.required_providers:
-            override["required_providers"] = dict(module.required_providers)
-        if override:
-            _write_json(self.folder / "groundplan_override.tf.json", {"terraform": override})
+        required = {"required_providers": dict(module.required_providers)} if module.required_providers else {}
+        self._override({**required, **self._backend(module)})
         if module.providers:
             self._write_providers(module)
         variables = self.folder / "groundplan.tfvars.json"
@@ -192,11 +200,22 @@ class Workspace:
             self._ctx.logger.warning("a sandboxed home reaches no backend: the state is kept in the store instead")
             self.is_remote = False
         if not self.is_remote:
-            return {"backend": {"local": {"path": str(self._state_path)}}}
+            return {"backend": self._own_backend}
         if not named:
             return {}
         options = {**(module.backend.get("options") or {}), **(module.backend.get("credentials") or {})}
         return {"backend": {named: options}}
+
+    @property
+    def _own_backend(self) -> dict[str, Any]:
+        return {"local": {"path": str(self._state_path)}}
+
+    def _override(self, more: Mapping[str, Any]) -> None:
+        """Have the module's settings say this as well."""
+        path = self.folder / "groundplan_override.tf.json"
+        said = json.loads(path.read_text())["terraform"] if path.exists() else {}
+        if more or said:
+            _write_json(path, {"terraform": {**said, **more}})
 
     def _write_providers(self, module: RootModule) -> None:
         given = self.folder / module.providers_file
@@ -285,6 +304,15 @@ def _newer(one: StateCopy | None, other: StateCopy | None) -> StateCopy | None:
 
 def _key(ctx: OperationContext) -> str:
     return f"{_REMEMBERED}{ctx.instance.id}"
+
+
+def _initialised_backend(folder: Path) -> str:
+    """Return the type of backend that `init` has found, or nothing."""
+    try:
+        found: Any = json.loads((folder / ".terraform" / "terraform.tfstate").read_text())
+    except (FileNotFoundError, ValueError):
+        return ""
+    return str((found.get("backend") or {}).get("type") or "")
 
 
 def _config_files(folder: Path) -> list[Path]:

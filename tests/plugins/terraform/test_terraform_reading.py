@@ -1,5 +1,6 @@
 """What a node asks for is read, or refused in words, before any binary runs; and what the plugin stands for."""
 
+import base64
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,13 @@ from typing import Any
 import pytest
 
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.testing import context
 from groundplan.service.plugins import choose, read_manifest
 from groundplan_terraform import source, tasks
 from groundplan_terraform.root_module import RootModule, Source
 
 from ...proof.user import ROOT, user_in
-from .conftest import Bench
+from .conftest import Bench, Server
 
 PLUGIN = ROOT / "plugins" / "groundplan_terraform" / "plugin.yaml"
 BLUEPRINT = """
@@ -88,6 +90,32 @@ def test_an_archive_of_a_repository_is_its_one_folder(bench: Bench, tmp_path: Pa
 
     assert (tmp_path / "found" / "main.tf").read_text() == "# here"
     assert not list(tmp_path.parent.glob("outside.tf"))
+
+
+def test_an_archive_is_fetched_with_its_login(bench: Bench, server: Server, tmp_path: Path) -> None:
+    bench.write("# here")
+    server.content["/module.zip"] = base64.b64decode(source.pack(bench.blueprint))
+    found = Source(location=f"{server.url}/module.zip", username="me", password="open-sesame-4711")
+
+    source.fetch(bench.ctx, found, tmp_path / "found")
+
+    assert (tmp_path / "found" / "main.tf").read_text() == "# here"
+    login = base64.b64encode(b"me:open-sesame-4711").decode()
+    assert server.asked == [("/module.zip", f"Basic {login}")]
+    assert login in bench.ctx.masked
+    with pytest.raises(NonRecoverableError, match="answered 404"):
+        source.fetch(bench.ctx, Source(location=f"{server.url}/none.zip"), tmp_path / "none")
+
+
+def test_a_sandboxed_home_fetches_nothing_and_has_the_sandboxs_modules(tmp_path: Path) -> None:
+    (tmp_path / "module").mkdir()
+    settings = {"modules": {"https://example.org/shop/": str(tmp_path / "module")}}
+    ctx = context(settings=settings, sandboxed=True)
+
+    source.fetch(ctx, Source(location="https://example.org/shop/archive/main.zip"), tmp_path / "found")
+    assert (tmp_path / "found").is_dir()
+    with pytest.raises(NonRecoverableError, match=r"fetches no modules.*https://example.org/shop/"):
+        source.fetch(ctx, Source(location="https://example.org/other.zip"), tmp_path / "other")
 
 
 @pytest.mark.parametrize("location", ["git::ssh://git@example.org/module", "ftp://example.org/module.zip"])
