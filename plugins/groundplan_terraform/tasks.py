@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from groundplan.model.values import Data
+from groundplan.model.values import Data, Sensitive, reveal
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
@@ -67,7 +67,7 @@ def reload_template(
     overrides = _merged(_overrides(ctx), given)
     if destroy_previous:
         _destroy(ctx)
-    ctx.instance.runtime_properties[OVERRIDES] = overrides
+    _keep_overrides(ctx, overrides)
     _apply(ctx, overrides, afresh="source" in given or destroy_previous)
 
 
@@ -143,7 +143,7 @@ def import_resource(
     overrides = _merged(_overrides(ctx), _given(source, source_path, variables, environment_variables))
     with _session(ctx, overrides, afresh=True) as terraform:
         _changed(ctx, terraform, lambda: terraform.adopt(resource_address, resource_id))
-    ctx.instance.runtime_properties[OVERRIDES] = overrides
+    _keep_overrides(ctx, overrides)
 
 
 @operation()
@@ -198,7 +198,7 @@ def _session(ctx: OperationContext, overrides: Mapping[str, Data], *, afresh: bo
     """Give a module that is laid out and initialised; its state is recorded at the end, however that comes."""
     properties = ctx.instance.runtime_properties
     module = RootModule.from_properties(ctx.node.properties, overrides)
-    tool = find_tool(ctx, noted=str(properties.get(EXECUTABLE) or ""))
+    tool = find_tool(ctx, noted=_noted_tool(ctx))
     with open_workspace(ctx) as workspace:
         try:
             workspace.lay_out(module, afresh=afresh)
@@ -211,6 +211,13 @@ def _session(ctx: OperationContext, overrides: Mapping[str, Data], *, afresh: bo
             recording.record_state(ctx, read_copy(workspace.state))
 
 
+def _noted_tool(ctx: OperationContext) -> str:
+    """Return the binary that the node which the module runs on has noted last, else the module itself."""
+    hosts = [each.instance for each in ctx.neighbours if each.outgoing and each.node.is_a("cloudify.nodes.terraform")]
+    noted = [instance.runtime_properties.get(EXECUTABLE) for instance in (*hosts, ctx.instance)]
+    return str(next(filter(None, noted), ""))
+
+
 def _changed(ctx: OperationContext, terraform: Terraform, change: Callable[[], object]) -> None:
     """Make a change and note what came of it."""
     change()
@@ -218,8 +225,15 @@ def _changed(ctx: OperationContext, terraform: Terraform, change: Callable[[], o
 
 
 def _overrides(ctx: OperationContext) -> Mapping[str, Data]:
-    found: Data = ctx.instance.runtime_properties.get(OVERRIDES) or {}
+    found: Data = reveal(ctx.instance.runtime_properties.get(OVERRIDES) or {})
     return found if isinstance(found, Mapping) else {}
+
+
+def _keep_overrides(ctx: OperationContext, overrides: Mapping[str, Data]) -> None:
+    """Keep what counts in the place of the node's properties; an environment is for credentials, and sealed."""
+    environment = {name: Sensitive(each) for name, each in (overrides.get("environment_variables") or {}).items()}
+    sealed = {"environment_variables": environment} if environment else {}
+    ctx.instance.runtime_properties[OVERRIDES] = {**overrides, **sealed}
 
 
 def _given(

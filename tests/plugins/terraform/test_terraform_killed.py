@@ -88,3 +88,20 @@ def test_what_is_secret_is_nowhere_on_the_disk(user: User) -> None:
 
     user.ok("executions", "start", "uninstall", "-d", "d")
     assert user.states("d") == {"module": "deleted"}
+
+
+def test_the_plugins_workflows_work_on_the_modules(user: User) -> None:
+    user.install("d")
+    reload = ("-p", '{"variables": {"phrase": "another-phrase"}}')
+    user.ok("executions", "start", "terraform_plan", "-d", "d", *reload)
+    [instance] = user.json("node-instances", "list", "-d", "d")
+    [change] = [it for it in instance["runtime_properties"]["plan"]["resource_changes"] if it["name"] == "one"]
+    assert change["change"]["actions"] == ["update"]
+
+    user.ok("executions", "start", "reload_terraform_template", "-d", "d", *reload)
+    user.ok("executions", "start", "refresh_terraform_resources", "-d", "d")
+
+    [instance] = user.json("node-instances", "list", "-d", "d")
+    assert instance["runtime_properties"]["is_drifted"] is False
+    [instance] = user.json("node-instances", "list", "-d", "d", "--reveal")
+    assert instance["runtime_properties"]["resources"]["one"]["instances"][0]["attributes"]["input"] == "another-phrase"
