@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from functools import cache
 from typing import Any, Final
@@ -25,6 +26,7 @@ from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshabl
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    EndpointConnectionError,
     HTTPClientError,
 )
 from botocore.exceptions import ConnectionError as NoConnectionError
@@ -260,9 +262,28 @@ class Api:
     def _trouble(self, method: str, error: Exception) -> OperationError:
         if self._isolated and isinstance(error, NoConnectionError):
             return NonRecoverableError(f"the sandbox of this home is down: groundplan sandbox up ({error})")
+        if isinstance(error, EndpointConnectionError) and (doubt := _doubt(self._client.meta)):
+            return NonRecoverableError(f"{method}: {error} {doubt}")
         if isinstance(error, NoConnectionError | HTTPClientError | ResponseParserError):
             return RecoverableError(f"{method}: {error}")
         return NonRecoverableError(f"{method}: {error}")
+
+
+def _doubt(meta: Any) -> str:
+    """What may be wrong with the region of a client that reaches nobody; empty for one that the SDK knows."""
+    known = _known_regions(meta.service_model.service_name)
+    of_amazon = str(meta.endpoint_url).endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    if not of_amazon or not known or meta.region_name in known:
+        return ""
+    near = get_close_matches(str(meta.region_name), known, n=3)
+    return f"There is no region {meta.region_name}" + (f"; did you mean {', '.join(near)}?" if near else ".")
+
+
+@cache
+def _known_regions(service: str) -> tuple[str, ...]:
+    core = session.get_session()
+    found = (core.get_available_regions(service, name) for name in core.get_available_partitions())
+    return tuple(region for regions in found for region in regions)
 
 
 _clients: OrderedDict[tuple[str, Account], Api] = OrderedDict()

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
+
 from groundplan_sandbox.aws.faults import Faults, Kind, Rule
 from groundplan_sandbox.aws.operations import operation_of
 from groundplan_sandbox.aws.refusals import Reason, Refusal, refuse, refuse_with
-from groundplan_sandbox.aws.signature import Request, is_current, is_signed_with, read_claim
+from groundplan_sandbox.aws.signature import Claim, Request, is_current, is_signed_with, read_claim
 from groundplan_sandbox.credentials import Credentials
 
 Environ = dict[str, Any]
@@ -24,6 +26,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 log = logging.getLogger(__name__)
 
+_REGIONS = frozenset(region.name for region in RegionsAndZonesBackend.regions)
 _CLOSED = ("/moto-api", "/latest/meta-data", "/latest/api")
 
 
@@ -52,9 +55,11 @@ class Gate:
         if environ.get("PATH_INFO", "").startswith(_CLOSED):
             return _answer(Refusal(status="404 Not Found", content_type="text/plain", body=b""), start_response)
         request = _read(environ)
-        service, reason = self._judge(request)
+        claim = read_claim(request)
+        service, reason = _judge_unsigned(request) if claim is None else (claim.service, self._judge(request, claim))
         if reason is not None:
-            return _answer(refuse(service, reason), start_response)
+            detail = claim.region if claim is not None and reason is Reason.NO_REGION else ""
+            return _answer(refuse(service, reason, detail), start_response)
         rule = self._faults.draw(service, lambda: operation_of(service, request))
         if rule is not None and (refusal := self._spoil(service, rule, environ)):
             return _answer(refusal, start_response)
@@ -82,16 +87,16 @@ class Gate:
             log.exception("a request to %s failed", service)
             return _answer(refuse(service, Reason.FAULT, f"{type(error).__name__}: {error}"), start_response)
 
-    def _judge(self, request: Request) -> tuple[str, Reason | None]:
-        """The service called, and why the caller may not (None: may)."""
-        claim = read_claim(request)
-        if claim is None:
-            return _judge_unsigned(request)
+    def _judge(self, request: Request, claim: Claim) -> Reason | None:
+        """Why the caller may not; None: may."""
         if claim.access_key_id != self._credentials.access_key_id:
-            return claim.service, Reason.UNKNOWN_KEY
+            return Reason.UNKNOWN_KEY
         if not is_signed_with(self._credentials.secret_access_key, request, claim):
-            return claim.service, Reason.WRONG_SIGNATURE
-        return claim.service, None if is_current(claim, time.time()) else Reason.EXPIRED
+            return Reason.WRONG_SIGNATURE
+        # On AWS such a region has no host to answer; moto would fail on it, or make the resource all the same.
+        if claim.region not in _REGIONS:
+            return Reason.NO_REGION
+        return None if is_current(claim, time.time()) else Reason.EXPIRED
 
 
 def _judge_unsigned(request: Request) -> tuple[str, Reason | None]:

@@ -19,6 +19,7 @@ class Reason(Enum):
     UNKNOWN_KEY = "unknown key"
     WRONG_SIGNATURE = "wrong signature"
     EXPIRED = "expired"
+    NO_REGION = "signed for a region that there is not"
     FAULT = "a fault of the emulation"
     THROTTLED = "too many requests, on demand"
 
@@ -58,6 +59,7 @@ _NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - a sentence, no secret
 _MISMATCH = "The request signature we calculated does not match the signature you provided. Check your key and method."
 _EXPIRED = "The signature has expired."
+_NO_REGION = "Credential should be scoped to a valid region"
 _BUSY, _RATE = "503 Service Unavailable", "Rate exceeded"
 _INTERNAL = "The sandbox failed to carry this out"
 
@@ -66,6 +68,12 @@ _ERRORS = {
     (Dialect.EC2, Reason.UNKNOWN_KEY): _error(_UNAUTHORIZED, "AuthFailure", _NOT_VALIDATED),
     (Dialect.EC2, Reason.WRONG_SIGNATURE): _error(_UNAUTHORIZED, "AuthFailure", _NOT_VALIDATED),
     (Dialect.EC2, Reason.EXPIRED): _error(_BAD_REQUEST, "RequestExpired", "Request has expired."),
+    (Dialect.EC2, Reason.NO_REGION): _error(_UNAUTHORIZED, "AuthFailure", _NO_REGION),
+    (Dialect.QUERY, Reason.NO_REGION): _error(_FORBIDDEN, "SignatureDoesNotMatch", _NO_REGION),
+    (Dialect.S3, Reason.NO_REGION): _error(
+        _BAD_REQUEST, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region is wrong"
+    ),
+    (Dialect.JSON, Reason.NO_REGION): _error(_FORBIDDEN, "InvalidSignatureException", _NO_REGION),
     (Dialect.EC2, Reason.FAULT): _error(_FAULT, "InternalError", _INTERNAL),
     (Dialect.EC2, Reason.THROTTLED): _error(_BUSY, "RequestLimitExceeded", "Request limit exceeded."),
     (Dialect.QUERY, Reason.THROTTLED): _error(_BAD_REQUEST, "Throttling", _RATE),

@@ -14,7 +14,7 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from groundplan_sandbox.aws import iam
+from groundplan_sandbox.aws import buckets, iam
 from groundplan_sandbox.aws.addresses import AddressPool
 from groundplan_sandbox.aws.corrections import Corrections
 from groundplan_sandbox.aws.ec2 import region
@@ -72,6 +72,7 @@ class AwsServer:
         """Serve on `preferred_port` if it is free, else on any; gives the URL. Raises OSError."""
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         iam.install()
+        buckets.install()
         region.install(
             World(
                 instances=self._instances,

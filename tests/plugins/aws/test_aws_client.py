@@ -6,6 +6,8 @@ from threading import Thread
 from typing import Any, ClassVar
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.httpsession import URLLib3Session
 
 from groundplan.runtime.calls import Calls
 from groundplan.sdk import testing
@@ -110,6 +112,26 @@ def test_a_role_is_assumed_with_the_given_keys(recorder: str) -> None:
 def test_a_sandbox_that_is_down_says_how_to_start_it() -> None:
     with pytest.raises(NonRecoverableError, match="groundplan sandbox up"):
         call(DOWN)
+
+
+@pytest.mark.parametrize(
+    ("region", "error", "words"),
+    [
+        ("us-west-9", NonRecoverableError, "There is no region us-west-9; did you mean us-west-2"),
+        ("us-west-2", RecoverableError, "Could not connect"),
+    ],
+)
+def test_a_region_that_there_is_not_is_told_from_a_network_that_is_down(
+    monkeypatch: pytest.MonkeyPatch, region: str, error: type[Exception], words: str
+) -> None:
+    def unreachable(self: object, request: Any) -> None:
+        raise EndpointConnectionError(endpoint_url=request.url)
+
+    monkeypatch.setattr(URLLib3Session, "send", unreachable)
+    once = {"retries": {"total_max_attempts": 1}}
+    account = account_of(testing.context(), {**KEYS, "region_name": region, "additional_config": once})
+    with pytest.raises(error, match=words):
+        connect("ec2", account).call("describe_vpcs")
 
 
 def test_a_bound_home_wants_keys() -> None:

@@ -52,6 +52,20 @@ def test_a_wrong_secret_is_refused(aws: Any, call: tuple[str, str], code: str) -
     assert code_of(getattr(client, call[1])) == code
 
 
+@pytest.mark.parametrize(
+    ("call", "code"),
+    list(
+        zip(
+            CALLS,
+            ["AuthFailure", "SignatureDoesNotMatch", "AuthorizationHeaderMalformed", "InvalidSignatureException"],
+            strict=True,
+        )
+    ),
+)
+def test_a_region_that_there_is_not_is_refused(aws: Any, call: tuple[str, str], code: str) -> None:
+    assert code_of(getattr(aws.client(call[0], "us-west-9"), call[1])) == code
+
+
 def test_a_request_changed_on_the_way_is_refused(aws: Any) -> None:
     client = aws.client("ec2")
 

@@ -21,6 +21,24 @@ def test_us_west_1_has_the_zone_c_that_blueprints_ask_for(ec2: Any, network: Any
     assert subnet["AvailabilityZone"] == "us-west-1c"
 
 
+@pytest.mark.parametrize("zone", ["us-west-1x", "us-east-1a"])
+def test_a_zone_of_no_or_another_region_is_refused_and_the_regions_own_are_named(
+    ec2: Any, network: Any, zone: str
+) -> None:
+    with pytest.raises(ClientError, match=r"availability zones: us-west-1a, us-west-1b, us-west-1c\.$"):
+        ec2.create_subnet(VpcId=network.vpc, CidrBlock="10.0.9.0/24", AvailabilityZone=zone)
+
+
+@pytest.mark.parametrize("name", ["Bad_Bucket", "127.0.0.1", "two..dots", "xn--bucket"])
+def test_a_bucket_s_name_must_be_one_of_a_host(aws: Any, name: str) -> None:
+    def create(**parameters: Any) -> Any:
+        return aws.client("s3").create_bucket(
+            **parameters, CreateBucketConfiguration={"LocationConstraint": "us-west-1"}
+        )
+
+    assert code_of(create, Bucket=name) == "InvalidBucketName"
+
+
 @pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.ami_id)
 def test_the_images_of_published_blueprints_are_found_by_owner_and_name(ec2: Any, image: Any) -> None:
     filters = [{"Name": "name", "Values": [image.name]}, {"Name": "owner-id", "Values": [image.owner_id]}]

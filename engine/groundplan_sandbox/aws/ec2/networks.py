@@ -6,13 +6,29 @@ order would pass here and fail on AWS.
 
 from typing import Any
 
-from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.exceptions import DependencyViolationError, InvalidAvailabilityZoneError
+from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBackend
 
 from groundplan_sandbox.aws.ec2.world import WorldBackend
 
 
 class NetworkCorrections(WorldBackend):
     """Subnets, security groups, VPCs, internet gateways."""
+
+    def create_subnet(
+        self,
+        vpc_id: str,
+        cidr_block: str,
+        ipv6_cidr_block: str | None = None,
+        availability_zone: str | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """A zone of another region is refused, and only this region's are named."""
+        zones = [zone.name for zone in RegionsAndZonesBackend.zones[self.region_name]]
+        if availability_zone and availability_zone not in zones:
+            raise InvalidAvailabilityZoneError(availability_zone, ", ".join(zones))
+        return super().create_subnet(vpc_id, cidr_block, ipv6_cidr_block, availability_zone, *args, **kwargs)
 
     def delete_subnet(self, subnet_id: str) -> Any:
         """A subnet with an interface in it stays."""
