@@ -3,7 +3,10 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec import structs
@@ -11,15 +14,19 @@ from msgspec import structs
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.execution import Lease
 from groundplan.model.ids import DeploymentId
+from groundplan.model.schedule import Worker
 from groundplan.model.secret import SecretValue
+from groundplan.runtime.liveness import LEASE_SECONDS, is_alive
+from groundplan.service.worker import living
 from groundplan.state.migrations import upgrade
 from groundplan.state.seal import Seal
 from groundplan.state.sql.postgresql import Postgresql, parse_url
+from groundplan.state.sql.server_clock import ServerClock
 from groundplan.state.sql.store import SqlStore
 from groundplan.state.store import Batch, StoreFault
 
 from ...proof.postgres import PASSWORD, PostgresServer
-from .nouns import DEPLOYMENT, EVENT, EXECUTION, NOW
+from .nouns import DEPLOYMENT, EVENT, EXECUTION, NOW, fill
 
 KEY = b"0123456789abcdef" * 2
 
@@ -202,3 +209,37 @@ def test_a_commit_of_a_client_that_died_lands_before_anybody_decides(
         os.kill(backend, signal.SIGCONT)
     thread.join(20)
     assert seen == ["late"]
+
+
+# -- clocks
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+def test_leases_are_told_by_the_servers_clock_whatever_a_hosts_clock_says(dialect: Postgresql, skew: float) -> None:
+    def here(seconds: float = 0) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=skew + seconds)
+
+    strange = SqlStore(replace(dialect, clock=ServerClock(lambda: time.time() + skew)), Seal(KEY), upgrade)
+    usual = SqlStore(dialect, Seal(KEY), upgrade)
+    with usual.transaction() as transaction:
+        fill(transaction)
+        lease = transaction.acquire(EXECUTION.id, "elsewhere:1:0", datetime.now(UTC))
+    with strange.transaction() as transaction:
+        assert is_alive(transaction.lease(EXECUTION.id), here())
+        assert not is_alive(transaction.lease(EXECUTION.id), here(LEASE_SECONDS + 5))
+        transaction.heartbeat(lease, here(-5))
+        transaction.put_worker(Worker(name="elsewhere:1:0", started_at=here(), heartbeat=here(), limit=1))
+    with usual.snapshot() as snapshot:
+        age = datetime.now(UTC) - snapshot.leases()[EXECUTION.id].heartbeat
+        assert timedelta(seconds=4) < age < timedelta(seconds=10)
+        assert len(living(snapshot, datetime.now(UTC))) == 1
+    strange.close()
+    usual.close()
+
+
+def test_a_clock_that_was_set_meanwhile_is_compared_anew() -> None:
+    shift = 0.0
+    clock = ServerClock(lambda: time.time() + shift)
+    assert clock.ahead(time.time) == 0.0
+    shift = -7200.0
+    assert clock.ahead(time.time) == pytest.approx(7200, abs=1)

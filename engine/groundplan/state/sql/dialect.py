@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from groundplan.state.sql.batches import Writer
@@ -50,6 +50,9 @@ class Dialect(Protocol):
     @property
     def examine(self) -> Sequence[str]:
         """Queries by which the database looks at itself; each row that is not `ok` is a fault."""
+
+    def ahead(self, connection: Connection) -> float:
+        """Return how many seconds the clock that leases are told by is ahead of this host's."""
 
     def connect(self) -> Engine:
         """Return an engine whose connections begin transactions only when they are told to.

@@ -4,7 +4,7 @@ A batch is written in the transaction of its caller; a stale fencing number refu
 `batches`', how those are written in few statements the dialects' writers'.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -26,13 +26,16 @@ _EXECUTIONS = schema.executions
 class Journal(SqlSnapshot):
     """The part of `store.Transaction` that drivers use."""
 
-    def __init__(self, connection: Connection, seal: Seal, writer: Writer, *, beside: bool = False) -> None:
+    def __init__(
+        self, connection: Connection, seal: Seal, ahead: Callable[[], float], writer: Writer, *, beside: bool = False
+    ) -> None:
         """Wrap a connection in a transaction.
 
         Args:
+            ahead: see `reads.SqlSnapshot`.
             beside: other drivers may write beside it.
         """
-        super().__init__(connection, seal)
+        super().__init__(connection, seal, ahead)
         self._writer = writer
         self._beside = beside
 
@@ -42,16 +45,20 @@ class Journal(SqlSnapshot):
         self._connection.execute(
             update(_EXECUTIONS)
             .where(_EXECUTIONS.c.id == execution)
-            .values(driver=driver, fence=lease.fence, heartbeat=to_seconds(now))
+            .values(driver=driver, fence=lease.fence, heartbeat=self._beat_of(now))
         )
         return lease
 
     def heartbeat(self, lease: Lease, now: datetime) -> ExecutionStatus:
-        self._hold(lease, heartbeat=to_seconds(now))
+        self._hold(lease, heartbeat=self._beat_of(now))
         status = self._connection.execute(
             select(_EXECUTIONS.c.status).where(_EXECUTIONS.c.id == lease.execution)
         ).scalar_one()
         return ExecutionStatus(status)
+
+    def _beat_of(self, moment: datetime) -> float:
+        """Return a moment of this host as the clock of leases tells it."""
+        return moment.timestamp() + self._ahead()
 
     def lost(self, leases: Sequence[Lease]) -> Sequence[ExecutionId]:
         # The rows stay locked where the database locks rows: a record of this transaction cannot be refused.

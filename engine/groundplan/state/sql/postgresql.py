@@ -8,12 +8,13 @@ a COMMIT of a client that died since included.
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.state.sql.postgresql_arrays import accept_packed
 from groundplan.state.sql.postgresql_writer import PostgresqlWriter
+from groundplan.state.sql.server_clock import ServerClock
 from groundplan.state.store import StoreFault
 
 SCHEMES: Final = ("postgresql", "postgres")
@@ -24,6 +25,7 @@ _MOST_CONNECTIONS: Final = 32
 # Any two numbers that no other program takes: "grnd" in ASCII, and which of our locks.
 _LOCK_CLASS: Final = 0x67726E64
 _WRITERS, _EVENTS = 1, 2
+_NOW: Final = "SELECT extract(epoch FROM clock_timestamp())"
 _READ_COMMITTED: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _SETTINGS: Final = {
     "lock_timeout": f"{_BUSY_SECONDS}s",
@@ -69,6 +71,7 @@ class Postgresql:
     """Implements `dialect.Dialect` for the database of a URL, which exists already and may be empty."""
 
     url: URL = field(repr=False)
+    clock: ServerClock = field(default_factory=ServerClock, repr=False, compare=False)
 
     upgrades_when_opened = False
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -86,6 +89,9 @@ class Postgresql:
         url = self.url
         shown = URL.create(url.drivername, url.username, None, url.host, url.port, url.database)
         return shown.render_as_string()
+
+    def ahead(self, connection: Connection) -> float:
+        return self.clock.ahead(lambda: float(connection.exec_driver_sql(_NOW).scalar_one()))
 
     def connect(self) -> Engine:
         settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())

@@ -1,6 +1,6 @@
 """Reads of one moment, on one connection (`store.Snapshot`)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from zlib import decompress
@@ -43,9 +43,16 @@ _UPDATES: Final = select(schema.deployment_updates, schema.executions.c.status).
 class SqlSnapshot:
     """Implements `store.Snapshot`."""
 
-    def __init__(self, connection: Connection, seal: Seal) -> None:
+    def __init__(self, connection: Connection, seal: Seal, ahead: Callable[[], float]) -> None:
+        """Read by a connection.
+
+        Args:
+            ahead: says how many seconds the clock of leases is ahead of this host's. Heartbeats are stored by that
+                clock, and are given and taken by this host's.
+        """
         self._connection = connection
         self._seal = seal
+        self._ahead = ahead
 
     def blueprint(self, id: BlueprintId) -> StoredBlueprint | None:
         row = self._one(schema.blueprints, id=id)
@@ -143,12 +150,13 @@ class SqlSnapshot:
         query = select(table.c.id, table.c.driver, table.c.fence, table.c.heartbeat).where(
             table.c.status.in_(_UNFINISHED), table.c.heartbeat.is_not(None)
         )
+        ahead = self._ahead()
         return {
             ExecutionId(row.id): Lease(
                 execution=ExecutionId(row.id),
                 driver=row.driver or "",
                 fence=row.fence,
-                heartbeat=to_moment(row.heartbeat),
+                heartbeat=to_moment(row.heartbeat - ahead),
             )
             for row in self._connection.execute(query)
         }
@@ -162,7 +170,8 @@ class SqlSnapshot:
         row = self._one(schema.executions, id=execution)
         if row is None or row.driver is None:
             return None
-        return Lease(execution=execution, driver=row.driver, fence=row.fence, heartbeat=to_moment(row.heartbeat))
+        heartbeat = to_moment(row.heartbeat - self._ahead())
+        return Lease(execution=execution, driver=row.driver, fence=row.fence, heartbeat=heartbeat)
 
     def schedules(self, *, deployment: DeploymentId | None = None, due: datetime | None = None) -> Sequence[Schedule]:
         table = schema.schedules
@@ -178,8 +187,9 @@ class SqlSnapshot:
         return None if row is None else rows.schedule(row, self._seal)
 
     def workers(self) -> Sequence[Worker]:
-        table = schema.workers
-        return [rows.worker(row) for row in self._connection.execute(select(table).order_by(table.c.started_at))]
+        table, ahead = schema.workers, self._ahead()
+        found = self._connection.execute(select(table).order_by(table.c.started_at))
+        return [rows.worker(row, ahead) for row in found]
 
     def tasks(
         self, execution: ExecutionId, *, first: int = 0, states: Collection[TaskState] = ()

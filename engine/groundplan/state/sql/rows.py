@@ -196,12 +196,12 @@ def schedule_owner(deployment_id: str, id: str) -> str:
     return f"schedules/{deployment_id}/{id}/parameters"
 
 
-def worker(row: Row[Any]) -> Worker:
-    """Return the worker of a row of `workers`."""
+def worker(row: Row[Any], ahead: float) -> Worker:
+    """Return the worker of a row of `workers`, given how far its clock is ahead of this host's."""
     return Worker(
         name=row.name,
         started_at=to_moment(row.started_at),
-        heartbeat=to_moment(row.heartbeat),
+        heartbeat=to_moment(row.heartbeat - ahead),
         state=WorkerState(row.state),
         executions=row.executions,
         limit=row.limit,

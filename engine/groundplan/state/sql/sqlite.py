@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from groundplan.state.sql.sqlite_writer import SqliteWriter
@@ -53,6 +53,10 @@ class Sqlite:
     @property
     def place(self) -> str:
         return str(self.path)
+
+    def ahead(self, connection: Connection) -> float:
+        # All who open a file are on one machine.
+        return 0.0
 
     def connect(self) -> Engine:
         _shut(self.path)

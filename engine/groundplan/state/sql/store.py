@@ -68,7 +68,7 @@ class SqlStore:
     def snapshot(self) -> Iterator[SqlSnapshot]:
         """Open reads of one moment."""
         with self._words(), self._begun(self._dialect.begin_reading) as connection:
-            yield SqlSnapshot(connection, self._seal)
+            yield SqlSnapshot(connection, self._seal, partial(self._dialect.ahead, connection))
 
     @contextmanager
     def transaction(self) -> Iterator[SqlTransaction]:
@@ -79,14 +79,16 @@ class SqlStore:
                     f"The key of the store {self._dialect.place} was changed since this process opened it.",
                     fix="Start the command again.",
                 )
-            yield SqlTransaction(connection, self._seal, self._dialect.writer)
+            ahead = partial(self._dialect.ahead, connection)
+            yield SqlTransaction(connection, self._seal, ahead, self._dialect.writer)
             connection.commit()
 
     @contextmanager
     def recording(self) -> Iterator[SqlTransaction]:
         """Open a transaction of a driver, which writes for its leases only; those of others may run beside it."""
         with self._words(), self._begun(self._dialect.begin_recording) as connection:
-            yield SqlTransaction(connection, self._seal, self._dialect.writer, beside=True)
+            ahead = partial(self._dialect.ahead, connection)
+            yield SqlTransaction(connection, self._seal, ahead, self._dialect.writer, beside=True)
             connection.commit()
 
     @contextmanager

@@ -168,7 +168,7 @@ class SqlTransaction(Journal, LeftOutcomes):
                 scheduled_for=to_seconds(execution.scheduled_for),
                 group_id=execution.group,
                 fence=0,
-                heartbeat=to_seconds(execution.created_at) if pending and claimed else None,
+                heartbeat=self._beat_of(execution.created_at) if pending and claimed else None,
             )
         )
 
@@ -185,7 +185,7 @@ class SqlTransaction(Journal, LeftOutcomes):
             values["ended_at"] = to_seconds(at)
         if status is ExecutionStatus.STARTED:
             values["started_at"] = func.coalesce(schema.executions.c.started_at, to_seconds(at))
-            values["heartbeat"] = to_seconds(at)
+            values["heartbeat"] = self._beat_of(at)
         self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
 
     def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
@@ -224,7 +224,7 @@ class SqlTransaction(Journal, LeftOutcomes):
             {"name": worker.name},
             {
                 "started_at": to_seconds(worker.started_at),
-                "heartbeat": to_seconds(worker.heartbeat),
+                "heartbeat": self._beat_of(worker.heartbeat),
                 "state": worker.state,
                 "executions": worker.executions,
                 "limit": worker.limit,
