@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
@@ -141,6 +142,7 @@ class WorkflowProcess:
                 environment=environment,
                 on_line=output,
                 passed=self._theirs,
+                shown=self._package(),
             )
         except NonRecoverableError as error:
             self._theirs.close()
@@ -178,6 +180,14 @@ class WorkflowProcess:
         if self._program.script:
             found.append(str(self._resources().path(self._program.script).parent))
         return found
+
+    def _package(self) -> list[Path]:
+        """Return where the function's package is installed: that may be a folder which a confined process sees not."""
+        top = self._program.function.partition(".")[0]
+        with suppress(ValueError):  # a name that no module has
+            spec = find_spec(top) if top else None
+            return [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
+        return []
 
     def _resources(self) -> Any:
         def no_context() -> Any:
