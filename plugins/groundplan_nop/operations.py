@@ -4,7 +4,7 @@ It waits, fails and records values as it is told, so that installs, retries, kil
 world around them. It reaches nothing outside its context.
 """
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
@@ -14,8 +14,7 @@ from groundplan.sdk.operation import operation
 _REMOVING = frozenset({"delete", "postdelete"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Behaviour:
+class Behaviour(NamedTuple):
     """How an operation is to go.
 
     Attributes:
@@ -27,12 +26,12 @@ class Behaviour:
         message: logged at the start; may hold a secret, to see it masked.
     """
 
-    seconds: float = 0.0
-    fail: tuple[str, ...] = ()
-    fail_times: int = 0
-    values: dict[str, Data] = field(default_factory=dict)
-    drift: dict[str, Data] = field(default_factory=dict)
-    message: str = ""
+    seconds: float
+    fail: tuple[str, ...]
+    fail_times: int
+    values: dict[str, Data]
+    drift: dict[str, Data]
+    message: str
 
 
 @operation()

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -160,16 +160,15 @@ class Attempts:
         inputs = self._evaluator.inputs(world, task)
         if inputs:
             masker.learn(sensitive_texts(inputs))
-        with ExitStack() as stack:
-            context = self._context(
-                assignment, operation, plugin, lambda: stack.enter_context(self._machine(assignment, plugin)), masker
-            )
+        context = self._context(assignment, operation, plugin, masker)
+        try:
+            if task.kind is TaskKind.CHILD:
+                return self._child(assignment, operation, context, inputs)
+            return self._call(assignment, operation, plugin, context, inputs)
+        finally:
             try:
-                if task.kind is TaskKind.CHILD:
-                    return self._child(assignment, operation, context, inputs)
-                return self._call(assignment, operation, plugin, context, inputs)
-            finally:
                 changes.update(context.changes(trusted=task.kind is TaskKind.CHILD))
+            finally:
                 context.close()
 
     def _machine(self, assignment: Assignment, plugin: Plugin) -> Machine:
@@ -247,7 +246,6 @@ class Attempts:
         assignment: Assignment,
         operation: Operation,
         plugin: Plugin,
-        machine: Callable[[], Machine],
         masker: Masker,
     ) -> AttemptContext:
         world, task, execution = assignment.world, assignment.task, assignment.execution
@@ -276,7 +274,7 @@ class Attempts:
                 lost_attempt=f"{execution.id}-{task.number}-{assignment.number - 1}" if assignment.lost else "",
             ),
             plugin=lambda: self._plugin_view(plugin, world, masker),
-            machine=machine,
+            machine=lambda: self._machine(assignment, plugin),
             store=self._store,
             masker=masker,
             given_up=assignment.given_up,

@@ -112,6 +112,8 @@ class LiveInstance:
             trusted: the engine's own operation may put functions there; a plugin's or script's data is data (spec 7.4).
         """
         raw, (before, after) = self._instance.runtime_properties, self._copies or self._copied()
+        if before is raw and LEAVES.issuperset(map(type, after.values())):
+            return after.copy()
         return {
             key: raw[key]
             if key in before and before[key] == value
@@ -178,8 +180,7 @@ class Remembered(MutableMapping[str, str]):
         return len(self._all())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an attempt stands among the instances.
 
     Attributes:
@@ -359,6 +360,9 @@ class AttemptContext:
 
     def close(self) -> None:
         """Let go of what was made for the attempt: it refers back to the context, and would wait to be collected."""
+        machine = self.__dict__.pop("_machine", None)
+        if machine is not None:
+            machine.close()
         self._live.clear()
         self._views.clear()
         self.__dict__.pop("neighbours", None)

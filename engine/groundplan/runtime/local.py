@@ -411,8 +411,11 @@ class LocalDriver:
             until = time.monotonic() + self._flights.window.commit
             while len(reports) < _MOST_REPORTS:
                 # What is about to end shares the commit; nobody waits for a lone operation.
-                is_late = len(reports) >= len(self._flights) or time.monotonic() >= until
-                reports.append(self._reports.get(timeout=0 if is_late else self._flights.window.lull))
+                try:
+                    reports.append(self._reports.get_nowait())
+                except Empty:
+                    is_late = len(reports) >= len(self._flights) or time.monotonic() >= until
+                    reports.append(self._reports.get(timeout=0 if is_late else self._flights.window.lull))
         self._woken = self._woken or None in reports
         return [report for report in reports if report is not None]
 

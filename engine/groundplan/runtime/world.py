@@ -10,7 +10,7 @@ from typing import Final
 
 from groundplan.model.blueprint import Blueprint, NodeTemplate, Operation, Relationship
 from groundplan.model.deployment import Deployment, InstanceState, NodeInstance
-from groundplan.model.graph import Side, Task, TaskKind
+from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
 from groundplan.model.ids import InstanceId
 from groundplan.model.reshape import Reshape
 from groundplan.model.values import Data
@@ -78,19 +78,19 @@ class World:
 
     def relationship(self, task: Task) -> Relationship | None:
         """Return the relationship that a task's operation belongs to, or None."""
-        if task.relationship is None:
-            return None
-        return self.template(task.relationship.source).relationships[task.relationship.index]
+        return None if task.relationship is None else self._relationship(task.relationship)
+
+    def _relationship(self, ref: RelationshipRef) -> Relationship:
+        return self.template(ref.source).relationships[ref.index]
 
     def operation(self, task: Task) -> Operation:
         """Return the operation that a task runs; the one that does nothing where it runs none of the blueprint."""
         if task.kind is TaskKind.LOCAL or task.kind is TaskKind.DEPLOYMENT:
             return _NOTHING
-        relationship = self.relationship(task)
-        if relationship is None or task.relationship is None:
+        if task.relationship is None:
             node = self.blueprint.nodes[self._instances[task.instance].node]
             return node.operations.get(task.operation, _NOTHING)
-        side = task.relationship.side
+        side, relationship = task.relationship.side, self._relationship(task.relationship)
         operations = relationship.source_operations if side is Side.SOURCE else relationship.target_operations
         return operations.get(task.operation, _NOTHING)
 

@@ -8,6 +8,7 @@ import os
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakSet
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -18,6 +19,7 @@ from groundplan.state.store import StoreFault
 
 _NONCE_BYTES: Final = 12
 _NONCES: Final = 256
+_SEALS: Final["WeakSet[Seal]"] = WeakSet()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,14 +37,14 @@ class Seal:
         self._key = key
         self._cipher = AESGCM(key)
         self._nonces: deque[bytes] = deque()
-        self._process = os.getpid()
+        _SEALS.add(self)
+
+    def forked(self) -> None:
+        """Go on in a new process: both would take the same nonces."""
+        self._nonces.clear()
 
     def _nonce(self) -> bytes:
         """Return random bytes that were never used; drawn many at once, since each call lets other threads in."""
-        if self._process != os.getpid():
-            # After a fork both processes would go on with the same ones.
-            self._nonces.clear()
-            self._process = os.getpid()
         try:
             return self._nonces.pop()
         except IndexError:
@@ -79,6 +81,14 @@ class Seal:
         if fits is not None and not fits(self._key):
             raise UsageError("The key is not the one that sealed the store.")
         return self._key
+
+
+def _forked() -> None:
+    for seal in _SEALS:
+        seal.forked()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def opens(key: bytes, proof: Proof) -> bool:

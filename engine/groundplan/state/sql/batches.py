@@ -15,51 +15,22 @@ from groundplan.model.graph import TaskGraph
 from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
 from groundplan.state.seal import Seal
 from groundplan.state.sql import rows
-from groundplan.state.sql.codec import seal_data, to_json, to_seconds, to_text
+from groundplan.state.sql.codec import seal_data, to_json, to_text
 from groundplan.state.store import AttemptEnd, AttemptStart, InstanceChange
 
 plain: Final = str.__str__
 """Makes text of a state's name: drivers of databases take long to look at texts of other types."""
 
 
-class StartRow(NamedTuple):
-    """An attempt that begins, and its task."""
-
-    task: int
-    number: int
-    at: float
-
-
-class EndRow(NamedTuple):
-    """An attempt that ended."""
-
-    task: int
-    number: int
-    at: float
-    verdict: str
-    failure: str | None
-
-
-class TaskRow(NamedTuple):
-    """What a task is after one of its attempts ended."""
-
-    task: int
-    state: str
-    due_at: float | None
-    waits_for: str | None
-    error: str
-    result: bytes | None
-
-
-class InstanceRow(NamedTuple):
-    """What changes of an instance; None leaves a column as it is."""
-
-    instance: str
-    state: str | None
-    properties: bytes | None
-    system: str | None
-
-
+# Rows are plain tuples: there are many, and each name that a row carries would cost as much as the row.
+StartRow: TypeAlias = tuple[int, int, float]
+"""An attempt that begins: its task, its number, when."""
+EndRow: TypeAlias = tuple[int, int, float, str, str | None]
+"""An attempt that ended: its task, its number, when, the verdict, the failure as JSON."""
+TaskRow: TypeAlias = tuple[int, str, float | None, str | None, str, bytes | None]
+"""What a task is after one of its attempts ended: number, state, when it is due, what it waits for, error, result."""
+InstanceRow: TypeAlias = tuple[str, str | None, bytes | None, str | None]
+"""What changes of an instance: id, state, runtime properties, system properties; None leaves a column as it is."""
 EventRow: TypeAlias = tuple[str | None, str, float, str, str, str | None, str | None, str, str]
 """An event, in the order of the table's columns after its id."""
 
@@ -114,14 +85,18 @@ class Writer(Protocol):
 
 def start_rows(started: Iterable[AttemptStart]) -> list[StartRow]:
     """Return the rows of attempts that begin."""
-    return [StartRow(start.task, start.number, start.at.timestamp()) for start in started]
+    return [(start.task, start.number, start.at.timestamp()) for start in started]
 
 
 def end_rows(ended: Iterable[AttemptEnd]) -> list[EndRow]:
     """Return the rows of attempts that ended; of several ends of one, the last one counts."""
     found = {
-        (end.task, end.number): EndRow(
-            end.task, end.number, end.at.timestamp(), plain(end.outcome.verdict), _failure_json(end.outcome.failure)
+        (end.task, end.number): (
+            end.task,
+            end.number,
+            end.at.timestamp(),
+            plain(end.outcome.verdict),
+            None if end.outcome.failure is None else _failure_json(end.outcome.failure),
         )
         for end in ended
         if end.number
@@ -178,10 +153,10 @@ def graph_rows(seal: Seal, execution: ExecutionId, graph: TaskGraph) -> Iterable
 def _task_row(seal: Seal, execution: ExecutionId, end: AttemptEnd) -> TaskRow:
     outcome = end.outcome
     result = outcome.result
-    return TaskRow(
+    return (
         end.task,
         plain(end.state),
-        to_seconds(end.due_at),
+        None if end.due_at is None else end.due_at.timestamp(),
         outcome.waits_for,
         "" if outcome.failure is None else to_text(outcome.failure.message),
         None if result is None else seal_data(seal, result, rows.result_owner(execution, end.task)),
@@ -190,7 +165,7 @@ def _task_row(seal: Seal, execution: ExecutionId, end: AttemptEnd) -> TaskRow:
 
 def _instance_row(seal: Seal, deployment: DeploymentId, instance: InstanceId, change: InstanceChange) -> InstanceRow:
     properties, system = change.runtime_properties, change.system_properties
-    return InstanceRow(
+    return (
         instance,
         None if change.state is None else plain(change.state),
         None if properties is None else seal_data(seal, properties, rows.instance_owner(deployment, instance)),
@@ -198,8 +173,6 @@ def _instance_row(seal: Seal, deployment: DeploymentId, instance: InstanceId, ch
     )
 
 
-def _failure_json(failure: Failure | None) -> str | None:
-    if failure is None:
-        return None
+def _failure_json(failure: Failure) -> str:
     words = {"type": failure.type, "message": failure.message, "detail": failure.detail}
     return to_json({name: to_text(text) for name, text in words.items()})

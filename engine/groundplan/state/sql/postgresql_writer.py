@@ -117,7 +117,7 @@ class PostgresqlWriter:
         fence: int | None = None,
         beside: bool = False,
     ) -> bool:
-        again = {it.task for it in columns.starts}.intersection(it.task for it in columns.tasks)
+        again = {it[0] for it in columns.starts}.intersection(it[0] for it in columns.tasks)
         if again:
             earlier = Columns(ends=columns.ends, tasks=columns.tasks)
             if not self._write(connection, execution, deployment, earlier, fence):
