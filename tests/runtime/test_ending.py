@@ -164,3 +164,17 @@ def test_a_dry_run_changes_no_state_and_says_so(rehearsal: Rehearsal) -> None:
     assert rehearsal.drive(execution).status is ExecutionStatus.TERMINATED
     assert {str(item.state) for item in rehearsal.instances().values()} == {"uninitialized"}
     assert {event.message.endswith(" (dry run)") for event in rehearsal.events(execution)} == {True}
+
+
+def test_what_a_temporal_workflow_sees_to_is_left_to_it_until_it_is_taken_by_force(rehearsal: Rehearsal) -> None:
+    rehearsal.deploy(TWO)
+    execution = rehearsal.start()
+    with rehearsal.store.transaction() as transaction:
+        transaction.set_execution(execution, status=ExecutionStatus.STARTED, at=NOW)
+        transaction.set_on_temporal(execution, True)
+    with pytest.raises(Conflict, match="is driven on Temporal"):
+        rehearsal.drive(execution)
+    with pytest.raises(Conflict, match="is driven on Temporal"):
+        executions.prepare_resume(rehearsal.store, execution, NOW)
+    executions.prepare_resume(rehearsal.store, execution, NOW, force=True)
+    assert rehearsal.drive(execution).status is ExecutionStatus.TERMINATED

@@ -107,6 +107,28 @@ def test_a_blueprint_without_its_plan_fails_its_own_executions_only(planted: tup
     user.install("shop")
 
 
+def test_what_temporal_drives_is_left_alone_without_it_but_by_force(server: TemporalServer, tmp_path: Path) -> None:
+    user, marks = plant(tmp_path, deployments={"shop": "child"}, GROUNDPLAN_TEMPORAL_ADDRESS=server.target)
+    without = replace(user, variables={**user.variables, "GROUNDPLAN_TEMPORAL_ADDRESS": ""})
+    marks.hold.touch()
+    with user.running("executions", "start", "install", "-d", "shop") as process:
+        with user.running("worker") as keeper:
+            eventually(lambda: marks.lines("begin").total() == 1, patience=60)
+            keeper.kill()
+        process.kill()
+    marks.hold.unlink()
+    execution = user.latest("shop")["id"]
+    with without.running("worker") as worker:
+        assert "is driven on Temporal" in without.refused(2, "executions", "resume", execution)
+        without.ok("deployments", "create", "other", "-b", "child")
+        without.run("executions", "start", "install", "-d", "other", "--timeout", "0")
+        eventually(lambda: without.latest("other")["status"] == "terminated", patience=60)
+        worker.kill()
+    assert user.latest("shop")["status"] == "started"
+    without.ok("executions", "resume", execution, "--force")
+    assert set(user.states("shop").values()) == {"started"}
+
+
 def test_a_group_runs_so_many_at_once_and_goes_on_after_a_cancel(planted: tuple[User, Marks]) -> None:
     user, marks = planted
     user.ok("deployments", "groups", "create", "shops", "-b", "child")

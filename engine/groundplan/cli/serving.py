@@ -38,7 +38,13 @@ def serve_queues(
         source = None
         if DEFAULT_QUEUE in queues:
             source = StoreSource(
-                store=engine.store, library=engine.library, clock=now, most=engine.limit, room=room, say=say
+                store=engine.store,
+                library=engine.library,
+                clock=now,
+                most=engine.limit,
+                room=room,
+                say=say,
+                on_temporal=True,
             )
         worker = make_queue_worker(engine, policy, queues, build, source=source, promote=promote)
         try:

@@ -232,6 +232,7 @@ class Execution:
         wait_after_fail: seconds from the first failure that running tasks get to end, or None for as long as they need.
         scheduled_for: the occurrence of the schedule that started it, or None.
         group: the execution group that it is one of, or None.
+        on_temporal: its Temporal workflow sees to it until it has ended, whichever workers come and go.
     """
 
     id: ExecutionId
@@ -249,6 +250,7 @@ class Execution:
     wait_after_fail: float | None = None
     scheduled_for: datetime | None = None
     group: ExecutionGroupId | None = None
+    on_temporal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

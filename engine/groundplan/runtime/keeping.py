@@ -39,6 +39,11 @@ from groundplan.state.store import Transaction
 HEARTBEAT_SECONDS: Final = 3.0
 """How often a driver renews its leases and looks whether an execution is to be cancelled."""
 
+ON_TEMPORAL_FIX: Final = (
+    "Set GROUNDPLAN_TEMPORAL_ADDRESS. If that Temporal is gone for good, drive it without: "
+    "groundplan executions resume {id} --force"
+)
+
 
 class Keeping:
     """Takes executions under a lease and gives them back ended."""
@@ -53,6 +58,7 @@ class Keeping:
         stages_of: Callable[[Blueprint, Execution], Stages],
         clock: Callable[[], datetime],
         runs_programs: bool = False,
+        on_temporal: bool = False,
     ) -> None:
         """Get ready to take executions.
 
@@ -60,6 +66,7 @@ class Keeping:
             new_id: makes a random id for an instance of the node or scaling group that it is told.
             stages_of: finds the workflow of an execution.
             runs_programs: whether the driver has dialogues with workflows that are programs (`dialogue`).
+            on_temporal: whether Temporal workflows see to what is taken; other drivers leave such executions alone.
         """
         self._library = library
         self._children = children
@@ -68,6 +75,7 @@ class Keeping:
         self._stages_of = stages_of
         self._clock = clock
         self._runs_programs = runs_programs
+        self._on_temporal = on_temporal
         self._stages: dict[ExecutionId, Stages] = {}
 
     def adopt(
@@ -104,6 +112,10 @@ class Keeping:
         begun = after(Change.BEGIN, execution.status)
         if begun is None:
             raise Conflict(f"Execution {id} has ended already ({execution.status}).")
+        if execution.on_temporal and not self._on_temporal:
+            raise Conflict(f"Execution {id} is driven on Temporal.", fix=ON_TEMPORAL_FIX.format(id=id))
+        if execution.on_temporal is not self._on_temporal:
+            transaction.set_on_temporal(id, self._on_temporal)
         deployment = transaction.deployment(execution.deployment)
         if deployment is None:
             raise NotFound(f"Deployment {execution.deployment} of execution {id} is gone.")

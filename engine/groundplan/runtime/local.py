@@ -548,7 +548,7 @@ class LocalDriver:
             self._keeping.finish_waiting(transaction, drive, task, execution)
             return
         self._elsewhere[child] = parent
-        if child in self._drives:
+        if child in self._drives or execution.on_temporal:
             return
         lease = transaction.lease(child)
         if lease is None or not is_alive(lease, self._clock()):

@@ -114,6 +114,7 @@ def make_queue_worker(
             stages_of=workflow_stages,
             clock=now,
             runs_programs=True,
+            on_temporal=True,
         ),
         workflows=_workflows(engine),
         queues=queues,

@@ -270,7 +270,7 @@ class GroupSource:
         for execution, why in barred.items():
             if why:
                 self.refuse(execution, why)
-        lost = [item.id for item in lines.lost if item.group == self.group]
+        lost = [item.id for item in lines.lost if item.group == self.group and not item.on_temporal]
         return [id_ for id_ in (*lost, *(id_ for id_, why in barred.items() if not why)) if id_ not in driving]
 
     def look(self) -> bool:

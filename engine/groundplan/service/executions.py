@@ -28,6 +28,7 @@ from groundplan.model.values import Data
 from groundplan.planning.inputs import resolve_inputs
 from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
 from groundplan.runtime.containment import Containment
+from groundplan.runtime.keeping import ON_TEMPORAL_FIX
 from groundplan.runtime.library import Library, NoPlan
 from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
@@ -255,6 +256,7 @@ def prepare_resume(
     reset_operations: bool = False,
     force: bool = False,
     queue: bool = False,
+    on_temporal: bool = False,
 ) -> Execution:
     """Make an execution that failed, was cancelled or lost its driver fit to be driven again (spec 5.8).
 
@@ -264,6 +266,7 @@ def prepare_resume(
         reset_operations: run operations again that were cut off and are not known to be safe to repeat.
         force: although a driver that seems to live has it; whatever that one writes from now on is refused.
         queue: have it wait for its turn, whatever runs in the deployment.
+        on_temporal: Temporal will drive it; without, what a Temporal workflow sees to is taken from it by force only.
 
     Raises:
         NotFound: there is no such execution.
@@ -278,6 +281,9 @@ def prepare_resume(
                 f"Execution {execution.id} is being driven on {shown_driver(lease.driver)}.",
                 fix=f"If that process does not do it any more: groundplan executions resume {execution.id} --force",
             )
+        if execution.on_temporal and not (on_temporal or force or execution.status.is_final):
+            fix = ON_TEMPORAL_FIX.format(id=execution.id)
+            raise Conflict(f"Execution {execution.id} is driven on Temporal.", fix=fix)
         resumed = after(Change.REQUEUE if queue else Change.RESUME, execution.status)
         if resumed is None:
             raise _not_resumable(execution)
@@ -285,6 +291,8 @@ def prepare_resume(
             _refuse_while_running(transaction, execution.deployment, now, but=execution.id)
         if lease is not None:
             _revoke_tree(transaction, execution, lease.driver)
+        if not on_temporal:
+            _take_from_temporal(transaction, execution)
         again = _AGAIN | _CUT_OFF if reset_operations else _AGAIN
         transaction.reset_tasks(
             execution.id,
@@ -306,6 +314,15 @@ def _revoke_tree(transaction: Transaction, execution: Execution, driver: str) ->
     for child in transaction.executions(parent=execution.id):
         if not child.status.is_final:
             _revoke_tree(transaction, child, driver)
+
+
+def _take_from_temporal(transaction: Transaction, execution: Execution) -> None:
+    """Have any driver take an execution and its children."""
+    if execution.on_temporal:
+        transaction.set_on_temporal(execution.id, False)
+    for child in transaction.executions(parent=execution.id):
+        if not child.status.is_final:
+            _take_from_temporal(transaction, child)
 
 
 def _open_tasks(snapshot: Snapshot, id: ExecutionId, states: Collection[TaskState]) -> Sequence[TaskRecord]:

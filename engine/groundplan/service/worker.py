@@ -26,6 +26,7 @@ class StoreSource:
     Attributes:
         most: how many executions run at once in the store.
         room: how many this worker drives at once by itself; children of theirs are not counted.
+        on_temporal: whether Temporal drives them; without, what a Temporal workflow sees to is left to it.
     """
 
     store: Store
@@ -34,6 +35,7 @@ class StoreSource:
     most: int
     room: int
     say: Say
+    on_temporal: bool = False
     worker: Worker = field(init=False)
     _own: set[ExecutionId] = field(init=False, default_factory=set)
 
@@ -65,7 +67,8 @@ class StoreSource:
         for execution, why in barred.items():
             if why:
                 self.refuse(execution, why)
-        wanted = [*lines.lost, *(item for item in lines.next if not barred[item.id])]
+        lost = [item for item in lines.lost if self.on_temporal or not item.on_temporal]
+        wanted = [*lost, *(item for item in lines.next if not barred[item.id])]
         return [item.id for item in wanted if item.id not in driving][:free]
 
     def refuse(self, execution: ExecutionId, why: str) -> None:

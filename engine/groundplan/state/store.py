@@ -365,6 +365,9 @@ class Transaction(Snapshot, Protocol):
     ) -> None:
         """Change the status outside of a lease: a request to cancel, a resume."""
 
+    def set_on_temporal(self, id: ExecutionId, on_temporal: bool) -> None:
+        """Say whether a Temporal workflow sees to an execution, so that no other driver takes it over."""
+
     def append_tasks(self, execution: ExecutionId, graph: TaskGraph, *, stage: int, forgives: bool = False) -> None:
         """Record a stage with its tasks; `stage` is its number, from 1."""
 

@@ -97,6 +97,7 @@ class TemporalStage:
                 new_id=lambda name: f"{name}_new{next(rehearsal.numbers)}",
                 stages_of=workflow_stages if rehearsal.stages is None else lambda *_: rehearsal.stages,
                 clock=_now,
+                on_temporal=True,
             )
             queue = keeper_queue()
             keeper = Keeper(

@@ -79,6 +79,7 @@ def keeper_of(rehearsal: Rehearsal, **policy: object) -> Keeper:
         new_id=str,
         stages_of=workflow_stages,
         clock=_now,
+        on_temporal=True,
     )
     return Keeper(
         store=rehearsal.store,

@@ -21,6 +21,7 @@ from groundplan.planning.occurrences import parse_ago, parse_moment
 from groundplan.service import asking, schedules, updates
 from groundplan.service import executions as use_case
 from groundplan.service.assembly import Engine, now
+from groundplan.service.distribution import read_address
 from groundplan.service.given import read_given
 from groundplan.service.scheduling import NewSchedule, local_zone
 
@@ -147,7 +148,12 @@ def resume(execution_id: str, reset_operations: bool, force: bool, task_retries:
     """Go on with an execution that failed, was cancelled, or whose process ended. Finished tasks stay finished."""
     with engine(quiet=as_json) as opened:
         execution = use_case.prepare_resume(
-            opened.store, ExecutionId(execution_id), now(), reset_operations=reset_operations, force=force
+            opened.store,
+            ExecutionId(execution_id),
+            now(),
+            reset_operations=reset_operations,
+            force=force,
+            on_temporal=read_address(opened.environment) is not None,
         )
         drive(opened, execution, task_retries=task_retries, as_json=as_json)
 
@@ -185,8 +191,12 @@ def list_(
             print_json(shown)
         else:
             _show(shown, len(found))
-        if any(item["driver_lost"] or item["status"] == ExecutionStatus.QUEUED for item in shown):
+        if any(item["driver_lost"] for item in shown):
             tell_who_goes_on(opened, "A worker sees to what waits", "go on by hand: groundplan executions resume ID")
+        elif any(item["status"] == ExecutionStatus.QUEUED for item in shown):
+            tell_who_goes_on(
+                opened, "A worker sees to what waits", "start anything: what is queued follows it, as its turn comes"
+            )
 
 
 def _show(shown: Sequence[Mapping[str, Any]], total: int) -> None:

@@ -162,6 +162,7 @@ def execution(row: Row[Any], seal: Seal) -> Execution:
         wait_after_fail=row.wait_after_fail,
         scheduled_for=to_moment_or_none(row.scheduled_for),
         group=None if row.group_id is None else ExecutionGroupId(row.group_id),
+        on_temporal=row.on_temporal,
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata: Final = MetaData()
@@ -117,6 +118,7 @@ executions: Final = Table(
     Column("wait_after_fail", Float),
     Column("scheduled_for", Float),
     Column("group_id", String, index=True),
+    Column("on_temporal", Boolean, nullable=False, server_default=false()),
 )
 
 deployment_groups: Final = Table(

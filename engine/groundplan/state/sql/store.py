@@ -24,7 +24,7 @@ from groundplan.state.sql.transfer import Loader, counted
 from groundplan.state.sql.writes import KEY_CHECK, KEY_ROW, SqlTransaction
 from groundplan.state.store import Examination, StoreFault
 
-REVISION: Final = "0009"
+REVISION: Final = "0010"
 """The newest migration, which this program's tables are the form of."""
 
 _KEY_NUMBER: Final = "SELECT number FROM keys"

@@ -97,7 +97,7 @@ class Loader:
                 row[column.name] = value.encode() if is_sealed(table, column.name) else b64decode(value)
         if table is schema.executions:
             # Whoever drives it drives it there.
-            row |= {"driver": None, "heartbeat": None}
+            row |= {"driver": None, "heartbeat": None, "on_temporal": False}
         return close_row(table, row, self._seal)
 
 

@@ -188,6 +188,10 @@ class SqlTransaction(Journal, LeftOutcomes):
             values["heartbeat"] = self._beat_of(at)
         self._connection.execute(update(schema.executions).where(schema.executions.c.id == id).values(**values))
 
+    def set_on_temporal(self, id: ExecutionId, on_temporal: bool) -> None:
+        table = schema.executions
+        self._connection.execute(update(table).where(table.c.id == id).values(on_temporal=on_temporal))
+
     def delete_executions(self, ids: Sequence[ExecutionId]) -> None:
         table, these = schema.executions, [{"of": each} for each in ids]
         for told in _TOLD:
