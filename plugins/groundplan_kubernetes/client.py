@@ -103,7 +103,8 @@ def _read(status: int, content: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise Refused(502 if status < 300 else status, "the answer is not one of a Kubernetes API")
     if status >= 300:
-        raise Refused(status, str(document.get("message") or document.get("reason") or "without a word"))
+        words = str(document.get("message") or document.get("reason") or "without a word")
+        raise Refused(status, words, document.get("details"))
     return document
 
 

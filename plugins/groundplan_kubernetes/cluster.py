@@ -14,7 +14,7 @@ from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_kubernetes.access import ClusterAccess
 from groundplan_kubernetes.client import Connection, Definition
 from groundplan_kubernetes.discovery import KnownResources, Resource, Resources, read_resources, root_of
-from groundplan_kubernetes.failures import Missing, Refused, UnknownKind, Unreachable
+from groundplan_kubernetes.failures import Contested, Missing, Refused, UnknownKind, Unreachable
 
 FIELD_MANAGER: Final = "groundplan"
 _known: Final = KnownResources()
@@ -67,6 +67,7 @@ class Cluster:
             dry_run: only tell what the object would become.
 
         Raises:
+            Contested: fields are managed by others, and `force` is not given.
             RecoverableError: also for a namespace that is not there, or a kind that may come: others may be making it.
         """
         query = {"fieldManager": FIELD_MANAGER, "force": "true" if force else "false"}
@@ -143,6 +144,8 @@ def _judged(act: str) -> Iterator[None]:
     except Refused as refused:
         if refused.status == 404:
             raise Missing(refused.words) from refused
+        if refused.contested:
+            raise Contested(refused.contested) from refused
         error = RecoverableError if refused.passing else NonRecoverableError
         raise error(f"{act}: {refused.words}") from refused
     except Unreachable as unreachable:

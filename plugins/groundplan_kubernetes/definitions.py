@@ -88,6 +88,12 @@ def deletion(ctx: OperationContext, inputs: Mapping[str, Any]) -> DeleteOptions:
     )
 
 
+def takes_over(ctx: OperationContext, inputs: Mapping[str, Any]) -> bool:
+    """Return whether fields of the node's own objects that others changed are taken back, by `options`."""
+    options = _setting(ctx, inputs, "options") or {}
+    return options.get("force_conflicts") is not False
+
+
 def recorded(items: object) -> Sequence[Wanted]:
     """Return the objects that an operation noted in the runtime properties, enough of them to find them again."""
     noted = items if isinstance(items, list) else [items]

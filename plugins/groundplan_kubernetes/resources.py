@@ -14,9 +14,9 @@ from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_kubernetes.account_tokens import kubeconfig_with, token_in
 from groundplan_kubernetes.cluster import Cluster, DeleteOptions
-from groundplan_kubernetes.definitions import Wanted, deletion, find_wanted, recorded
+from groundplan_kubernetes.definitions import Wanted, deletion, find_wanted, recorded, takes_over
 from groundplan_kubernetes.drift import changed_fields
-from groundplan_kubernetes.failures import Missing
+from groundplan_kubernetes.failures import Contested, Missing
 from groundplan_kubernetes.kubeconfig import find_access
 from groundplan_kubernetes.ownership import is_external, is_own, owner_of
 from groundplan_kubernetes.readiness import why_not_ready
@@ -37,7 +37,7 @@ _CRD: Final = "CustomResourceDefinition"
 def create(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Apply the node's objects; what exists already must be its own, unless it is external."""
     with _cluster(ctx, inputs) as cluster:
-        _note(ctx, cluster, [_create_one(ctx, cluster, wanted) for wanted in find_wanted(ctx, inputs)])
+        _note(ctx, cluster, [_create_one(ctx, cluster, wanted, inputs) for wanted in find_wanted(ctx, inputs)])
     return None
 
 
@@ -68,7 +68,7 @@ def update(ctx: OperationContext, /, **inputs: Any) -> Data:
     before, after = recorded(ctx.instance.runtime_properties.get(RECORD)), find_wanted(ctx, inputs)
     _refuse_redefinition(ctx, before, after)
     with _cluster(ctx, inputs) as cluster:
-        applied = [_create_one(ctx, cluster, wanted) for wanted in after]
+        applied = [_create_one(ctx, cluster, wanted, inputs) for wanted in after]
         kept = {item["metadata"]["uid"] for item in applied}
         for wanted in reversed(before):
             if not is_external(ctx) and wanted.uid not in kept:
@@ -150,16 +150,27 @@ def _refuse_redefinition(ctx: OperationContext, before: Sequence[Wanted], after:
         raise NonRecoverableError(f"{', '.join(dropped)} would be deleted; set allow_node_redefinition to allow it.")
 
 
-def _create_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> dict[str, Any]:
+def _create_one(ctx: OperationContext, cluster: Cluster, wanted: Wanted, inputs: Mapping[str, Any]) -> dict[str, Any]:
     known = _present(ctx, cluster, wanted)
     if known is not None and not is_own(ctx, known):
         return _others(ctx, wanted, known)
     if known is None and is_external(ctx) and not ctx.node.properties.get("create_if_missing"):
         raise NonRecoverableError(f"There is no {wanted.name} in {wanted.namespace}, and it is declared external.")
     ctx.logger.info(f"Applying {wanted.name}")
-    # Without force, an object that somebody else made since it was looked for stays theirs: the fields conflict.
-    applied = cluster.apply(wanted.definition, wanted.namespace, force=known is not None)
+    applied = _apply(ctx, cluster, wanted, may_take_over=known is not None and takes_over(ctx, inputs))
     return await_ready(ctx, cluster, wanted) if wanted.definition["kind"] == _CRD else applied
+
+
+def _apply(ctx: OperationContext, cluster: Cluster, wanted: Wanted, *, may_take_over: bool) -> dict[str, Any]:
+    """Apply an object; fields that others changed are taken back only where that may be, and never in silence."""
+    try:
+        return cluster.apply(wanted.definition, wanted.namespace)
+    except Contested as contested:
+        if not may_take_over:
+            fix = "leave that out of the definition, or set force_conflicts in options to take it over"
+            raise NonRecoverableError(f"{wanted.name}: {contested}; {fix}.") from contested
+        ctx.logger.warning(f"{wanted.name}: {contested}; it is taken over")
+    return cluster.apply(wanted.definition, wanted.namespace, force=True)
 
 
 def _present(ctx: OperationContext, cluster: Cluster, wanted: Wanted) -> dict[str, Any] | None:

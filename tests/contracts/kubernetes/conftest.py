@@ -16,32 +16,16 @@ from typing import Any
 import pytest
 from kubernetes import client, config, dynamic
 
-from groundplan_sandbox.control_plane.cluster import RealCluster
-from groundplan_sandbox.control_plane.programs import find_programs
-from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
-from groundplan_sandbox.kubernetes.door import Cluster
-
-from ...live.programs import folder, program
+from ...live.clusters import BOTH, maker
+from ...live.programs import program
 
 Eventually = Callable[..., Any]
 
 
-def emulated(place: Path) -> Cluster:
-    return KubernetesCluster("minikube", place)
-
-
-def real(place: Path) -> Cluster:
-    return RealCluster(find_programs(folder()), "minikube", place)
-
-
-CLUSTERS = {"sandbox": emulated, "real": real}
-"""`sandbox` is the emulated API in this process, `real` the control plane that `make live` builds."""
-
-
-@pytest.fixture(scope="session", params=["sandbox", pytest.param("real", marks=pytest.mark.live)])
+@pytest.fixture(scope="session", params=BOTH)
 def kubeconfig(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     place = tmp_path_factory.mktemp("cluster")
-    cluster = CLUSTERS[request.param](place / "state")
+    cluster = maker(request.param)("minikube", place / "state")
     [(address, port)] = cluster.start([("127.0.0.1", 0)], ["minikube.test"])
     path = place / "kubeconfig"
     path.write_text(json.dumps(cluster.kubeconfig(f"https://{address}:{port}")))

@@ -1,4 +1,4 @@
-"""A cluster for the tests, emulated; a namespace for each test; and a bench whose nodes know the cluster."""
+"""A cluster for the tests, emulated or real; a namespace for each test; and a bench whose nodes know the cluster."""
 
 import base64
 import json
@@ -15,16 +15,18 @@ from groundplan.runtime.foreign.machine import Machine
 from groundplan.sdk.context import Neighbour
 from groundplan.sdk.testing import BenchContext, context
 from groundplan_kubernetes import resources
-from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
+
+from ...live.clusters import BOTH, EMULATED, maker
 
 Object = dict[str, Any]
 Definition = Callable[..., Object]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Emulated:
-    """The emulated cluster of this session."""
+class Served:
+    """The cluster of this session; `kind` as in `live.clusters`."""
 
+    kind: str
     url: str
     kubeconfig: Object
     token: str
@@ -35,19 +37,20 @@ class Emulated:
         return base64.b64decode(self.kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]).decode()
 
 
-@pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    cluster = KubernetesCluster("plugin", tmp_path_factory.mktemp("cluster"))
+@pytest.fixture(scope="session", params=BOTH)
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    cluster = maker(request.param)("plugin", tmp_path_factory.mktemp("cluster"))
     [(address, port)] = cluster.start([("127.0.0.1", 0)], ["plugin.test"])
     url = f"https://{address}:{port}"
-    yield Emulated(url=url, kubeconfig=cluster.kubeconfig(url), token=cluster.token("somebody", ["system:masters"]))
-    cluster.stop()
+    token = cluster.token("somebody", ["system:masters"])
+    yield Served(kind=request.param, url=url, kubeconfig=cluster.kubeconfig(url), token=token)
+    cluster.delete()
 
 
 @pytest.fixture(scope="session")
-def core(emulated: Emulated) -> Iterator[client.CoreV1Api]:
+def core(served: Served) -> Iterator[client.CoreV1Api]:
     """Somebody else's client."""
-    with config.new_client_from_config_dict(emulated.kubeconfig) as api:
+    with config.new_client_from_config_dict(served.kubeconfig) as api:
         yield client.CoreV1Api(api)
 
 
@@ -65,12 +68,14 @@ class Bench:
     Attributes:
         folder: that of the blueprint; scratch: where attempts have their folders.
         before_sleep: done when an operation waits, and then forgotten.
+        longest_sleep: in seconds: an emulated cluster is quicker than the operations think.
     """
 
-    emulated: Emulated
+    served: Served
     machine: Machine
     folder: Path
     before_sleep: list[Callable[[], object]] = field(default_factory=list)
+    longest_sleep: float = 0.02
 
     def node(
         self,
@@ -83,7 +88,7 @@ class Bench:
         neighbours: Sequence[Neighbour] = (),
         **properties: Any,
     ) -> BenchContext:
-        given = {"client_config": {"configuration": {"file_content": self.emulated.kubeconfig}}, **properties}
+        given = {"client_config": {"configuration": {"file_content": self.served.kubeconfig}}, **properties}
         if definition is not None:
             given["definition"] = definition
         return context(
@@ -105,16 +110,17 @@ class Bench:
         todo, self.before_sleep = self.before_sleep, []
         for act in todo:
             act()
-        time.sleep(min(seconds, 0.02))
+        time.sleep(min(seconds, self.longest_sleep))
 
 
 @pytest.fixture
-def bench(emulated: Emulated, tmp_path: Path) -> Iterator[Bench]:
+def bench(served: Served, tmp_path: Path) -> Iterator[Bench]:
     folder, scratch = tmp_path / "blueprint", tmp_path / "scratch"
     folder.mkdir()
     scratch.mkdir()
     with Machine(scratch=scratch, resource_folders=[folder]) as machine:
-        yield Bench(emulated=emulated, machine=machine, folder=folder)
+        longest = 0.02 if served.kind == EMULATED else 0.5
+        yield Bench(served=served, machine=machine, folder=folder, longest_sleep=longest)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from groundplan.sdk.testing import neighbour
 from groundplan_kubernetes import resources
 from groundplan_kubernetes.kubeconfig import find_access
 
-from .conftest import Bench, Definition, Emulated
+from .conftest import Bench, Definition, Served
 
 Object = dict[str, Any]
 
@@ -38,37 +38,37 @@ def reaches(bench: Bench, definition: Object, configuration: Object, **others: A
     return "kubernetes" in ctx.instance.runtime_properties
 
 
-def test_a_kubeconfig_is_taken_as_text_and_as_mapping(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
-    assert reaches(bench, config_map("one"), {"file_content": emulated.kubeconfig})
-    assert reaches(bench, config_map("two"), {"file_content": yaml.safe_dump(emulated.kubeconfig)})
+def test_a_kubeconfig_is_taken_as_text_and_as_mapping(bench: Bench, served: Served, config_map: Definition) -> None:
+    assert reaches(bench, config_map("one"), {"file_content": served.kubeconfig})
+    assert reaches(bench, config_map("two"), {"file_content": yaml.safe_dump(served.kubeconfig)})
 
 
-def test_a_kubeconfig_is_taken_from_the_blueprint(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
-    name = bench.file("kube.conf", emulated.kubeconfig)
+def test_a_kubeconfig_is_taken_from_the_blueprint(bench: Bench, served: Served, config_map: Definition) -> None:
+    name = bench.file("kube.conf", served.kubeconfig)
     assert reaches(bench, config_map(), {"blueprint_file_name": name})
 
 
 def test_a_kubeconfig_is_taken_from_a_path_with_the_files_that_it_names(
-    bench: Bench, emulated: Emulated, config_map: Definition, tmp_path: Path
+    bench: Bench, served: Served, config_map: Definition, tmp_path: Path
 ) -> None:
-    user = emulated.kubeconfig["users"][0]["user"]
+    user = served.kubeconfig["users"][0]["user"]
     for part in ("certificate", "key"):
         (tmp_path / f"{part}.pem").write_bytes(base64.b64decode(user[f"client-{part}-data"]))
     named = {"client-certificate": "certificate.pem", "client-key": str(tmp_path / "key.pem")}
-    (tmp_path / "config").write_text(yaml.safe_dump(changed(emulated.kubeconfig, user=named)))
+    (tmp_path / "config").write_text(yaml.safe_dump(changed(served.kubeconfig, user=named)))
     assert reaches(bench, config_map(), {"manager_file_path": str(tmp_path / "config")})
 
 
 @pytest.mark.parametrize("token", ["{}", "Bearer {}", "{}\n"])
-def test_single_options_are_enough(bench: Bench, emulated: Emulated, config_map: Definition, token: str) -> None:
-    options = {"host": emulated.url, "api_key": token.format(emulated.token), "ssl_ca_cert": emulated.authority}
+def test_single_options_are_enough(bench: Bench, served: Served, config_map: Definition, token: str) -> None:
+    options = {"host": served.url, "api_key": token.format(served.token), "ssl_ca_cert": served.authority}
     assert reaches(bench, config_map(), {"api_options": options})
 
 
-def test_a_client_certificate_may_be_given_by_options(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
-    user = emulated.kubeconfig["users"][0]["user"]
+def test_a_client_certificate_may_be_given_by_options(bench: Bench, served: Served, config_map: Definition) -> None:
+    user = served.kubeconfig["users"][0]["user"]
     pair = {f"{name}_file": base64.b64decode(user[key]).decode() for name, key in PAIR.items()}
-    options = {"host": emulated.url, "ssl_ca_cert": emulated.authority, **pair}
+    options = {"host": served.url, "ssl_ca_cert": served.authority, **pair}
     assert reaches(bench, config_map(), {"api_options": options})
 
 
@@ -77,14 +77,14 @@ PAIR = {"cert": "client-certificate-data", "key": "client-key-data"}
 
 @pytest.mark.parametrize("verify", [False, "false"])
 def test_verification_may_be_turned_off(
-    bench: Bench, emulated: Emulated, config_map: Definition, verify: bool | str
+    bench: Bench, served: Served, config_map: Definition, verify: bool | str
 ) -> None:
-    options = {"host": emulated.url, "api_key": emulated.token, "verify_ssl": verify}
+    options = {"host": served.url, "api_key": served.token, "verify_ssl": verify}
     assert reaches(bench, config_map(), {"api_options": options})
 
 
-def test_a_name_and_a_password_are_sent_as_basic_authentication(bench: Bench, emulated: Emulated) -> None:
-    config = changed(emulated.kubeconfig, user={"username": "admin", "password": "swordfish"})
+def test_a_name_and_a_password_are_sent_as_basic_authentication(bench: Bench, served: Served) -> None:
+    config = changed(served.kubeconfig, user={"username": "admin", "password": "swordfish"})
     ctx = bench.node(client_config={"configuration": {"file_content": config}})
     credential = find_access(ctx).credential
     assert credential is not None
@@ -93,21 +93,21 @@ def test_a_name_and_a_password_are_sent_as_basic_authentication(bench: Bench, em
     assert "swordfish" not in repr(find_access(ctx))
 
 
-def test_the_operations_inputs_win(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
+def test_the_operations_inputs_win(bench: Bench, served: Served, config_map: Definition) -> None:
     ctx = bench.node(client_config={})
-    given = {"configuration": {"file_content": emulated.kubeconfig}}
+    given = {"configuration": {"file_content": served.kubeconfig}}
     resources.create(ctx, client_config=given, definition=config_map())
     assert "kubernetes" in ctx.instance.runtime_properties
 
 
 @pytest.mark.parametrize("relationship", ["cloudify.kubernetes.relationships.managed_by_master", "depends_on"])
 def test_a_related_master_says_where_the_cluster_is(
-    bench: Bench, emulated: Emulated, config_map: Definition, relationship: str
+    bench: Bench, served: Served, config_map: Definition, relationship: str
 ) -> None:
     master = neighbour(
         relationship,
         node_type="cloudify.kubernetes.nodes.Master",
-        properties={"configuration": {"file_content": emulated.kubeconfig, "api_options": None}},
+        properties={"configuration": {"file_content": served.kubeconfig, "api_options": None}},
     )
     empty: Object = {"configuration": {"file_content": None, "api_options": {}}}
     ctx = bench.node(config_map(), client_config=empty, neighbours=[master])
@@ -120,8 +120,8 @@ def test_without_a_configuration_the_ways_to_give_one_are_named(bench: Bench, co
         resources.create(bench.node(config_map(), client_config={}))
 
 
-def test_a_wrong_token_is_final(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
-    options = {"host": emulated.url, "api_key": "not-a-token-of-it", "ssl_ca_cert": emulated.authority}
+def test_a_wrong_token_is_final(bench: Bench, served: Served, config_map: Definition) -> None:
+    options = {"host": served.url, "api_key": "not-a-token-of-it", "ssl_ca_cert": served.authority}
     ctx = bench.node(config_map(), client_config={"configuration": {"api_options": options}})
     with pytest.raises(NonRecoverableError, match="401") as caught:
         resources.create(ctx)
@@ -130,33 +130,33 @@ def test_a_wrong_token_is_final(bench: Bench, emulated: Emulated, config_map: De
 
 
 def test_a_server_that_another_authority_vouches_for_is_final(
-    bench: Bench, emulated: Emulated, config_map: Definition
+    bench: Bench, served: Served, config_map: Definition
 ) -> None:
-    options = {"host": emulated.url, "api_key": emulated.token}
+    options = {"host": served.url, "api_key": served.token}
     with pytest.raises(NonRecoverableError, match="certificate cannot be trusted"):
         reaches(bench, config_map(), {"api_options": options})
 
 
 def test_a_server_with_another_name_is_final_unless_the_kubeconfig_says_which(
-    bench: Bench, emulated: Emulated, config_map: Definition
+    bench: Bench, served: Served, config_map: Definition
 ) -> None:
-    wrong = changed(emulated.kubeconfig, cluster={"tls-server-name": "other.test"})
+    wrong = changed(served.kubeconfig, cluster={"tls-server-name": "other.test"})
     with pytest.raises(NonRecoverableError, match="certificate cannot be trusted"):
         reaches(bench, config_map(), {"file_content": wrong})
-    right = changed(emulated.kubeconfig, cluster={"tls-server-name": "plugin.test"})
+    right = changed(served.kubeconfig, cluster={"tls-server-name": "plugin.test"})
     assert reaches(bench, config_map(), {"file_content": right})
 
 
-def test_a_server_that_is_down_may_come_back(bench: Bench, emulated: Emulated, config_map: Definition) -> None:
+def test_a_server_that_is_down_may_come_back(bench: Bench, served: Served, config_map: Definition) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    down = changed(emulated.kubeconfig, cluster={"server": f"https://127.0.0.1:{port}"})
+    down = changed(served.kubeconfig, cluster={"server": f"https://127.0.0.1:{port}"})
     with pytest.raises(RecoverableError, match="does not answer"):
         reaches(bench, config_map(), {"file_content": down})
 
 
 def test_a_server_that_hangs_up_in_the_handshake_may_come_back(
-    bench: Bench, emulated: Emulated, config_map: Definition
+    bench: Bench, served: Served, config_map: Definition
 ) -> None:
     class HangUp(socketserver.BaseRequestHandler):
         """Take the greeting and end the connection."""
@@ -168,7 +168,7 @@ def test_a_server_that_hangs_up_in_the_handshake_may_come_back(
         answering = threading.Thread(target=server.handle_request)
         answering.start()
         port = server.server_address[1]
-        hung = changed(emulated.kubeconfig, cluster={"server": f"https://127.0.0.1:{port}"})
+        hung = changed(served.kubeconfig, cluster={"server": f"https://127.0.0.1:{port}"})
         with pytest.raises(RecoverableError):
             reaches(bench, config_map(), {"file_content": hung})
         answering.join()
@@ -204,10 +204,10 @@ def test_a_spoilt_kubeconfig_is_final(bench: Bench, config_map: Definition, cont
     ],
 )
 def test_users_that_cannot_be_used_are_refused(
-    bench: Bench, emulated: Emulated, config_map: Definition, user: Object, words: str
+    bench: Bench, served: Served, config_map: Definition, user: Object, words: str
 ) -> None:
     with pytest.raises(NonRecoverableError, match=words):
-        reaches(bench, config_map(), {"file_content": changed(emulated.kubeconfig, user=user)})
+        reaches(bench, config_map(), {"file_content": changed(served.kubeconfig, user=user)})
 
 
 @pytest.mark.parametrize("options", [{"api_key": "x"}, {"host": "https://127.0.0.1", "ssl_ca_cert": "/etc/ca.pem"}])
@@ -216,11 +216,9 @@ def test_options_that_cannot_be_used_are_refused(bench: Bench, config_map: Defin
         reaches(bench, config_map(), {"api_options": options})
 
 
-def test_a_service_account_of_google_is_refused_in_words(
-    bench: Bench, emulated: Emulated, config_map: Definition
-) -> None:
+def test_a_service_account_of_google_is_refused_in_words(bench: Bench, served: Served, config_map: Definition) -> None:
     given = {
-        "configuration": {"file_content": emulated.kubeconfig},
+        "configuration": {"file_content": served.kubeconfig},
         "authentication": {"gcp_service_account": "{}"},
     }
     with pytest.raises(NonRecoverableError, match="gcp_service_account is not supported"):
@@ -231,9 +229,9 @@ def test_a_service_account_of_google_is_refused_in_words(
     "server", ["https://10.0.0.4:6443", "https://api.example.com", "https://127.0.0.1.example.com"]
 )
 def test_a_sandboxed_home_reaches_no_cluster_outside(
-    bench: Bench, emulated: Emulated, config_map: Definition, server: str
+    bench: Bench, served: Served, config_map: Definition, server: str
 ) -> None:
-    outside = changed(emulated.kubeconfig, cluster={"server": server})
+    outside = changed(served.kubeconfig, cluster={"server": server})
     with pytest.raises(NonRecoverableError, match="not a cluster of the sandbox"):
         reaches(bench, config_map(), {"file_content": outside})
     ctx = bench.node(client_config={"configuration": {"file_content": outside}}, sandboxed=False)
@@ -250,7 +248,7 @@ def listener() -> Iterator[socket.socket]:
 
 def test_a_sandboxed_home_uses_no_proxy(
     bench: Bench,
-    emulated: Emulated,
+    served: Served,
     config_map: Definition,
     listener: socket.socket,
     monkeypatch: pytest.MonkeyPatch,
@@ -258,18 +256,18 @@ def test_a_sandboxed_home_uses_no_proxy(
     proxy = f"http://127.0.0.1:{listener.getsockname()[1]}"
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, proxy)
-    named = changed(emulated.kubeconfig, cluster={"proxy-url": proxy})
+    named = changed(served.kubeconfig, cluster={"proxy-url": proxy})
     assert reaches(bench, config_map(), {"file_content": named})
     with pytest.raises(BlockingIOError):
         listener.accept()
 
 
 def test_kubeconfigs_and_service_accounts_of_the_machine_are_not_consulted(
-    bench: Bench, emulated: Emulated, config_map: Definition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, served: Served, config_map: Definition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "config").write_text(yaml.safe_dump(emulated.kubeconfig))
+    (tmp_path / "config").write_text(yaml.safe_dump(served.kubeconfig))
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    host, _, port = emulated.url.removeprefix("https://").partition(":")
+    host, _, port = served.url.removeprefix("https://").partition(":")
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
     with pytest.raises(NonRecoverableError, match="names no cluster"):

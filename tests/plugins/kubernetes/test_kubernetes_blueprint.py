@@ -12,7 +12,7 @@ import pytest
 import yaml
 from kubernetes import client
 
-from .conftest import Emulated
+from .conftest import Served
 
 PROGRAM = Path(sys.executable).with_name("groundplan")
 BLUEPRINT = """
@@ -69,12 +69,12 @@ Groundplan = Callable[..., str]
 
 
 @pytest.fixture
-def groundplan(tmp_path: Path, emulated: Emulated) -> Groundplan:
+def groundplan(tmp_path: Path, served: Served) -> Groundplan:
     folder = tmp_path / "shop"
     folder.mkdir()
     (folder / "blueprint.yaml").write_text(BLUEPRINT)
     (folder / "settings.yaml").write_text(SETTINGS)
-    (folder / "kubeconfig").write_text(yaml.safe_dump(emulated.kubeconfig))
+    (folder / "kubeconfig").write_text(yaml.safe_dump(served.kubeconfig))
     variables = {
         "PATH": os.defpath,
         "HOME": str(tmp_path),

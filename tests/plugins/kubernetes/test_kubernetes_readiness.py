@@ -9,9 +9,14 @@ from groundplan.sdk.errors import NonRecoverableError, OperationRetry, Recoverab
 from groundplan_kubernetes import resources
 from groundplan_kubernetes.readiness import why_never_ready, why_not_ready
 
+from ...live.clusters import EMULATED
 from .conftest import Bench, Definition
 
+as_by_a_kubelet = pytest.mark.parametrize("served", [EMULATED], indirect=True)
+"""The emulation makes pods wait as a kubelet does; where the control plane is real, none runs."""
 
+
+@as_by_a_kubelet
 def test_a_deployment_waits_for_its_config_map(
     bench: Bench, core: client.CoreV1Api, namespace: str, deployment: Definition, config_map: Definition
 ) -> None:
@@ -35,6 +40,7 @@ def test_a_node_may_choose_not_to_wait(bench: Bench, deployment: Definition) -> 
     assert ctx.slept == []
 
 
+@as_by_a_kubelet
 def test_waiting_ends_in_a_retry(bench: Bench, deployment: Definition) -> None:
     ctx = bench.node(deployment(envFrom=[{"configMapRef": {"name": "never"}}]))
     ctx.pause = None
@@ -78,9 +84,10 @@ def test_a_job_that_failed_is_final(bench: Bench, core: client.CoreV1Api, namesp
     }
     ctx = bench.node(job)
     resources.create(ctx)
-    failed = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "it failed too often"}
+    failed = {"status": "True", "reason": "BackoffLimitExceeded", "message": "it failed too often"}
+    conditions = [{"type": name, **failed} for name in ("FailureTarget", "Failed")]
     client.BatchV1Api(core.api_client).patch_namespaced_job_status(
-        "once", namespace, {"status": {"conditions": [failed]}}
+        "once", namespace, {"status": {"startTime": "2026-01-01T00:00:00Z", "conditions": conditions}}
     )
     with pytest.raises(NonRecoverableError, match="Job once: BackoffLimitExceeded: it failed too often"):
         resources.read(ctx)

@@ -275,6 +275,53 @@ def test_drift_names_the_fields_that_somebody_changed(
     assert resources.check_drift(ctx) == {"ConfigMap settings": ["is gone"]}
 
 
+def scaled_by_hand(core: client.CoreV1Api, namespace: str) -> None:
+    apps = client.AppsV1Api(core.api_client)
+    apps.patch_namespaced_deployment("app", namespace, {"spec": {"replicas": 3}}, field_manager="operator")
+
+
+def test_what_others_manage_is_taken_back_with_a_warning(
+    installed: Installed, core: client.CoreV1Api, namespace: str, deployment: Definition
+) -> None:
+    ctx = installed(deployment(replicas=1))
+    scaled_by_hand(core, namespace)
+    resources.update(ctx)
+    assert ("warning", "Deployment app: spec.replicas is managed by operator; it is taken over") in ctx.log
+    assert client.AppsV1Api(core.api_client).read_namespaced_deployment("app", namespace).spec.replicas == 1
+
+
+def test_what_others_manage_stays_theirs_where_the_author_says_so(
+    installed: Installed, core: client.CoreV1Api, namespace: str, deployment: Definition
+) -> None:
+    ctx = installed(deployment(replicas=1), options={"force_conflicts": False})
+    scaled_by_hand(core, namespace)
+    with pytest.raises(NonRecoverableError, match=r"spec\.replicas is managed by operator; leave that out"):
+        resources.update(ctx)
+    assert client.AppsV1Api(core.api_client).read_namespaced_deployment("app", namespace).spec.replicas == 3
+
+
+def test_a_custom_resource_is_served_when_its_definition_is_there(
+    bench: Bench, core: client.CoreV1Api, namespace: str, installed: Installed
+) -> None:
+    group = f"{namespace}.example.com"
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": "carts", "kind": "Cart"}
+    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    kind = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": spec}
+    definition = installed(kind | {"metadata": {"name": f"carts.{group}"}})
+    metadata = {"name": "mine", "namespace": namespace}
+    cart = installed({"apiVersion": f"{group}/v1", "kind": "Cart", "metadata": metadata, "spec": {"wheels": 4}})
+    assert (resources.check_status(cart), resources.check_drift(cart)) == ({"Cart mine": "ready"}, {})
+    objects = client.CustomObjectsApi(core.api_client)
+    objects.patch_namespaced_custom_object(group, "v1", namespace, "carts", "mine", {"spec": {"wheels": 3}})
+    assert resources.check_drift(cart) == {"Cart mine": ["spec.wheels"]}
+    resources.delete(cart)
+    resources.delete(definition)
+    with pytest.raises(RecoverableError, match="applying Cart mine"):
+        resources.create(cart)
+
+
 def test_pulling_notes_the_object_as_it_is_now(
     installed: Installed, core: client.CoreV1Api, namespace: str, config_map: Definition
 ) -> None:
