@@ -221,6 +221,11 @@ def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert (refused.returncode, str(blocked) in refused.stderr) == (2, True)
 
 
+def test_a_control_plane_that_is_not_there_is_named(bench: Bench, tmp_path: Path) -> None:
+    done = bench.run("up", "--control-plane", str(tmp_path))
+    assert (done.returncode, f"{tmp_path} has no program etcd" in done.stderr) == (2, True)
+
+
 def test_in_the_foreground_it_serves_until_interrupted(bench: Bench) -> None:
     process = subprocess.Popen([*COMMAND, "up", "--foreground"], env=bench.environment, stdout=subprocess.PIPE)
     try:

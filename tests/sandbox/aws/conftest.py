@@ -17,6 +17,8 @@ from groundplan_sandbox.aws.server import AwsServer
 from groundplan_sandbox.credentials import Credentials, load_or_create
 from groundplan_sandbox.home import Home
 
+from ...live.clusters import EMULATED, maker
+
 REGION = "us-west-1"
 IMAGE = "ami-08d2d8b00f270d03b"
 
@@ -88,12 +90,13 @@ class Aws:
 
 
 @pytest.fixture(scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+def _server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     credentials = load_or_create(Home(root=tmp_path_factory.mktemp("home")))
     machines = RecordingMachines()
     instances = Instances(machines, delay=0, changed=lambda: None)
     folder = tmp_path_factory.mktemp("servers")
-    server = AwsServer(credentials, instances, folder=folder)
+    make_cluster = maker(getattr(request, "param", EMULATED))
+    server = AwsServer(credentials, instances, folder=folder, make_cluster=make_cluster)
     yield Aws(server.start(), boto3.Session(), credentials, server, machines, instances, folder)
     server.stop()
 
@@ -167,7 +170,7 @@ def run(aws: Aws, ec2: Any) -> Callable[..., str]:
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], None]:
     def wait(holds: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not holds():
             assert time.monotonic() < deadline, "it did not come true in time"
             time.sleep(0.01)

@@ -18,9 +18,13 @@ from botocore.signers import RequestSigner
 
 from groundplan_sandbox.aws.eks.tokens import user_of
 
+from ...live.clusters import BOTH
 from .conftest import REGION
 
 Wait = Callable[[Callable[[], bool]], None]
+
+on_both = pytest.mark.parametrize("_server", BOTH, indirect=True)
+"""With clusters of either kind behind it."""
 
 
 def token_of(aws: Any, cluster: str, *, secret: str | None = None, signed_for: str | None = None) -> str:
@@ -104,6 +108,7 @@ def eks(aws: Any, eventually: Wait) -> Eks:
     return Eks(aws, eventually)
 
 
+@on_both
 def test_a_cluster_is_created_and_then_answers_with_the_certificate_it_describes(eks: Eks, aws: Any) -> None:
     created = eks.create(version="")
     assert (created["status"], created.get("endpoint")) == ("CREATING", None)
@@ -121,6 +126,7 @@ def test_the_waiters_of_boto_pass(eks: Eks) -> None:
     eks.client.get_waiter("cluster_deleted").wait(name="shop", WaiterConfig={"Delay": 1, "MaxAttempts": 10})
 
 
+@on_both
 def test_only_a_token_signed_with_the_account_s_key_for_this_cluster_is_accepted(eks: Eks, aws: Any) -> None:
     eks.create()
     cluster = eks.active()
@@ -146,6 +152,7 @@ def test_a_token_expires(aws: Any) -> None:
     assert user_of(token, "shop", aws.credentials, now=time.time() + 3600) is None
 
 
+@on_both
 def test_a_node_group_brings_nodes_and_takes_them_away(eks: Eks, held: Any) -> None:
     eks.create()
     cluster = eks.active()
@@ -168,6 +175,7 @@ def test_a_node_group_brings_nodes_and_takes_them_away(eks: Eks, held: Any) -> N
     assert eks.nodes(cluster) == []
 
 
+@on_both
 def test_a_cluster_stays_while_its_node_groups_are_there_and_then_leaves_nothing(eks: Eks, aws: Any) -> None:
     eks.create()
     cluster = eks.active()
@@ -186,6 +194,7 @@ def test_a_cluster_stays_while_its_node_groups_are_there_and_then_leaves_nothing
     assert [path for path in aws.folder.rglob("*") if path.is_file()] == []
 
 
+@on_both
 def test_a_reset_ends_clusters_that_are_still_being_created(eks: Eks, aws: Any) -> None:
     eks.create()
     eks.active()
@@ -226,6 +235,7 @@ def test_a_cluster_goes_up_one_version_at_a_time(eks: Eks, held: Any) -> None:
     assert eks.active()["version"] == "1.32"
 
 
+@on_both
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on the PATH")
 def test_kubectl_runs_a_workload_on_the_nodes(eks: Eks, aws: Any, tmp_path: Path) -> None:
     eks.create()
@@ -243,6 +253,6 @@ def test_kubectl_runs_a_workload_on_the_nodes(eks: Eks, aws: Any, tmp_path: Path
         return done.stdout
 
     kubectl("create", "deployment", "web", "--image=web", "--replicas=2")
-    kubectl("rollout", "status", "deployment/web", "--timeout=20s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
     placed = kubectl("get", "pods", "-o", "jsonpath={.items[*].spec.nodeName}").split()
     assert set(placed) == {node["metadata"]["name"] for node in eks.nodes(cluster)}

@@ -10,16 +10,25 @@ import pytest
 from kubernetes import client, config
 
 from groundplan_sandbox.kubernetes.authentication import Tokens, User
-from groundplan_sandbox.kubernetes.cluster import KubernetesCluster
 
+from ...live.clusters import BOTH, EMULATED, maker
 from ...proof.user import eventually
 
 
 @pytest.fixture
-def cluster(tmp_path):
-    made = KubernetesCluster("small", tmp_path / "small")
+def make_cluster(request):
+    return maker(getattr(request, "param", EMULATED))
+
+
+@pytest.fixture
+def cluster(make_cluster, tmp_path):
+    made = make_cluster("small", tmp_path / "small")
     yield made
     made.delete()
+
+
+on_both = pytest.mark.parametrize("make_cluster", BOTH, indirect=True)
+"""Whoever serves it: see `live.clusters`."""
 
 
 @pytest.fixture
@@ -33,6 +42,7 @@ def connect(request):
     return run
 
 
+@on_both
 def test_objects_outlive_a_stop(cluster, connect):
     [place] = cluster.start([("127.0.0.1", 0)], [])
     token = cluster.token("ann", ["developers"])
@@ -74,14 +84,16 @@ def test_several_addresses_serve_one_cluster(cluster, connect):
     assert connect(cluster, places[1]).read_namespaced_config_map("a", "default").metadata.name == "a"
 
 
+@on_both
 def test_the_first_named_address_is_given_out(cluster, connect):
     [place] = cluster.start([("127.0.0.1", 0)], ["node.test", "127.30.0.9", "127.0.0.1"])
     [node] = connect(cluster, place).list_node().items
     assert node.status.addresses[0].address == "127.30.0.9"
 
 
-def test_clusters_are_strangers(cluster, connect, tmp_path):
-    other = KubernetesCluster("other", tmp_path / "other")
+@on_both
+def test_clusters_are_strangers(make_cluster, cluster, connect, tmp_path):
+    other = make_cluster("other", tmp_path / "other")
     [place], [second] = cluster.start([("127.0.0.1", 0)], []), other.start([("127.0.0.1", 0)], [])
     try:
         document = other.kubeconfig(f"https://{second[0]}:{second[1]}")
@@ -94,6 +106,7 @@ def test_clusters_are_strangers(cluster, connect, tmp_path):
     assert connect(cluster, place).list_namespace().items
 
 
+@on_both
 def test_a_port_in_use_is_an_error(cluster):
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         cluster.start([("127.0.0.1", taken.getsockname()[1])], [])

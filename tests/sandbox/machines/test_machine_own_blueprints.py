@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from groundplan_sandbox.cells.confinement import Confinement
+from groundplan_sandbox.kubernetes.door import MakeCluster
 from groundplan_sandbox.machines.host import Machine, MachineHost
 
+from ...live.clusters import BOTH, EMULATED, maker
 from .conftest import Client, Login, new_address
 from .test_machine_services import eventually_connects
 
@@ -19,9 +21,16 @@ BLUEPRINTS = Path(__file__).parents[3] / "blueprints" / "infra" / "dev"
 CTX = '#!/bin/sh\ntest "$1 $2" = "instance runtime-properties" && printf %s "$4" > "$HOME/runtime-$3"\n'
 
 
+@pytest.fixture
+def make_cluster(request: pytest.FixtureRequest) -> MakeCluster:
+    return maker(getattr(request, "param", EMULATED))
+
+
 @pytest.fixture(params=list(Confinement), ids=lambda confinement: confinement.value)
-def own_machine(request: pytest.FixtureRequest, tmp_path: Path, public_key: str) -> Iterator[Machine]:
-    host = MachineHost(tmp_path, request.param)
+def own_machine(
+    request: pytest.FixtureRequest, tmp_path: Path, public_key: str, make_cluster: MakeCluster
+) -> Iterator[Machine]:
+    host = MachineHost(tmp_path, request.param, make_cluster=make_cluster)
     if host.refusal is not None:
         host.close()
         pytest.skip(host.refusal)
@@ -75,6 +84,7 @@ def test_the_store(own_machine: Machine, login: Login) -> None:
     blueprint.run("stop")
 
 
+@pytest.mark.parametrize("make_cluster", BOTH, indirect=True)
 def test_the_cluster(own_machine: Machine, login: Login) -> None:
     blueprint = Blueprint(login(own_machine), "minikube", address=own_machine.addresses[0])
     for _ in range(2):
