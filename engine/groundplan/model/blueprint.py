@@ -340,7 +340,15 @@ def _operation_to_plan(operation: Operation) -> dict[str, Any]:
 
 
 def _operation_from_plan(plan: Mapping[str, Any]) -> Operation:
+    # Most operations of most templates do nothing.
+    if plan == _NOTHING_PLANNED:
+        return NOTHING
     return Operation(**{**plan, "inputs": {name: from_data(value) for name, value in plan["inputs"].items()}})
+
+
+NOTHING: Final = Operation()
+"""The operation that does nothing."""
+_NOTHING_PLANNED: Final = _operation_to_plan(NOTHING)
 
 
 def _operations_to_plan(operations: Operations) -> dict[str, Any]:

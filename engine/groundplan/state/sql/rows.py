@@ -1,7 +1,7 @@
 """Nouns from rows: one function per table, used by reads; the writers next door make the rows."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -25,7 +25,6 @@ from groundplan.model.graph import RelationshipRef, Side, Task, TaskKind
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionGroupId, ExecutionId, InstanceId, NodeId
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.model.schedule import Arguments, Rule, Schedule, ScheduleId, Worker, WorkerState
-from groundplan.model.values import Data
 from groundplan.state.seal import Seal
 from groundplan.state.sql.codec import (
     from_json,
@@ -97,17 +96,19 @@ def _modification(document: Mapping[str, Any]) -> Modification:
     )
 
 
-def instance(row: Row[Any], seal: Seal) -> NodeInstance:
+def instance(row: Sequence[Any], seal: Seal) -> NodeInstance:
     """Return the node instance of a row of `node_instances`."""
     # By place: there are many of them, and whoever drives a deployment waits for all.
-    deployment_id, id_, _, node, number, host, state, links, groups, properties, system, version = tuple(row)
+    deployment_id, id_, _, node, number, host, state, links, groups, properties, system, version = row
     return NodeInstance(
         id=InstanceId(id_),
         node=NodeId(node),
         index=number,
         host=None if host is None else InstanceId(host),
         state=_STATES[state],
-        relationships=tuple(
+        relationships=()
+        if links == "[]"
+        else tuple(
             [
                 RelationshipInstance(index=index, type=type_, target_node=NodeId(of), target=InstanceId(target))
                 for index, type_, of, target in from_json(links)
@@ -209,37 +210,22 @@ def worker(row: Row[Any], ahead: float) -> Worker:
     )
 
 
-def task(row: Row[Any], seal: Seal) -> TaskRecord:
+def task(row: Sequence[Any], seal: Seal) -> TaskRecord:
     """Return the task of a row of `tasks`."""
     # By place: there are many of them, and a resume waits for all.
-    execution, number, kind, instance, operation, text, waits, state, attempts, earlier, due_at, awaited, error, _ = (
-        tuple(row)
-    )
-    details = _details(text)
-    sealed = details.get("sealed_arguments")
-    arguments: Mapping[str, Data] = {}
-    if sealed is not None:
-        arguments = open_data(seal, b64decode(sealed), _arguments_owner(ExecutionId(execution), number))
+    execution, number, kind, instance, operation, text, waits, state, attempts, earlier, due_at, awaited, error, _ = row
+    details, sealed = _details(text)
+    if sealed:
+        details = details | {
+            "arguments": open_data(seal, b64decode(sealed), _arguments_owner(ExecutionId(execution), number))
+        }
     return TaskRecord(
-        Task(
-            number=number,
-            kind=_KINDS[kind],
-            instance=InstanceId(instance),
-            operation=operation,
-            relationship=_relationship(details.get("relationship")),
-            before=_state(details.get("before")),
-            after=_state(details.get("after")),
-            ignore_failure=details.get("ignore_failure", False),
-            retries=details.get("retries"),
-            arguments=arguments,
-            request=details.get("request", ""),
-            deployment=details.get("deployment"),
-        ),
+        Task(number=number, kind=_KINDS[kind], instance=InstanceId(instance), operation=operation, **details),
         () if waits == "[]" else tuple(from_json(waits)),
         _TASK_STATES[state],
         attempts,
         earlier,
-        to_moment_or_none(due_at),
+        None if due_at is None else to_moment(due_at),
         None if awaited is None else ExecutionId(awaited),
         error,
     )
@@ -346,18 +332,24 @@ def _labels(text: str) -> dict[str, tuple[str, ...]]:
     return {key: tuple(values) for key, values in from_json(text).items()}
 
 
-def _relationship(ref: list[Any] | None) -> RelationshipRef | None:
-    if ref is None:
-        return None
+def _relationship(ref: list[Any]) -> RelationshipRef:
     index, source, target, side = ref
     return RelationshipRef(index=index, source=InstanceId(source), target=InstanceId(target), side=Side(side))
 
 
-def _state(name: str | None) -> InstanceState | None:
-    return None if name is None else _STATES[name]
-
-
 @lru_cache(maxsize=1024)
-def _details(text: str) -> Mapping[str, Any]:
-    details: Mapping[str, Any] = from_json(text)
-    return details
+def _details(text: str) -> tuple[dict[str, Any], str]:
+    """Return the fields of a task that its details give, which are not to be changed, and its sealed arguments."""
+    details = from_json(text)
+    sealed = details.pop("sealed_arguments", "")
+    for name, read in _READERS.items():
+        if name in details:
+            details[name] = read(details[name])
+    return details, sealed
+
+
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "relationship": _relationship,
+    "before": _STATES.__getitem__,
+    "after": _STATES.__getitem__,
+}
