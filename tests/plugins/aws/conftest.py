@@ -87,7 +87,7 @@ def account() -> Iterator[Account]:
             empty=empty,
         )
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")
