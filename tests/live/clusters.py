@@ -16,6 +16,11 @@ BOTH = [EMULATED, REAL]
 """Parameters of a fixture that asks `maker` for clusters."""
 
 
+def variables(name: str) -> dict[str, str]:
+    """What a user exports to have such clusters of a sandbox."""
+    return {} if name == EMULATED else {"GROUNDPLAN_CONTROL_PLANE": str(programs.folder())}
+
+
 def maker(name: str) -> MakeCluster:
     """What makes clusters of the kind that a parameter names."""
     return KubernetesCluster if name == EMULATED else partial(RealCluster, find_programs(programs.folder()))

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from botocore.exceptions import ClientError
 
+from ..live.clusters import BOTH, variables
 from .clients import Bucket, Keys, cluster, query
 from .environments import CLUSTER, KINDS, Account, account_of, bring_up, take_down
 from .user import User, descendants, eventually, sandboxed, user_in
@@ -47,10 +48,10 @@ EXTERNAL = """
 """
 
 
-@pytest.fixture(scope="module")
-def developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
-    """A user whose three environments stand."""
-    with sandboxed(user_in(tmp_path_factory.mktemp("developer"))) as user:
+@pytest.fixture(scope="module", params=BOTH)
+def developer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+    """A user whose three environments stand, on clusters of either kind."""
+    with sandboxed(user_in(tmp_path_factory.mktemp("developer"), **variables(request.param))) as user:
         bring_up(user)
         yield user
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ..live.clusters import BOTH, variables
 from .clients import Bucket, query
 from .environments import Account, account_of, at_once, run
 from .user import ROOT, User, sandboxed, user_in
@@ -49,12 +50,12 @@ def example() -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
+@pytest.fixture(scope="module", params=BOTH)
+def user(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[User]:
     """A user who has uploaded the example and deployed each kind of environment; all of them stand."""
     folder = example()
     parts = json.loads((folder / "secret.json").read_text())["aws"]["production"]
-    with sandboxed(user_in(tmp_path_factory.mktemp("example"))) as user:
+    with sandboxed(user_in(tmp_path_factory.mktemp("example"), **variables(request.param))) as user:
         user.all_ok(
             *(("blueprints", "upload", folder / path, "-b", name) for name, path in BLUEPRINTS.items()),
             ("secrets", "create", "eaas_params", "-f", folder / "secret.json"),
