@@ -58,6 +58,13 @@ _HELD: Final = frozenset({"ResourceInUse", "ResourceInUseException", "ResourceCo
 _UNSEEN: Final = ("cannot be assumed by Lambda", "Invalid IAM Instance Profile name")
 """What services say of a role or profile that IAM made seconds ago."""
 
+_WORDLESS: Final = {
+    "301": "it is in another region",
+    "400": "S3 does not say why: the keys are not valid any more, or the region is none",
+    "403": "S3 does not say why: the keys are wrong or do not allow it, or the name is another account's",
+}
+"""What may be wrong where the answer has no words: those to HEAD requests are a status alone (S3, HeadBucket)."""
+
 THROTTLE_PAUSE: Final = 10.0
 """Seconds before the next attempt when a throttled answer gives no `Retry-After`; the SDK's own retries came before."""
 
@@ -90,7 +97,8 @@ class Refusal:
         return self.code in _VAGUE and any(words in self.message for words in _ABSENT)
 
     def __str__(self) -> str:
-        return f"{self.call}: {self.code}: {self.message}"
+        guess = _WORDLESS.get(self.code)
+        return f"{self.call}: {self.code}: {self.message}" + (f" ({guess})" if guess else "")
 
 
 class RefusedError(NonRecoverableError):

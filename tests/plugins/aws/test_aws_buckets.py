@@ -54,3 +54,11 @@ def test_a_bucket_of_somebody_else_keeps_what_it_holds(bench: Any, s3: Any) -> N
 def test_the_address_is_one_that_clients_take(bench: Any, s3: Any) -> None:
     ctx = bucket(bench, s3)
     assert ctx.instance.runtime_properties["url"] == f"{bench.account.endpoint}/kept"
+
+
+def test_a_refusal_without_words_is_told_with_what_it_may_mean(bench: Any) -> None:
+    place = {"LocationConstraint": "us-west-1"}
+    ctx = bench.node(TYPE, {"Bucket": "kept", "CreateBucketConfiguration": place})
+    ctx.node.properties["client_config"] = {**bench.account.client_config, "aws_secret_access_key": "wrong"}
+    with pytest.raises(NonRecoverableError, match="HeadBucket: 403: Forbidden .*keys are wrong or do not allow it"):
+        lifecycle.create(ctx)
