@@ -60,5 +60,5 @@ def test_a_refusal_without_words_is_told_with_what_it_may_mean(bench: Any) -> No
     place = {"LocationConstraint": "us-west-1"}
     ctx = bench.node(TYPE, {"Bucket": "kept", "CreateBucketConfiguration": place})
     ctx.node.properties["client_config"] = {**bench.account.client_config, "aws_secret_access_key": "wrong"}
-    with pytest.raises(NonRecoverableError, match="HeadBucket: 403: Forbidden .*keys are wrong or do not allow it"):
+    with pytest.raises(NonRecoverableError, match=r"HeadBucket: 403: Forbidden .*keys are wrong or do not allow it"):
         lifecycle.create(ctx)
