@@ -566,7 +566,8 @@ class Drive:
             self._tell_task(EventType.PLUGIN_EVENT, f"Waits for execution {outcome.waits_for}", task, "", now)
         else:
             ignored = " (ignored)" if state is TaskState.IGNORED else ""
-            self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + ignored, now)
+            tried = f" [attempt {attempt}]" if attempt > 1 else ""
+            self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + tried + ignored, now)
 
     def _tell_task(
         self, type_: EventType, verb: str, task: Task, rest: str, now: datetime, operation: Operation | None = None

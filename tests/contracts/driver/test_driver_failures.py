@@ -5,7 +5,7 @@ import time
 
 from msgspec import structs
 
-from groundplan.model.execution import ExecutionStatus, Outcome, TaskState
+from groundplan.model.execution import EventType, ExecutionStatus, Outcome, TaskState
 from groundplan.runtime.attempt import Assignment
 
 from ...planning.builders import blueprint, lifecycle, node
@@ -19,9 +19,12 @@ ONE = blueprint(node("db", operations=lifecycle("create")))
 def test_a_failed_operation_is_tried_again_as_often_as_the_policy_says(stage: Stage) -> None:
     stage.rehearsal.deploy(ONE)
     script = Script(acts={"db create": lambda _: failed()})
-    ended = drive(stage, stage.rehearsal.start(), script, retries=2)
+    execution = stage.rehearsal.start()
+    ended = drive(stage, execution, script, retries=2)
     assert script.ran == ["db create"] * 3
     assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: it broke")
+    [told] = [event.message for event in stage.rehearsal.events(execution) if event.type is EventType.TASK_FAILED]
+    assert told.endswith("it broke [attempt 3]")
 
 
 def test_an_attempt_knows_its_number(stage: Stage) -> None:
