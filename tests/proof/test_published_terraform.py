@@ -13,7 +13,8 @@ from typing import Any
 import boto3
 import pytest
 
-from .test_published_example import example
+from .environments import account_of
+from .test_published_example import BLUEPRINTS, example
 from .user import User, eventually, sandboxed, user_in
 
 pytestmark = pytest.mark.live
@@ -114,3 +115,21 @@ def test_what_is_being_made_when_all_ends_is_made_once(user: User, end: str) -> 
     assert len([vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]]) == 1
     user.ok("executions", "start", "uninstall", "-d", name)
     assert [vpc for vpc in ec2.describe_vpcs()["Vpcs"] if not vpc["IsDefault"]] == []
+
+
+def test_production_as_a_whole(user: User) -> None:
+    """What the default tests hold of its parts, and the bucket, from the application's own blueprint."""
+    rows = {**BLUEPRINTS, "aws_s3": "infra/prod/s3/aws-blueprint.yaml"}
+    user.all_ok(
+        *(("blueprints", "upload", example() / path, "-b", name) for name, path in rows.items()),
+        ("secrets", "create", "eaas_params", "-f", example() / "secret.json"),
+        ("deployments", "create", "production", "-b", "app", "-i", "cloud_type=aws;env_type=production"),
+    )
+    user.install("production")
+    account, found = account_of(user), user.capabilities("production")
+    built = account.census()
+    assert (built["clusters"], built["stacks"], built["buckets"], built["NAT gateways"]) == (1, 1, 1, 2)
+    assert all(found[name] for name in ("k8s_endpoint", "db_host", "db_master_password", "bucket_url"))
+
+    assert "Nothing is left" in user.ok("executions", "start", "uninstall", "-d", "production")
+    assert not any(account.census().values()), account.census()
