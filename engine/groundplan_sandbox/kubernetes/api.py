@@ -18,8 +18,11 @@ from groundplan_sandbox.kubernetes.admission import admit
 from groundplan_sandbox.kubernetes.apply import (
     Manager,
     apply_configuration,
+    changed_by,
     own_update,
+    owns_any,
     read_ownership,
+    with_first_owner,
     with_ownership,
     without_times,
 )
@@ -63,12 +66,14 @@ class Patch(StrEnum):
 class Options:
     """What a write asks for besides its body.
 
-    subresource: "" for the object itself, or "status". propagation: Background, Foreground or Orphan (deletion).
+    subresource: "" for the object itself, or "status". through: the subresource that stands for a part of the object
+    and by which a manager of that part is known, "scale". propagation: Background, Foreground or Orphan (deletion).
     grace: seconds a pod may take to end; None means its own setting. uid, revision: preconditions of a deletion.
     """
 
     manager: str = "unknown"
     subresource: str = ""
+    through: str = ""
     dry_run: bool = False
     force: bool = False
     propagation: str = "Background"
@@ -207,9 +212,12 @@ class Api:
     def _write(self, kind: Kind, old: Object, body: Object, options: Options) -> Object:
         _check_revision(kind, old, body)
         item = self._merged_with_old(kind, old, body, options)
-        manager = Manager(name=options.manager, subresource=options.subresource)
+        manager = Manager(name=options.manager, subresource=options.through or options.subresource)
         base = body if "managedFields" in body["metadata"] else old
-        ownership = own_update(old, item, manager, read_ownership(base), timestamp())
+        before = read_ownership(base)
+        # What nobody manages stays so when it is changed through a subresource, as in the real server.
+        tracked = not options.through or owns_any(before, changed_by(old, item))
+        ownership = own_update(old, item, manager, before, timestamp()) if tracked else before
         return self._keep(kind, old, with_ownership(item, ownership), options)
 
     def _merged_with_old(self, kind: Kind, old: Object, body: Object, options: Options) -> Object:
@@ -250,7 +258,7 @@ class Api:
         if old is None:
             return self._apply_new(kind, namespace, config, manager, options)
         _check_revision(kind, old, config)
-        applied = apply_configuration(old, config, manager, force=options.force, now=timestamp())
+        applied = apply_configuration(with_first_owner(old), config, manager, force=options.force, now=timestamp())
         item = self._merged_with_old(kind, old, applied.object, options)
         return self._keep(kind, old, with_ownership(item, applied.ownership), options)
 

@@ -71,6 +71,24 @@ def with_ownership(item: Object, ownership: Ownership) -> Object:
     return item | {"metadata": metadata | ({"managedFields": entries} if entries else {})}
 
 
+def with_first_owner(item: Object) -> Object:
+    """An object of which nobody keeps record, as apply sees it: all of it belongs to whoever wrote it before."""
+    if item["metadata"].get("managedFields"):
+        return item
+    share = _Share(fields=frozenset(leaves(item)), time=item["metadata"]["creationTimestamp"])
+    return with_ownership(item, {Manager(name="before-first-apply"): share})
+
+
+def changed_by(old: Object, new: Object) -> FieldSet:
+    """The fields that a write changes."""
+    return changed(leaves(old), leaves(new))
+
+
+def owns_any(ownership: Ownership, fields: FieldSet) -> bool:
+    """Whether somebody manages one of these fields."""
+    return any(share.fields & fields for share in ownership.values())
+
+
 def without_times(item: Object) -> Object:
     """The object as it is without the times in managedFields: a write that changes only those changes nothing."""
     entries = [{**entry, "time": ""} for entry in item["metadata"].get("managedFields") or []]

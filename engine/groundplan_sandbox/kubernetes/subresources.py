@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -75,7 +75,7 @@ def _rescale(call: Call, body: Any, request: Request) -> Object:
         cause = invalid_value("spec.replicas", replicas, "must be greater than or equal to 0")
         raise invalid(call.kind, call.name, [cause])
     item = call.api.get(call.kind, call.namespace, call.name)
-    options = request.options()
+    options = replace(request.options(), through="scale")
     revision = ((body or {}).get("metadata") or {}).get("resourceVersion")
 
     def edit(fresh: Object) -> None:
