@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from groundplan.model.values import Data
-from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_aws import finding, lifecycle
 from groundplan_aws.target import Target, on_target
 
@@ -24,16 +24,21 @@ def create(target: Target) -> Data:
         raise NonRecoverableError("create_secret is not done: use store_in_runtime_properties, or import a public key")
     if target.config.get("PublicKeyMaterial"):
         target = replace(target, resource=replace(target.resource, create="import_key_pair"))
-    elif properties.get("store_in_runtime_properties") and not _kept(target):
+    elif _lacks_its_key(target):
         _discard_lost(target)
     identifier, answer = lifecycle.obtain(target)
+    if answer is None and _lacks_its_key(target):
+        raise RecoverableError(f"{target}: AWS made it, and the answer with its private key was lost")
     _keep(target, answer)
     lifecycle.settle(target, identifier)
     return None
 
 
-def _kept(target: Target) -> bool:
-    return "KeyMaterial" in (target.record.get("create_response") or {})
+def _lacks_its_key(target: Target) -> bool:
+    """Whether the private key is to be recorded, and is not; one that the author brought is never told."""
+    if target.config.get("PublicKeyMaterial") or not target.ctx.node.properties.get("store_in_runtime_properties"):
+        return False
+    return "KeyMaterial" not in (target.record.get("create_response") or {})
 
 
 def _discard_lost(target: Target) -> None:

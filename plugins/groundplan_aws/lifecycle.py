@@ -132,8 +132,15 @@ def obtain(target: Target) -> tuple[str, Mapping[str, Any] | None]:
     Returns:
         The id, and what the create call answered if there was one.
     """
-    found = finding.surviving(target)
-    answer = None if found else _make(target)
+    found, answer = finding.surviving(target), None
+    if found is None:
+        try:
+            answer = _make(target)
+        except RefusedError:
+            # The SDK sends a call again whose answer was lost; what the first one made may stand in the second's way.
+            found = finding.surviving(target)
+            if found is None:
+                raise
     row = target.resource
     told = first(found or answer, (row.id_field,))
     identifier = str(told if told is not None else parameters.name(target))

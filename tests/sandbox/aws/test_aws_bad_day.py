@@ -9,7 +9,7 @@ from groundplan.sdk import testing
 from groundplan.sdk.context import Neighbour
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.testing import BenchContext
-from groundplan_aws import instances, lifecycle
+from groundplan_aws import instances, keypairs, lifecycle
 from groundplan_sandbox.aws.faults import Faults, Kind, Rule
 
 from .conftest import IMAGE, REGION
@@ -30,14 +30,14 @@ def node(aws: Any) -> Callable[..., BenchContext]:
         "aws_access_key_id": keys.access_key_id,
         "aws_secret_access_key": keys.secret_access_key,
         "region_name": REGION,
-        # The plugin's own retries are what is looked at, not the SDK's, which sleep.
-        "additional_config": {"retries": {"total_max_attempts": 1}},
     }
 
-    def make(kind: str, config: dict[str, Any], *neighbours: Neighbour) -> BenchContext:
+    def make(kind: str, config: dict[str, Any], *neighbours: Neighbour, sends: int = 1) -> BenchContext:
+        # By default the plugin's own retries are what is looked at, not the SDK's, which sleep.
+        options = {"additional_config": {"retries": {"total_max_attempts": sends}}}
         made = testing.context(
             node_type=f"cloudify.nodes.aws.ec2.{kind}",
-            properties={"client_config": client_config, "resource_config": config},
+            properties={"client_config": {**client_config, **options}, "resource_config": config},
             settings={"endpoint_url": aws.url},
             sandboxed=True,
             neighbours=neighbours,
@@ -82,6 +82,33 @@ def test_operations_come_through_throttling_and_lost_answers(node: Any, faults: 
     assert len(ec2.describe_vpcs()["Vpcs"]) == before + 1
     reservations = ec2.describe_instances()["Reservations"]
     assert len([one for group in reservations for one in group["Instances"]]) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "config"),
+    [
+        ("Subnet", {"CidrBlock": "10.0.0.0/24"}),
+        ("SecurityGroup", {"GroupName": "doors", "Description": "doors"}),
+    ],
+)
+def test_what_the_sdk_asked_for_twice_is_found_when_the_second_is_refused(
+    node: Any, faults: Faults, kind: str, config: dict[str, Any]
+) -> None:
+    vpc = node("Vpc", {"CidrBlock": "10.0.0.0/16"})
+    lifecycle.create(vpc)
+    faults.add(Rule(service="ec2", operation=f"Create{kind}", kind=Kind.LOSE, share=1, limit=1))
+    ctx = node(kind, config, related(vpc), sends=2)
+    lifecycle.create(ctx)
+    assert faults.listing()[0]["dealt"] == 1
+    assert lifecycle.check_status(ctx)
+
+
+def test_a_key_pair_whose_private_key_was_lost_with_an_answer_is_made_again(node: Any, faults: Faults) -> None:
+    faults.add(Rule(service="ec2", operation="CreateKeyPair", kind=Kind.LOSE, share=1, limit=1))
+    ctx = node("Keypair", {"KeyName": "ours"}, sends=2)
+    ctx.node.properties["store_in_runtime_properties"] = True
+    assert through(keypairs.create, ctx) == 1
+    assert "PRIVATE KEY" in ctx.instance.runtime_properties["create_response"]["KeyMaterial"]
 
 
 def test_what_would_be_refused_again_is_not_tried_again(node: Any, faults: Faults) -> None:
