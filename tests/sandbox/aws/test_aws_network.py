@@ -140,11 +140,17 @@ def test_the_managed_policies_of_aws_can_be_attached(aws: Any) -> None:
     assert iam.get_policy(PolicyArn=policy)["Policy"]["AttachmentCount"] == 0
 
 
-def test_a_refused_nat_gateway_leaves_no_interface_and_an_unknown_one_is_not_found(ec2: Any, network: Any) -> None:
+def test_a_refused_nat_gateway_leaves_no_interface_and_an_unknown_one_is_not_found(
+    ec2: Any, network: Any, interface: str
+) -> None:
     asked = {"SubnetId": network.subnet}
     assert code_of(ec2.create_nat_gateway, **asked) == "MissingParameter"
     assert code_of(ec2.create_nat_gateway, **asked, AllocationId="eipalloc-0") == "InvalidAllocationID.NotFound"
-    assert ec2.describe_network_interfaces()["NetworkInterfaces"] == []
+    taken = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.associate_address(AllocationId=taken, NetworkInterfaceId=interface)
+    assert code_of(ec2.create_nat_gateway, **asked, AllocationId=taken) == "Resource.AlreadyAssociated"
+    left = ec2.describe_network_interfaces()["NetworkInterfaces"]
+    assert [found["NetworkInterfaceId"] for found in left] == [interface]
     assert code_of(ec2.describe_nat_gateways, NatGatewayIds=["nat-0123456789abcdef0"]) == "NatGatewayNotFound"
 
 

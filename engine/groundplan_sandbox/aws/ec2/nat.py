@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.exceptions import EC2ClientError, ResourceAlreadyAssociatedError
 
 from groundplan_sandbox.aws.ec2.interfaces import InterfaceCorrections
 
@@ -19,7 +19,9 @@ class NatCorrections(InterfaceCorrections):
             raise EC2ClientError("MissingParameter", "The request must include the AllocationId parameter.")
         if allocation_id:
             # moto looks only when it has made the interface, which would then stay in the subnet.
-            self.address_by_allocation([allocation_id])
+            [address] = self.address_by_allocation([allocation_id])
+            if kind == "public" and (address.eni or address.instance):
+                raise ResourceAlreadyAssociatedError(address.public_ip)
         if kind == "public" and not self.gateways_of(self.get_subnet(subnet_id).vpc_id):
             vpc_id = self.get_subnet(subnet_id).vpc_id
             raise EC2ClientError("Gateway.NotAttached", f"Network {vpc_id} is not attached to any internet gateway")
