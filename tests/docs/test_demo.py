@@ -65,6 +65,10 @@ def test_an_environment_that_is_not_known_is_told_and_nothing_is_begun(checkout:
 
 
 def test_taking_down_while_production_installs_cancels_and_uninstalls(checkout: Path) -> None:
+    # Slow enough that the install still runs when the commands of `down`, on a busy machine, come to cancel it.
+    groundplan = Path(sys.executable).with_name("groundplan")
+    home = os.environ | {"GROUNDPLAN_HOME": str(checkout / ".demo")}
+    subprocess.run([groundplan, "sandbox", "up", "--state-delay", "2"], env=home, check=True, capture_output=True)
     command = [sys.executable, str(checkout / "docs/tutorial/demo.py"), "up"]
     variables = os.environ | {"ENV_TYPE": "production"}
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as up:
