@@ -15,7 +15,12 @@ def attach(target: Target) -> Data:
     if target.untouchable or vpc is None:
         return None
     if vpc not in _attached(target):
-        target.api.call("attach_internet_gateway", InternetGatewayId=target.id, VpcId=vpc)
+        try:
+            target.api.call("attach_internet_gateway", InternetGatewayId=target.id, VpcId=vpc)
+        except RefusedError:
+            # The SDK sends a call again whose answer was lost; the first one may have attached it.
+            if vpc not in _attached(target):
+                raise
     target.record["vpc_id"] = vpc
     return None
 

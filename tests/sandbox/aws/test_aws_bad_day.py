@@ -9,7 +9,7 @@ from groundplan.sdk import testing
 from groundplan.sdk.context import Neighbour
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.testing import BenchContext
-from groundplan_aws import instances, keypairs, lifecycle
+from groundplan_aws import gateways, instances, keypairs, lifecycle
 from groundplan_sandbox.aws.faults import Faults, Kind, Rule
 
 from .conftest import IMAGE, REGION
@@ -101,6 +101,17 @@ def test_what_the_sdk_asked_for_twice_is_found_when_the_second_is_refused(
     lifecycle.create(ctx)
     assert faults.listing()[0]["dealt"] == 1
     assert lifecycle.check_status(ctx)
+
+
+def test_a_gateway_that_the_sdk_attached_twice_is_attached(node: Any, faults: Faults) -> None:
+    vpc = node("Vpc", {"CidrBlock": "10.0.0.0/16"})
+    lifecycle.create(vpc)
+    gateway = node("InternetGateway", {}, related(vpc), sends=2)
+    lifecycle.create(gateway)
+    faults.add(Rule(service="ec2", operation="AttachInternetGateway", kind=Kind.LOSE, share=1, limit=1))
+    gateways.attach(gateway)
+    assert faults.listing()[0]["dealt"] == 1
+    assert gateway.instance.runtime_properties["vpc_id"] == vpc.instance.runtime_properties["aws_resource_id"]
 
 
 def test_a_key_pair_whose_private_key_was_lost_with_an_answer_is_made_again(node: Any, faults: Faults) -> None:
