@@ -7,8 +7,8 @@ import pytest
 from ..proof.temporal import TemporalServer, temporal_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[TemporalServer]:
-    """Temporal's development server."""
+    """Temporal's development server, of one module: a version that a test makes current binds all later workers."""
     with temporal_server() as started:
         yield started
