@@ -5,7 +5,7 @@ absence for done. External resources are looked up and left as they are. What on
 modules.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -23,6 +23,8 @@ from groundplan_aws.waiting import wait, wait_until_gone, wait_until_seen, wait_
 
 _ONE_BY_ONE: Final = "Attribute"
 """A modify call that names its attribute in this parameter is one call; the others take one attribute each."""
+_SECRETS: Final = frozenset({"ClientSecret", "client_secret"})
+"""Fields of descriptions that hold a secret, wherever they stand."""
 
 
 @operation()
@@ -166,10 +168,24 @@ def note(target: Target, description: Mapping[str, Any]) -> None:
     target.record["aws_resource_id"] = str(description[row.shown_id or row.id_field])
     if row.arn or row.shown_id:
         target.record["aws_resource_arn"] = first(description, row.arn or (row.id_field,))
+    for secret in _secrets(description):
+        target.ctx.mask(secret)
     told = target.record.get("create_response") or {}
     kept = {name: told[name] for name in row.told_once if name in told}
     target.record["create_response"] = {**plain(description), **kept}
     notes.take(target, description)
+
+
+def _secrets(described: Any) -> Iterator[str]:
+    if isinstance(described, Mapping):
+        for name, value in described.items():
+            if isinstance(value, str) and value and name in _SECRETS:
+                yield value
+            else:
+                yield from _secrets(value)
+    elif isinstance(described, list):
+        for value in described:
+            yield from _secrets(value)
 
 
 def modify_attributes(target: Target, attributes: Mapping[str, Any]) -> None:

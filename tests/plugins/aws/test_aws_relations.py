@@ -67,6 +67,13 @@ def test_users_join_groups_and_get_policies(bench: Any, iam: Any) -> None:
     assert iam.list_attached_group_policies(GroupName="g")["AttachedPolicies"] == []
 
 
+def test_the_secret_of_a_pool_s_client_is_masked(bench: Any) -> None:
+    pool = made(bench, "cognitoidp.UserPool", {"PoolName": "users"}).instance.runtime_properties["aws_resource_id"]
+    client = {"UserPoolId": pool, "ClientName": "web", "GenerateSecret": True}
+    ctx = made(bench, "cognitoidp.UserPoolClient", client)
+    assert ctx.instance.runtime_properties["create_response"]["ClientSecret"] in ctx.masked
+
+
 def test_an_access_key_whose_secret_was_lost_is_made_again(bench: Any, iam: Any) -> None:
     user = made(bench, "iam.User", {"UserName": "u"})
     theirs = iam.create_access_key(UserName="u")["AccessKey"]["AccessKeyId"]
