@@ -31,7 +31,7 @@ class Source(Offer, Protocol):
         """Hear of an execution that is driven from now on, a child's among them."""
 
     def lost(self, execution: Execution) -> None:
-        """Hear of an execution that another driver took over."""
+        """Hear of an execution that is not driven here any more, although it has not ended."""
 
     def ended(self, execution: Execution) -> None:
         """Hear of an execution that has ended."""

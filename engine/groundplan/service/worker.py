@@ -90,7 +90,7 @@ class StoreSource:
 
     def lost(self, execution: Execution) -> None:
         self._own.discard(execution.id)
-        self.say(f"lost {execution.workflow} of {execution.deployment} to another driver (execution {execution.id})")
+        self.say(f"no longer drives {execution.workflow} of {execution.deployment} (execution {execution.id})")
 
     def ended(self, execution: Execution) -> None:
         self._own.discard(execution.id)

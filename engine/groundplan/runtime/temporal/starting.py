@@ -1,7 +1,8 @@
-"""Starts the workflow of an execution, or finds it running."""
+"""Starts the workflow of an execution, or finds it running; and tells whether it is."""
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.service import RPCError, RPCStatusCode
 
 from groundplan.diagnostics.trouble import NotFound
 from groundplan.model.ids import ExecutionId
@@ -51,3 +52,18 @@ async def start_workflow(
             status=execution.status,
         ),
     )
+
+
+async def is_open(client: Client, execution: ExecutionId) -> bool:
+    """Whether the latest workflow of an execution has not ended.
+
+    Raises:
+        RPCError: the service cannot be asked now.
+    """
+    try:
+        found = await client.get_workflow_handle(execution).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return False
+        raise
+    return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)

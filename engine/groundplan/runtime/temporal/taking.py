@@ -5,7 +5,7 @@ What those are is the source's decision (`runtime.serving`); several workers may
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from temporalio.client import Client
@@ -13,12 +13,12 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from groundplan.diagnostics.trouble import UsageError
-from groundplan.model.execution import Execution
+from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.keeping import HEARTBEAT_SECONDS
 from groundplan.runtime.serving import Source
 from groundplan.runtime.temporal.messages import Timing
-from groundplan.runtime.temporal.starting import start_workflow
+from groundplan.runtime.temporal.starting import is_open, start_workflow
 from groundplan.state.store import Store, StoreFault
 
 T = TypeVar("T")
@@ -43,8 +43,10 @@ class Taking:
         while True:
             if looks % HEARTBEAT_SECONDS == 0:
                 await self._safely(lambda: self._beat(draining=is_draining()))
+            await self._see_closed(
+                await self._safely(self._see_ends) or (), although_driven=looks % HEARTBEAT_SECONDS == 0
+            )
             looks += 1
-            await self._safely(self._see_ends)
             if not is_draining():
                 for id_ in await self._safely(lambda: self._source.seek(self._started)) or ():
                     await self._start(id_)
@@ -66,13 +68,35 @@ class Taking:
         if found is not None:
             self._source.took(found)
 
-    def _see_ends(self) -> None:
+    def _see_ends(self) -> list[Execution]:
+        """Let go of the executions that have ended; return the others."""
+        others = []
         for id_ in list(self._started):
             found = self._read(id_)
-            if found is None or found.status.is_final:
-                self._started.discard(id_)
-                if found is not None:
-                    self._source.ended(found)
+            if found is not None and not found.status.is_final:
+                others.append(found)
+                continue
+            self._started.discard(id_)
+            if found is not None:
+                self._source.ended(found)
+        return others
+
+    async def _see_closed(self, executions: Iterable[Execution], *, although_driven: bool) -> None:
+        """Let go of the executions whose workflow has ended before them: cancelled, say, and queued anew before a look.
+
+        Args:
+            although_driven: look at those that do not wait in the queue as well.
+        """
+        for execution in executions:
+            if execution.status is ExecutionStatus.QUEUED or although_driven:
+                try:
+                    closed = not await is_open(self._client, execution.id)
+                except RPCError as error:
+                    _logger.warning("Execution %s is not looked after: %s", execution.id, error.message)
+                    continue
+                if closed:
+                    self._started.discard(execution.id)
+                    self._source.lost(execution)
 
     def _read(self, id_: ExecutionId) -> Execution | None:
         with self._store.snapshot() as snapshot:

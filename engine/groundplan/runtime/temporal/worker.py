@@ -15,8 +15,8 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from temporalio.client import Client, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from groundplan.model.execution import ExecutionStatus
@@ -33,6 +33,7 @@ from groundplan.runtime.temporal.connection import connect
 from groundplan.runtime.temporal.hands import Hands
 from groundplan.runtime.temporal.keeper import Keeper
 from groundplan.runtime.temporal.messages import CONTROL_QUEUE, DEFAULT_QUEUE, LOOK, Timing, task_queue
+from groundplan.runtime.temporal.starting import is_open
 from groundplan.runtime.temporal.taking import Taking
 from groundplan.runtime.temporal.versions import make_current, versioned
 from groundplan.runtime.temporal.workflow import ExecutionWorkflow
@@ -302,20 +303,10 @@ async def _mind(client: Client, keeper: Keeper) -> None:
         await asyncio.sleep(_MIND_SECONDS)
         for execution in keeper.kept():
             try:
-                if not await _is_open(client, execution):
+                if not await is_open(client, execution):
                     await asyncio.to_thread(keeper.release, execution)
             except (RPCError, StoreFault) as error:
                 _logger.warning("Execution %s is not looked after: %s", execution, error.message)
-
-
-async def _is_open(client: Client, execution: ExecutionId) -> bool:
-    try:
-        found = await client.get_workflow_handle(execution).describe()
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
-            return False
-        raise
-    return found.status in (WorkflowExecutionStatus.RUNNING, WorkflowExecutionStatus.CONTINUED_AS_NEW)
 
 
 async def _pass_on(client: Client, execution: ExecutionId, status: ExecutionStatus) -> None:
