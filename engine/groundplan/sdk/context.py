@@ -311,9 +311,9 @@ class OperationContext(Protocol):
 
         Args:
             shown: files and folders that it may read, and `writable` those that it may write, where it is shut in.
-            grace: seconds that it may take to end by itself once it was interrupted (SIGINT), for a program that would
-                lose what it has done; 0: it is terminated at once. When the engine dies, it goes on for that long
-                before it is interrupted.
+            grace: seconds that it may take to end by itself once it was interrupted (SIGINT; the program alone, not its
+                group), for a program that would lose what it has done; 0: it is terminated at once. When the engine
+                dies, it goes on for that long before it is interrupted.
         """
 
 

@@ -250,6 +250,27 @@ def test_confined_children_see_and_write_what_is_named_besides(confined: BenchCo
     assert [path.name for path in (*hidden.iterdir(), *kept.iterdir())] == ["canary", "new"]
 
 
+@pytest.mark.parametrize("kind", ["ctx", "confined"])
+def test_an_interrupt_is_for_the_program_alone(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> None:
+    ctx: BenchContext = request.getfixturevalue(kind)
+
+    def give_up(stream: str, line: str) -> None:
+        ctx.given_up = True
+
+    # A shell that has job control would start it in a group of its own, and one without has it ignore interrupts.
+    child = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL); print('hi', flush=True); time.sleep(60)"
+    program = f"""
+import signal, subprocess, sys
+interrupts = []
+signal.signal(signal.SIGINT, lambda *_: interrupts.append(1) or child.terminate())
+child = subprocess.Popen([sys.executable, "-c", {child!r}])
+print(child.wait(), len(interrupts))
+"""
+    ended = ctx.run([sys.executable, "-c", program], on_line=give_up, grace=20)
+
+    assert ended.stdout == f"hi\n{-signal.SIGTERM} 1\n"
+
+
 def test_confined_children_are_interrupted_as_well(confined: BenchContext, tmp_path: Path) -> None:
     def give_up(stream: str, line: str) -> None:
         confined.given_up = True

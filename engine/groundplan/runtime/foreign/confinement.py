@@ -6,9 +6,11 @@ network stays the host's: the ctx proxy on loopback is reachable. `plan` says wh
 
 import ctypes
 import os
+import signal
 import stat
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn
@@ -86,6 +88,7 @@ def shut_in(confinement: Confinement, then: Callable[[], int]) -> NoReturn:
         os.close(reading)
         _as_init(confinement, then, user, group, writing)
     os.close(writing)
+    _hand_interrupts_on(init)
     _, status = os.waitpid(init, 0)
     with open(reading) as pipe:
         refusal = pipe.read()
@@ -112,10 +115,22 @@ def _as_init(confinement: Confinement, then: Callable[[], int], user: int, group
         os.write(refusals, str(error).encode())
         os._exit(1)
     os.close(refusals)
+    _hand_interrupts_on(program)
     while True:
         ended, status = os.wait()
         if ended == program:
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+
+
+def _hand_interrupts_on(process: int) -> None:
+    """Pass on each interrupt (SIGINT) from now on, and one that waits: who shuts the program in is not to end by it."""
+
+    def hand_on(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+    signal.signal(signal.SIGINT, hand_on)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def _hide(confinement: Confinement) -> None:

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Final, NoReturn
@@ -130,8 +130,8 @@ def _start(plan: Plan, lifeline: socket.socket, relay: Relay | None) -> int:
     die_with_parent()
     if relay is not None:
         relay.become_outputs()
-        # An interrupt is for the program (`_become`), not for those who shut it in and collect what it leaves.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # An interrupt waits for the program (`_become`), or for those who shut it in and hand it on to the program.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         if plan.confinement is None:
             _become(plan)
@@ -147,6 +147,7 @@ def _become(plan: Plan) -> NoReturn:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # Python ignores them, and a shell's pipes rely on them
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     os.chdir(plan.folder)
     os.execvpe(plan.command[0], list(plan.command), dict(plan.environment))  # noqa: S606 - no shell is wanted
 
@@ -209,12 +210,16 @@ class _Ending:
     def sweep(self) -> None:
         """Once it has ended: end what it has left behind, if it was to end."""
         if self._deadline is not None:
-            _signal_group(self._child, signal.SIGKILL)
+            _signal(os.killpg, self._child, signal.SIGKILL)
 
     def _step(self) -> None:
         number, seconds = self._steps.pop(0) if self._steps else (signal.SIGKILL, _GRACE_SECONDS)
-        if number is not None:
-            _signal_group(self._child, number)
+        if number is signal.SIGINT:
+            # The program alone: it ends what it has started in its own order, and terraform, whose group is interrupted
+            # while it starts a provisioner, counts two interrupts and leaves without its state.
+            _signal(os.kill, self._child, number)
+        elif number is not None:
+            _signal(os.killpg, self._child, number)
         self._deadline = time.monotonic() + seconds
 
 
@@ -225,9 +230,9 @@ def _is_alone(lifeline: socket.socket) -> bool:
     return any(event & select.POLLHUP for _, event in polling.poll(0))
 
 
-def _signal_group(child: int, number: signal.Signals) -> None:
+def _signal(send: Callable[[int, int], None], child: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, number)
+        send(child, number)
 
 
 def _exit_as(code: int) -> NoReturn:
