@@ -1,12 +1,13 @@
 """Options and arguments that several commands share, and the opening of the engine for one command."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
 
+from groundplan.diagnostics.visible import visible
 from groundplan.service.assembly import Engine, open_engine
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,3 +71,10 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, emp
     from groundplan.cli.views.table import show
 
     show(columns, rows)
+
+
+def print_record(record: Mapping[str, Any]) -> None:
+    """Print the fields of one thing, a line each."""
+    width = max(map(len, record)) + len(": ")
+    for key, value in record.items():
+        click.echo(f"{key + ':':{width}}{'-' if value in (None, '', [], {}) else visible(str(value))}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table
+from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_record, print_table
 from groundplan.cli.views import records
 from groundplan.diagnostics.render import render, to_json
 from groundplan.diagnostics.trouble import UsageError
@@ -230,9 +230,7 @@ def get(blueprint_id: str, as_json: bool) -> None:
     if as_json:
         print_json({**records.blueprint(found), "plan": plan_})
         return
-    for key, value in records.blueprint(found).items():
-        click.echo(f"{key + ':':18}{value if value is not None else ''}")
-    click.echo(f"{'nodes:':18}{', '.join(plan_['nodes'])}")
+    print_record({**records.blueprint(found), "nodes": ", ".join(plan_["nodes"])})
 
 
 @blueprints.command()

@@ -6,7 +6,7 @@ import click
 
 from groundplan.cli.commands import updates
 from groundplan.cli.commands.deployment_groups import groups
-from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table, reveal_option
+from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_record, print_table, reveal_option
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.diagnostics.visible import visible
@@ -90,8 +90,7 @@ def get(deployment_id: str, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    for key, value in record.items():
-        click.echo(f"{key + ':':26}{value if value not in (None, [], {}) else '-'}")
+    print_record(record)
 
 
 @deployments.command()

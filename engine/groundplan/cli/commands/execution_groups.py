@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
+from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_record, print_table
 from groundplan.cli.running import retries_option
 from groundplan.cli.views import records
 from groundplan.cli.views.lines import line
@@ -172,9 +172,7 @@ def get(execution_group_id: str, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    for key, value in record.items():
-        shown = records.shown_counts(found) if key == "counts" else value
-        click.echo(f"{key + ':':18}{shown if shown not in (None, '') else '-'}")
+    print_record({**record, "counts": records.shown_counts(found)})
 
 
 @groups.command()

@@ -10,7 +10,7 @@ import click
 from groundplan.cli.commands.execution_groups import groups
 from groundplan.cli.commands.explanations import explain
 from groundplan.cli.commands.task_graphs import graph
-from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
+from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_record, print_table
 from groundplan.cli.running import drive, operations_option, retries_option, tell_who_goes_on
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
@@ -200,9 +200,9 @@ def list_(
 
 
 def _show(shown: Sequence[Mapping[str, Any]], total: int) -> None:
-    columns = ["id", "workflow_id", "status_display", "is_dry_run", "deployment_id", "created_at", "started_at"]
+    columns = ["id", "workflow_id", "status_display", "deployment_id", "is_dry_run", "created_at", "started_at"]
     rows = [[item[name] for name in (*columns, "scheduled_for")] for item in shown]
-    headings = ["id", "workflow", "status", "dry run", "deployment", "created", "started", "scheduled for"]
+    headings = ["id", "workflow", "status", "deployment", "dry run", "created", "started", "scheduled for"]
     print_table(headings, rows, empty="No executions yet." if not total else "None of them here.")
     if len(shown) != total:
         click.echo(f"Showing {len(shown)} of {total} executions")
@@ -219,8 +219,7 @@ def get(execution_id: str, as_json: bool) -> None:
     if as_json:
         print_json(record)
         return
-    for key, value in record.items():
-        click.echo(f"{key + ':':18}{value if value not in (None, '') else '-'}")
+    print_record(record)
 
 
 @executions.command()

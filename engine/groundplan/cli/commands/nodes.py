@@ -2,9 +2,8 @@
 
 import click
 
-from groundplan.cli.options import as_json, engine, print_json, print_table, reveal_option
+from groundplan.cli.options import as_json, engine, print_json, print_record, print_table, reveal_option
 from groundplan.cli.views import records
-from groundplan.diagnostics.visible import visible
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.ids import DeploymentId, InstanceId
 from groundplan.planning.health import is_available, is_drifted
@@ -104,6 +103,4 @@ def get_instance(node_instance_id: str, deployment_id: str, reveal: bool, as_jso
     if as_json:
         print_json(record)
         return
-    for key, value in record.items():
-        shown = visible(str(value)) if value not in (None, [], {}) else "-"
-        click.echo(f"{key + ':':26}{shown}")
+    print_record(record)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_table
+from groundplan.cli.options import as_json, engine, given_parameters, print_json, print_record, print_table
 from groundplan.cli.running import tell_who_goes_on
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
@@ -173,13 +173,11 @@ def get(deployment_id: str, schedule_name: str, count: int, as_json: bool) -> No
     with engine(quiet=as_json) as opened:
         found = use_case.get(opened.store, DeploymentId(deployment_id), ScheduleId(schedule_name))
     ahead = [records.moment(at) for at in preview(found.rule, now(), count)]
-    record = {**records.schedule(found), **({"preview": ahead} if count else {})}
+    record = records.schedule(found)
     if as_json:
-        print_json(record)
+        print_json({**record, **({"preview": ahead} if count else {})})
         return
-    for key, value in record.items():
-        if key != "preview":
-            click.echo(f"{key + ':':18}{value if value not in (None, '', [], {}) else '-'}")
+    print_record(record)
     for each in ahead:
         click.echo(f"  {each}")
 
