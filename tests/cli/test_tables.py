@@ -46,7 +46,7 @@ def test_what_is_empty_goes_first_then_what_stands_on_the_right_but_no_prose(sho
     found = show(80)
     assert "No room for: created, scheduled for." in found
     assert "began" in found
-    assert "No room for: dry run, deployment, created, scheduled" in " ".join(show(40).split())
+    assert "No room for: dry run, deployment, created, scheduled" in " ".join(show(36).split())
 
 
 def test_a_pipe_has_all_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
