@@ -11,7 +11,8 @@ from groundplan_sandbox.aws.site import Site
 _MODULES = {
     "eks": ("eks.answers",),
     "rds": ("rds.instances",),
-    "cloudformation": ("eks.answers", "rds.instances", "cloudformation.answers"),
+    "autoscaling": ("scaling",),
+    "cloudformation": ("eks.answers", "rds.instances", "scaling", "cloudformation.answers"),
 }
 """By signing name; CloudFormation makes resources of the others. Each module has `install(site)`."""
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from .conftest import IMAGE
+
 
 def code_of(call: Callable[..., Any], *arguments: Any, **parameters: Any) -> str:
     with pytest.raises(ClientError) as caught:
@@ -171,6 +173,26 @@ def test_a_repeated_client_token_gives_the_same_instance(run: Any, network: Any)
 )
 def test_an_unknown_image_or_key_starts_nothing(run: Any, network: Any, wrong: dict[str, str], code: str) -> None:
     assert code_of(run, SubnetId=network.subnet, **wrong) == code
+
+
+ROOT = {"DeviceName": "/dev/sda1", "Ebs": {"DeleteOnTermination": True}}
+
+
+def test_a_root_disk_without_a_size_has_that_of_its_image(aws: Any, ec2: Any, run: Any, network: Any) -> None:
+    [image] = ec2.describe_images(ImageIds=[IMAGE])["Images"]
+    instance = run(SubnetId=network.subnet, BlockDeviceMappings=[ROOT])
+    template = {"ImageId": IMAGE, "BlockDeviceMappings": [ROOT]}
+    ec2.create_launch_template(LaunchTemplateName="web", LaunchTemplateData=template)
+    of_template = ec2.run_instances(LaunchTemplate={"LaunchTemplateName": "web"}, MinCount=1, MaxCount=1)["Instances"]
+    for made in (instance, of_template[0]["InstanceId"]):
+        found = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [made]}])["Volumes"]
+        assert [disk["SnapshotId"] for disk in found] == [image["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"]]
+
+
+def test_another_disk_needs_a_size(ec2: Any, run: Any, network: Any) -> None:
+    mapping = {**ROOT, "DeviceName": "/dev/sdf"}
+    assert code_of(run, SubnetId=network.subnet, BlockDeviceMappings=[mapping]) == "MissingParameter"
+    assert ec2.describe_instances()["Reservations"] == []
 
 
 def test_reset_ends_machines_and_forgets_resources_but_not_the_key_pair(

@@ -10,6 +10,7 @@ from typing import Any
 
 from moto.ec2.exceptions import EC2ClientError
 
+from groundplan_sandbox.aws.ec2.disks import completed
 from groundplan_sandbox.aws.ec2.interfaces import InterfaceCorrections, refuse_in_use
 
 _ID = re.compile(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
@@ -31,6 +32,8 @@ class InstanceCorrections(InterfaceCorrections):
         given = {nic["NetworkInterfaceId"] for nic in kwargs.get("nics", []) if "NetworkInterfaceId" in nic}
         for eni_id in given:
             refuse_in_use(self.get_network_interface(eni_id))
+        if disks := self._disks(image_id, kwargs):
+            kwargs["block_device_mappings"] = disks
         kept = {int(nic["DeviceIndex"]) for nic in kwargs.get("nics", []) if nic.get("DeleteOnTermination") is False}
         reservation = super().run_instances(image_id, count, *args, **kwargs)
         for instance in reservation.instances:
@@ -39,6 +42,17 @@ class InstanceCorrections(InterfaceCorrections):
             end = partial(self.terminate_instances, [instance.id])
             self.world.instances.admit(instance, self._authorized_keys(instance.key_name), failed=end)
         return reservation
+
+    def _disks(self, image_id: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        """The mappings of a request, of its template or of its configuration, with all sizes."""
+        mappings, template = asked.get("block_device_mappings"), asked.get("launch_template")
+        if template:
+            version = self._get_template_from_args(template)
+            image_id = image_id or version.image_id
+            mappings = mappings or version.data.get("BlockDeviceMappings")
+        elif configuration := asked.get("launch_config"):
+            mappings = mappings or configuration.block_device_mapping_dict
+        return completed(mappings, self.describe_images(ami_ids=[image_id])[0]) if mappings else []
 
     def start_instances(self, instance_ids: list[str]) -> Any:
         """Starting takes time, and only a stopped instance starts (IncorrectInstanceState)."""

@@ -12,6 +12,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 
 from groundplan_sandbox.aws.addresses import AddressPool, NoAddressError
 from groundplan_sandbox.aws.catalogue import EXTRA_ZONES, IMAGES
+from groundplan_sandbox.aws.ec2 import disks
 from groundplan_sandbox.aws.ec2.instances import InstanceCorrections
 from groundplan_sandbox.aws.ec2.nat import NatCorrections
 from groundplan_sandbox.aws.ec2.world import World
@@ -25,6 +26,7 @@ def install(world: World) -> None:
     settings.ENABLE_KEYPAIR_VALIDATION = True
     # moto makes up addresses that no socket could be bound to, or that another program holds.
     elastic_ip_addresses.random_ip = elastic_network_interfaces.random_public_ip = _address_source(world.addresses)
+    disks.install()
     _add_zones()
 
 
