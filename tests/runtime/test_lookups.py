@@ -8,9 +8,11 @@ from groundplan.model.blueprint import Output
 from groundplan.model.deployment import Dependency, DependencyKind, Deployment
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest
 from groundplan.model.secret import SecretValue
-from groundplan.model.values import Data, Sensitive, Value, from_data
+from groundplan.model.values import FUNCTION_MARK, Data, Sensitive, Value, from_data
 from groundplan.planning.evaluation import EvaluationFault
 from groundplan.runtime.evaluation import PARENT_LABEL, Evaluator
+from groundplan.runtime.world import World
+from groundplan.state.store import InstanceChange
 
 from ..planning.builders import blueprint, node
 from .rehearsal import NOW, Rehearsal
@@ -116,3 +118,23 @@ def test_a_deployment_knows_itself(rehearsal: Rehearsal) -> None:
     )
     deploy(rehearsal, "me")
     assert evaluate(rehearsal, deployment, {"get_sys": ["deployment", "name"]}) == "Me"
+
+
+def test_a_secret_that_went_with_what_led_to_it_is_no_fault(rehearsal: Rehearsal) -> None:
+    deployment = deploy(rehearsal, "a")
+    with rehearsal.store.snapshot() as snapshot:
+        world = rehearsal.library.world(snapshot, deployment)
+    db = world.instances_of("db")[0].id
+    # Read before an outcome that cleared it and took the secret.
+    world.apply(db, InstanceChange(runtime_properties={"key": {FUNCTION_MARK: {"get_secret": "gone"}}}))
+    evaluator, written = (
+        Evaluator.of_store(rehearsal.library, rehearsal.store),
+        from_data({"get_attribute": ["db", "key"]}),
+    )
+
+    def read(now: Evaluator, then: World) -> dict[str, Data]:
+        return now.outputs(then, {"it": Output(value=written)}, "outputs")
+
+    with pytest.raises(EvaluationFault, match="no secret 'gone'"):
+        read(evaluator, world)
+    assert evaluator.steadily(world, read) == {"it": None}

@@ -1,6 +1,6 @@
 """Executions, what came of their tasks, and what is told about them; the legal changes of state among them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -151,6 +151,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         runtime_properties: for each instance that changed, its whole runtime properties.
         waits_for: the execution whose end finishes the task, for `WAITING`.
         wait_limit: seconds to wait for it at most, or None; the execution goes on when the task has given up.
+        forgets: names of secrets that are deleted in the transaction that records the outcome: until then others may
+            be led to them by the runtime properties that the outcome clears.
     """
 
     verdict: Verdict
@@ -161,6 +163,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     runtime_properties: Mapping[InstanceId, Mapping[str, Data]] = msgspec.field(default_factory=dict)
     waits_for: ExecutionId | None = None
     wait_limit: float | None = None
+    forgets: Sequence[str] = ()
 
     def leaving(self, result: Data, runtime_properties: Mapping[InstanceId, Mapping[str, Data]]) -> "Outcome":
         """Return the outcome with another result and other properties."""

@@ -157,7 +157,7 @@ class Attempts:
             return self._children.run(ParentTask(execution=assignment.execution.id, task=task.number), task)
         operation = world.operation(task)
         plugin = world.blueprint.plugins.get(operation.plugin) or Plugin(name=operation.plugin)
-        inputs = self._evaluator.inputs(world, task)
+        inputs = self._evaluator.steadily(world, lambda it, now: it.inputs(now, task))
         if inputs:
             masker.learn(sensitive_texts(inputs))
         context = self._context(assignment, operation, plugin, masker)
@@ -249,15 +249,19 @@ class Attempts:
         masker: Masker,
     ) -> AttemptContext:
         world, task, execution = assignment.world, assignment.task, assignment.execution
+        evaluator = self._evaluator
 
         def properties(instance: NodeInstance) -> Mapping[str, Data]:
-            settled = self._evaluator.settled_properties(world, instance)
-            return _learnt(masker, self._evaluator.properties(world, instance)) if settled is None else settled
+            settled = evaluator.steadily(world, lambda it, now: it.settled_properties(now, instance))
+            if settled is not None:
+                return settled
+            return _learnt(masker, evaluator.steadily(world, lambda it, now: it.properties(now, instance)))
 
         def read_runtime(instance: NodeInstance) -> Mapping[str, Data]:
             if is_inert(instance.runtime_properties):
                 return instance.runtime_properties
-            return _learnt(masker, self._evaluator.runtime_properties(world, instance))
+            found = evaluator.steadily(world, lambda it, now: it.runtime_properties(now, now.instance(instance.id)))
+            return _learnt(masker, found)
 
         return AttemptContext(
             world=world,

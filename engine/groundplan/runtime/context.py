@@ -116,7 +116,7 @@ class LiveInstance:
             return after.copy()
         return {
             key: raw[key]
-            if key in before and before[key] == value
+            if key in raw and key in before and before[key] == value
             else (value if trusted or type(value) in LEAVES else quote_marks(value))
             for key, value in after.items()
         }

@@ -211,6 +211,8 @@ class Drive:
         state, due = self._state_after(task, outcome, now)
         self._batch.ended.append(AttemptEnd(number, self._attempts.get(number, 0), now, state, outcome, due))
         reached = task.after if state is TaskState.SUCCEEDED or state is TaskState.IGNORED else None
+        if outcome.forgets:
+            self._batch.forgotten.extend(outcome.forgets)
         # With the state that it reaches, an instance's properties are one change.
         own = self._keep_properties(outcome, but=None if reached is None else task.instance)
         if task.operation in NOTED_OPERATIONS and state in _ENDED and not self.execution.is_dry_run:

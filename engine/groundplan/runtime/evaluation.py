@@ -5,7 +5,7 @@ Secrets, capabilities of others and labels are read when they are asked for, nev
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final
+from typing import Final, TypeVar
 
 from groundplan.model.blueprint import NodeTemplate, Output, Plugin
 from groundplan.model.deployment import NodeInstance
@@ -34,6 +34,7 @@ PARENT_LABEL: Final = "csys-obj-parent"
 _HOPS: Final = 20
 """Deployments that a capability may lead through, one reading the next's."""
 
+_T = TypeVar("_T")
 Reading = Callable[[], AbstractContextManager[Snapshot]]
 
 
@@ -54,6 +55,24 @@ class Evaluator:
     def within(cls, library: Library, snapshot: Snapshot) -> "Evaluator":
         """Evaluate against one moment; in a transaction, with what it has written."""
         return cls(library, lambda: nullcontext(snapshot))
+
+    def steadily(self, world: World, value: Callable[["Evaluator", World], _T]) -> _T:
+        """Return what `value` evaluates in a world that changes meanwhile.
+
+        Instances are read before the secrets that they lead to, and an outcome recorded in between may have cleared
+        the one and taken the other: where a secret is not there, both are read once more, at one moment of the store.
+        """
+        try:
+            return value(self, world)
+        except EvaluationFault as fault:
+            if not fault.secret:
+                raise
+            with self._reading() as snapshot:
+                deployment = snapshot.deployment(world.deployment.id)
+                if deployment is None:
+                    raise
+                now = self._library.world(snapshot, deployment)
+                return value(Evaluator(self._library, lambda: nullcontext(snapshot), hops=self._hops), now)
 
     def lookup(self, world: World) -> "WorldLookup":
         """Return what functions of a deployment are looked up in."""
@@ -218,12 +237,13 @@ class WorldLookup:
             if found is None:
                 raise LookupFault(f"There is no deployment {deployment!r}.")
             world = self._library.world(snapshot, found)
-        output = world.blueprint.capabilities.get(name)
-        if output is None:
-            known = ", ".join(sorted(world.blueprint.capabilities)) or "none"
-            raise LookupFault(f"Deployment {deployment!r} has no capability {name!r}; it has {known}.")
-        evaluator = Evaluator(self._library, self._reading, hops=self._hops + 1)
-        values = evaluator.outputs(world, {name: output}, f"{deployment}.capabilities")
+            output = world.blueprint.capabilities.get(name)
+            if output is None:
+                known = ", ".join(sorted(world.blueprint.capabilities)) or "none"
+                raise LookupFault(f"Deployment {deployment!r} has no capability {name!r}; it has {known}.")
+            # At the same moment: its instances lead to secrets that go when the instances do.
+            evaluator = Evaluator(self._library, lambda: nullcontext(snapshot), hops=self._hops + 1)
+            values = evaluator.outputs(world, {name: output}, f"{deployment}.capabilities")
         if name not in values:
             raise LookupFault(f"Capability {name!r} of deployment {deployment!r} is a secret that is not there.")
         return values[name]

@@ -178,7 +178,11 @@ class ExecutionEnd:
 
 @dataclass(kw_only=True, slots=True)
 class Batch:
-    """What happened in one execution since the last commit: outcomes, changes, events and the attempts they release."""
+    """What happened in one execution since the last commit: outcomes, changes, events and the attempts they release.
+
+    Attributes:
+        forgotten: names of secrets that are deleted with it, and with them who made them (`maker_key`).
+    """
 
     lease: Lease
     deployment: DeploymentId
@@ -186,12 +190,18 @@ class Batch:
     ended: list[AttemptEnd] = field(default_factory=list)
     instances: dict[InstanceId, InstanceChange] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
     end: ExecutionEnd | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
         return not (self.started or self.ended or self.instances or self.events or self.end)
+
+
+def maker_key(secret: str) -> str:
+    """Return under which key a deployment remembers which of its instances made a secret."""
+    return f"secret:{secret}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,9 +5,10 @@ import pytest
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import Failure, Lease, Outcome, TaskState, Verdict
 from groundplan.model.graph import Task, TaskGraph, TaskKind
+from groundplan.model.secret import SecretValue
 from groundplan.model.values import Sensitive
 from groundplan.state.sql.store import SqlStore
-from groundplan.state.store import AttemptEnd, AttemptStart, Batch, InstanceChange
+from groundplan.state.store import AttemptEnd, AttemptStart, Batch, InstanceChange, maker_key
 
 from .nouns import DEPLOYMENT, EVENT, EXECUTION, HOST, INSTANCE, LATER, NOW, PASSWORD, fill
 
@@ -98,3 +99,17 @@ def test_a_large_graph_is_stored_whole(store: SqlStore, lease: Lease) -> None:
         found = snapshot.tasks(EXECUTION.id)
     assert [record.task for record in found[2:]] == tasks
     assert found[-1].waits == (0, 1)
+
+
+def test_a_secret_is_forgotten_with_the_batch_and_so_is_who_made_it(store: SqlStore, lease: Lease) -> None:
+    with store.transaction() as transaction:
+        for name in ("drawn", "kept"):
+            transaction.put_secret(name, SecretValue(text=PASSWORD), NOW)
+            transaction.remember(DEPLOYMENT.id, maker_key(name), INSTANCE.id)
+    record(store, lease, forgotten=["drawn", "never there"])
+    with store.snapshot() as snapshot:
+        assert snapshot.secret("drawn") is None
+        assert snapshot.secret("kept") is not None
+        assert snapshot.remembered(DEPLOYMENT.id).keys() & {maker_key("drawn"), maker_key("kept")} == {
+            maker_key("kept")
+        }

@@ -19,6 +19,7 @@ LEFT = Outcome(
     runtime_properties={INSTANCE.id: {"ports": [1, 2], "key": Sensitive("k")}},
     waits_for=ExecutionId("e9"),
     wait_limit=60.0,
+    forgets=["key"],
 )
 
 

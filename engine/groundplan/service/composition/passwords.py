@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -12,7 +12,7 @@ from groundplan.model.secret import SecretValue
 from groundplan.model.values import FUNCTION_MARK, Data
 from groundplan.runtime.children import ChildCall
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan.state.store import Store
+from groundplan.state.store import Snapshot, Store, maker_key
 
 _CLASSES: Final[Mapping[str, str]] = {
     "uppercase": string.ascii_uppercase,
@@ -43,28 +43,29 @@ class Passwords:
         adopts = bool(wishes.get("use_secret_if_exists"))
         if adopts and not wishes.get("secret_name"):
             raise NonRecoverableError("use_secret_if_exists needs a secret_name.")
-        name = str(wishes.get("secret_name") or f"ps_{call.deployment.id}_{call.context.instance.id}")
+        name = str(wishes.get("secret_name") or _default_name(call))
         with self.store.transaction() as transaction:
-            # The default name holds the instance's id: a secret of that name is a lost attempt's own work.
             known = transaction.secret(name) is not None
-            if known and wishes.get("secret_name") and not adopts:
+            own = name in _made(transaction, call)
+            if known and not own and not adopts:
                 raise NonRecoverableError(f"There is a secret {name!r} already.")
             if not known:
                 transaction.put_secret(name, SecretValue(text=draw(wishes)), self.clock())
+                transaction.remember(call.deployment.id, maker_key(name), call.context.instance.id)
         properties["secret_name"] = name
-        properties["adopted"] = known and adopts
+        properties["adopted"] = known and not own
         properties["password"] = {FUNCTION_MARK: {"get_secret": name}}
         return _DONE
 
     def delete(self, call: ChildCall) -> Outcome:
-        """Forget the password, unless the secret was there before."""
-        properties = call.context.instance.runtime_properties
-        name = properties.get("secret_name")
-        with self.store.transaction() as transaction:
-            if name and not properties.get("adopted") and transaction.secret(str(name)) is not None:
-                transaction.delete_secret(str(name))
-        properties.clear()
-        return _DONE
+        """Have the password forgotten with the outcome, unless the secret was there before.
+
+        Not here: operations of others that look at this instance are led to the secret until the outcome is recorded.
+        """
+        with self.store.snapshot() as snapshot:
+            made = _made(snapshot, call)
+        call.context.instance.runtime_properties.clear()
+        return Outcome(verdict=Verdict.SUCCEEDED, forgets=made)
 
 
 def draw(wishes: Mapping[str, Data]) -> str:
@@ -75,6 +76,21 @@ def draw(wishes: Mapping[str, Data]) -> str:
     drawn += [secrets.choice(every) for _ in range(int(wishes["length"]) - len(drawn))]
     secrets.SystemRandom().shuffle(drawn)
     return "".join(drawn)
+
+
+def _default_name(call: ChildCall) -> str:
+    return f"ps_{call.deployment.id}_{call.context.instance.id}"
+
+
+def _made(snapshot: Snapshot, call: ChildCall) -> Sequence[str]:
+    """Return the names of the secrets that an instance made, whether its attempts came to their end or not.
+
+    Not from its runtime properties: scripts of a relationship may write those, and what is named here is deleted.
+    """
+    prefix, own = maker_key(""), call.context.instance.id
+    noted = [key for key, maker in snapshot.remembered(call.deployment.id).items() if maker == own]
+    # The default name holds the instance's id: nobody else's secret has it.
+    return [_default_name(call), *(key.removeprefix(prefix) for key in noted if key.startswith(prefix))]
 
 
 def _check(wishes: Mapping[str, Data]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, select, update
+from sqlalchemy import Connection, Update, bindparam, delete, select, update
 
 from groundplan.model.execution import Event, ExecutionStatus, Lease
 from groundplan.model.ids import DeploymentId, ExecutionId, InstanceId
@@ -18,7 +18,7 @@ from groundplan.state.sql import schema
 from groundplan.state.sql.batches import Columns, Writer, end_rows, event_rows, instance_rows, start_rows, task_rows
 from groundplan.state.sql.codec import to_seconds, to_text
 from groundplan.state.sql.reads import SqlSnapshot
-from groundplan.state.store import Batch, ExecutionEnd, InstanceChange, StaleLease
+from groundplan.state.store import Batch, ExecutionEnd, InstanceChange, StaleLease, maker_key
 
 _EXECUTIONS = schema.executions
 
@@ -102,6 +102,8 @@ class Journal(SqlSnapshot):
         )
         if not is_held:
             raise _stale(batch.lease)
+        if batch.forgotten:
+            self._forget(deployment, batch.forgotten)
 
     def append_event(self, event: Event) -> None:
         columns, execution = Columns(events=event_rows([event])), ExecutionId(event.execution or "")
@@ -113,6 +115,12 @@ class Journal(SqlSnapshot):
     def _change_instances(self, deployment: DeploymentId, changes: Mapping[InstanceId, InstanceChange]) -> None:
         columns = Columns(instances=instance_rows(self._seal, deployment, changes))
         self._writer.write(self._connection, ExecutionId(""), deployment, columns)
+
+    def _forget(self, deployment: DeploymentId, secrets: Sequence[str]) -> None:
+        kept, noted = schema.secrets, schema.remembered
+        makers = [maker_key(name) for name in secrets]
+        self._connection.execute(delete(kept).where(kept.c.name.in_(secrets)))
+        self._connection.execute(delete(noted).where(noted.c.deployment_id == deployment, noted.c.key.in_(makers)))
 
     def _hold(self, lease: Lease, **values: Any) -> None:
         row = {"of": lease.execution, "held": lease.fence, **{f"new_{name}": value for name, value in values.items()}}

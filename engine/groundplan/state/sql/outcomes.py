@@ -82,6 +82,7 @@ def _document(outcome: Outcome) -> Data:
         "runtime_properties": outcome.runtime_properties,
         "waits_for": outcome.waits_for,
         "wait_limit": outcome.wait_limit,
+        "forgets": list(outcome.forgets),
     }
 
 
