@@ -1,6 +1,7 @@
 """What a user gets who switches watching on: a whole trace, figures, lines of JSON; and what it may never cost."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -153,3 +154,20 @@ def test_the_variable_says_what_is_watched(text: str, signals: object) -> None:
 def test_a_setting_that_is_not_served_is_refused(variables: Mapping[str, str]) -> None:
     with pytest.raises(UsageError):
         read_observing({"GROUNDPLAN_OBSERVE": "all", **variables})
+
+
+def test_spans_that_nobody_took_are_counted_and_told_once(watched: Watched) -> None:
+    with collecting() as collector:
+        # The spans of one commit are made at once, and all but one are too many for the queue.
+        small = {
+            "OTEL_BSP_MAX_QUEUE_SIZE": "1",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "1",
+            "OTEL_BSP_SCHEDULE_DELAY": "60000",
+        }
+        user = replace(watched.user, variables={**collector.environment("traces"), **small})
+        done = user.run("executions", "start", "stop", "-d", "parent")
+    assert done.returncode == 0
+    [(lost, made)] = re.findall(r"(\d+) of (\d+) spans were not delivered", done.stderr)
+    assert int(made) - int(lost) == len(collector.spans)
+    assert "OTEL_BSP_MAX_QUEUE_SIZE" in done.stderr
+    assert "is the collector" not in done.stderr

@@ -7,7 +7,7 @@ exporters; what they complain about is counted, not printed in the middle of an 
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +16,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 
 from groundplan import __version__
 from groundplan.runtime.watching.lines import Lines
@@ -27,6 +27,7 @@ from groundplan.runtime.watching.traces import Traces
 from groundplan.runtime.watching.watcher import FindExecution, Watcher
 
 _SERVICE: Final = "groundplan"
+_QUEUE_FULL: Final = "Queue full"
 
 
 def observe(
@@ -62,14 +63,32 @@ def observe(
         signals.append(Metrics(provider, exporter.shutdown))
     if made is None:
         return Watcher(signals, find, say, failures)
-    return Watcher(signals, find, say, failures, sampled=made.sampled)
+    return Watcher(signals, find, say, failures, sampled=made.sampled, undelivered=made.undelivered)
 
 
 def _traces(resource: Resource) -> Traces:
     # The provider reads the sampler from the environment; the spans are our own.
     sampler = TracerProvider(resource=resource, shutdown_on_exit=False).sampler
-    exporter = OTLPSpanExporter()
-    return Traces(processor=BatchSpanProcessor(exporter), sampler=sampler, resource=resource, stop=exporter.shutdown)
+    exporter = _SpanExporter()
+    return Traces(
+        processor=BatchSpanProcessor(exporter),
+        sampler=sampler,
+        resource=resource,
+        stop=exporter.shutdown,
+        delivered=lambda: exporter.delivered,
+    )
+
+
+class _SpanExporter(OTLPSpanExporter):
+    """Counts what the collector took: the batches before it drop what does not fit into their queue."""
+
+    delivered = 0
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = super().export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self.delivered += len(spans)
+        return result
 
 
 def _resource(environment: Mapping[str, str]) -> Resource:
@@ -86,7 +105,9 @@ class _Failures(logging.Handler):
         self.count = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.count += 1
+        # Of what did not fit into a queue the number is told, and it is no fault of the collector.
+        if not str(record.msg).startswith(_QUEUE_FULL):
+            self.count += 1
 
 
 def _quiet() -> Callable[[], int]:

@@ -32,10 +32,23 @@ class Traces:
     """Makes spans and gives them to a processor."""
 
     def __init__(
-        self, *, processor: SpanProcessor, sampler: Sampler, resource: Resource, stop: Callable[[], None]
+        self,
+        *,
+        processor: SpanProcessor,
+        sampler: Sampler,
+        resource: Resource,
+        stop: Callable[[], None],
+        delivered: Callable[[], int],
     ) -> None:
-        """Get ready; `stop` ends a delivery under way."""
+        """Get ready.
+
+        Args:
+            stop: ends a delivery under way.
+            delivered: how many of the spans that the processor was given were taken by whom they are for.
+        """
         self._stop = stop
+        self._delivered = delivered
+        self._made = 0
         self._processor = processor
         self._sampler = sampler
         self._resource = resource
@@ -106,6 +119,10 @@ class Traces:
     def give_up(self) -> None:
         """Stop delivering."""
         self._stop()
+
+    def undelivered(self) -> tuple[int, int]:
+        """Return how many spans were taken by nobody so far, and how many were made."""
+        return self._made - self._delivered(), self._made
 
     def _call(self, told: Attempted, call: Call, trace: int, attempt: int) -> None:
         id_, task, number = told.execution.id, told.task.number, told.number
@@ -188,6 +205,7 @@ class Traces:
             end_time=ended,
             instrumentation_scope=_SCOPE,
         )
+        self._made += 1
         self._processor.on_end(made)
 
 

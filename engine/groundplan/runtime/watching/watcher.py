@@ -38,6 +38,7 @@ class Watcher:
         say: Callable[[str], None],
         failures: Callable[[], int] = lambda: 0,
         sampled: Callable[[int], bool] = lambda _: False,
+        undelivered: Callable[[], tuple[int, int]] = lambda: (0, 0),
     ) -> None:
         """Start to watch.
 
@@ -46,12 +47,14 @@ class Watcher:
             say: tells people that something could not be delivered.
             failures: how many deliveries failed so far.
             sampled: whether a trace is recorded.
+            undelivered: how many spans nobody took, and of how many.
         """
         self._signals = signals
         self._find = find
         self._say = say
         self._failures = failures
         self._sampled = sampled
+        self._undelivered = undelivered
         self._roots: dict[ExecutionId, ExecutionId] = {}
         self._queue: Queue[Told] = Queue(QUEUE_LENGTH)
         self._dropped = 0
@@ -105,6 +108,11 @@ class Watcher:
             self._trouble(f"{self._dropped} reports were dropped: they came faster than they could be written")
         if self._failures():
             self._trouble("traces or metrics were not taken: is the collector at OTEL_EXPORTER_OTLP_ENDPOINT up?")
+        lost, made = self._undelivered()
+        if lost:
+            # Where the collector is away, that is the reason; else they came faster than they were sent.
+            cure = "" if self._failures() else ": a longer queue (OTEL_BSP_MAX_QUEUE_SIZE) or sampling helps"
+            self._trouble(f"{lost} of {made} spans were not delivered{cure}")
         for trouble, count in self._troubles.items():
             self._say(f"Watching: {trouble}{f' ({count} times)' if count > 1 else ''}")
 
