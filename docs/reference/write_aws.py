@@ -40,8 +40,8 @@ related nodes give, whatever the relationship.
 
 "Tried" means: created, created again after the record of the first attempt was lost, looked up, compared, told
 apart from one of the same name that somebody else made, deleted without a record and deleted again. Types marked
-"by parts" have tests of their own. Nothing was tried on an account of AWS, nor what moto cannot give: quotas,
-permissions of single calls, and waits that take minutes.
+"by parts" have tests of their own. moto is the sandbox's, with its corrections. Nothing was tried on an account of AWS,
+nor what moto cannot give: quotas, permissions of single calls, and waits that take minutes.
 
 """
 _KINDS: Final = {"string": "string", "integer": "integer", "long": "integer", "boolean": "boolean", "list": "list"}
@@ -66,16 +66,13 @@ _OWN_TESTS: Final = frozenset(
         "cloudify.nodes.aws.ec2.SecurityGroupRuleIngress",
         "cloudify.nodes.aws.iam.AccessKey",
         "cloudify.nodes.aws.iam.LoginProfile",
+        "cloudify.nodes.aws.rds.Option",
+        "cloudify.nodes.aws.rds.Parameter",
         "cloudify.nodes.aws.s3.Bucket",
         "cloudify.nodes.aws.s3.BucketObject",
     }
 )
 """Types without a row, or that inherit one, with tests in tests/plugins/aws."""
-_UNTESTED: Final = {
-    "cloudify.nodes.aws.rds.Option": "moto keeps no settings of option groups",
-    "cloudify.nodes.aws.rds.Parameter": "moto has no ResetDBParameterGroup",
-}
-"""Types without a row that no test of ours runs, with why."""
 _BASE: Final = "groundplan.nodes.aws.Resource"
 _PART: Final = "groundplan.nodes.aws.Part"
 _BASES: Final = {"ec2": "cloudify.nodes.aws.ec2.BaseType"}
@@ -224,7 +221,7 @@ def tried(name: str) -> str:
     """What a type was tried against."""
     trial = TRIALS.get(name) or PART_TRIALS.get(name)
     if trial is None:
-        return _BY_PARTS if name in _OWN_TESTS else f"not tried: {(UNTRIED | _UNTESTED)[name]}"
+        return _BY_PARTS if name in _OWN_TESTS else f"not tried: {UNTRIED[name]}"
     named = isinstance(trial.row, Resource) and trial.row.name
     lacks = [] if trial.refused or not named else ["moto does not refuse a taken name"]
     lacks += ["moto forgets tags given at creation"] if trial.forgets else []

@@ -8,9 +8,10 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_aws.client import Api, account_of, connect
+from groundplan_aws.client import Api
 from groundplan_aws.failures import unless_gone
 from groundplan_aws.lifecycle import existing
+from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import DHCP_OPTIONS, INSTANCES, VOLUME, VPC
 from groundplan_aws.target import Subject, Target, on_subject, on_target
@@ -79,38 +80,26 @@ def detach_volume(subject: Subject) -> Data:
 @operation()
 def attach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Attach the volume at the relationship's source to the instance at its target, as the volume's `device_name`."""
-    source, target = ctx.source, ctx.target
-    if source is None or target is None:
-        raise NonRecoverableError("this operation belongs to a relationship")
-    volume, instance = _ids(ctx)
-    device = source.node.properties.get("device_name")
+    volume, instance = ends(ctx)
+    device = volume.node.properties.get("device_name")
     if not device:
-        raise NonRecoverableError(f"{source.node.name} has no device_name to attach it by")
-    api = connect("ec2", account_of(ctx, source.node.properties.get("client_config") or {}))
-    _attach(api, volume, instance, str(device))
+        raise NonRecoverableError(f"{volume.node.name} has no device_name to attach it by")
+    _attach(client(ctx, "ec2"), id_of(volume), id_of(instance), str(device))
     return None
 
 
 @operation()
 def detach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Detach the volume from the instance."""
-    if ctx.source is None or ctx.target is None:
-        raise NonRecoverableError("this operation belongs to a relationship")
-    volume, instance = _ids(ctx)
-    api = connect("ec2", account_of(ctx, ctx.source.node.properties.get("client_config") or {}))
-    with unless_gone(*_LOOSE):
-        api.call("detach_volume", VolumeId=volume, InstanceId=instance)
+    volume, instance = ends(ctx)
+    if stands(ctx):
+        with unless_gone(*_LOOSE):
+            client(ctx, "ec2").call("detach_volume", VolumeId=id_of(volume), InstanceId=id_of(instance))
     return None
 
 
 _LOOSE: Final = frozenset({"IncorrectState", "InvalidAttachment.NotFound"})
 """What EC2 says when there is nothing to detach."""
-
-
-def _ids(ctx: OperationContext) -> tuple[str, str]:
-    ends = (ctx.source, ctx.target)
-    ids = [end.instance.runtime_properties.get("aws_resource_id") for end in ends if end is not None]
-    return str(ids[0]), str(ids[1])
 
 
 def _attach(api: Api, volume: str, instance: str, device: str) -> None:

@@ -8,9 +8,8 @@ from typing import Any
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.operation import operation
-from groundplan_aws.client import Api, account_of, connect
 from groundplan_aws.failures import unless_gone
-from groundplan_aws.memberships import ends
+from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.parts import CLASSIC_LISTENER
 from groundplan_aws.target import Target, merged, on_target
@@ -21,17 +20,16 @@ _STICKY: tuple[str, ...] = ("HTTP", "HTTPS")
 @operation()
 def register(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Put the instance at the relationship's source behind the load balancer at its target."""
-    api, parameters = _call(ctx)
-    api.call("register_instances_with_load_balancer", **parameters)
+    client(ctx, "elb").call("register_instances_with_load_balancer", **_members(ctx))
     return None
 
 
 @operation()
 def deregister(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Take it away; an instance or a load balancer that is gone is done."""
-    api, parameters = _call(ctx)
-    with unless_gone("InvalidInstance"):
-        api.call("deregister_instances_from_load_balancer", **parameters)
+    if stands(ctx):
+        with unless_gone("InvalidInstance"):
+            client(ctx, "elb").call("deregister_instances_from_load_balancer", **_members(ctx))
     return None
 
 
@@ -77,10 +75,6 @@ def _listeners(target: Target) -> list[dict[str, Any]]:
     return dig(answer, ("LoadBalancerDescriptions", "ListenerDescriptions"))
 
 
-def _call(ctx: OperationContext) -> tuple[Api, dict[str, Any]]:
+def _members(ctx: OperationContext) -> dict[str, Any]:
     instance, balancer = ends(ctx)
-    given = instance.node.properties.get("client_config") or balancer.node.properties.get("client_config")
-    return connect("elb", account_of(ctx, given or {})), {
-        "LoadBalancerName": balancer.instance.runtime_properties.get("aws_resource_id"),
-        "Instances": [{"InstanceId": instance.instance.runtime_properties.get("aws_resource_id")}],
-    }
+    return {"LoadBalancerName": id_of(balancer), "Instances": [{"InstanceId": id_of(instance)}]}

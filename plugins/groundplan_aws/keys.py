@@ -9,7 +9,7 @@ from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.operation import operation
 from groundplan_aws.failures import RefusedError, unless_gone
-from groundplan_aws.memberships import ends, iam
+from groundplan_aws.relation import client, ends, id_of
 from groundplan_aws.resource import dig
 from groundplan_aws.target import merged
 
@@ -22,8 +22,8 @@ def create(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Make an access key of the related user; its parts are runtime properties `aws_resource_id` and
     `SecretAccessKey`."""
     source, target = ends(ctx)
-    record, user = source.instance.runtime_properties, target.instance.runtime_properties.get("aws_resource_id")
-    api, note = iam(ctx), _INTENT + source.instance.id
+    record, user = source.instance.runtime_properties, id_of(target)
+    api, note = client(ctx, "iam"), _INTENT + source.instance.id
     if record.get("SecretAccessKey"):
         return None
     there = dig(api.call("list_access_keys", UserName=user), ("AccessKeyMetadata", "AccessKeyId"))
@@ -47,7 +47,7 @@ def delete(ctx: OperationContext, /, **inputs: Any) -> Data:
     source.instance.runtime_properties.pop("SecretAccessKey", None)
     if key:
         with unless_gone():
-            iam(ctx).call("delete_access_key", UserName=user, AccessKeyId=key)
+            client(ctx, "iam").call("delete_access_key", UserName=user, AccessKeyId=key)
     ctx.remembered.pop(_INTENT + source.instance.id, None)
     return None
 
@@ -57,9 +57,9 @@ def create_login(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Give the related user a password for the console; one that has a password keeps it."""
     source, target = ends(ctx)
     given = merged(inputs.get("resource_config")) or merged(source.node.properties.get("resource_config"))
-    user = given.pop("UserName", None) or target.instance.runtime_properties.get("aws_resource_id")
+    user = given.pop("UserName", None) or id_of(target)
     try:
-        iam(ctx).call("create_login_profile", UserName=user, **given)
+        client(ctx, "iam").call("create_login_profile", UserName=user, **given)
     except RefusedError as error:
         if error.refusal.code != "EntityAlreadyExists":
             raise
@@ -74,6 +74,7 @@ def delete_login(ctx: OperationContext, /, **inputs: Any) -> Data:
     source, target = ends(ctx)
     user = source.instance.runtime_properties.pop("aws_resource_id", None)
     user = user or target.instance.runtime_properties.get("aws_resource_id")
-    with unless_gone():
-        iam(ctx).call("delete_login_profile", UserName=user)
+    if user:
+        with unless_gone():
+            client(ctx, "iam").call("delete_login_profile", UserName=user)
     return None

@@ -8,7 +8,7 @@ from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_aws.client import account_of, connect
 from groundplan_aws.failures import unless_gone
-from groundplan_aws.memberships import ends
+from groundplan_aws.relation import ends, id_of
 from groundplan_aws.rows.storage import OPTION_GROUP, PARAMETER_GROUP
 from groundplan_aws.target import merged
 
@@ -33,6 +33,8 @@ def reset_related(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Give the parameter its default again, or take the option out; a group that is gone is done."""
     group, setting = _sides(ctx)
     given = _config(setting, inputs)
+    if not group.instance.runtime_properties.get("aws_resource_id"):
+        return None
     with unless_gone():
         if group.node.is_a(PARAMETER_GROUP.node_type):
             known = {"ParameterName": given.get("ParameterName"), "ApplyMethod": given.get("ApplyMethod", "immediate")}
@@ -62,6 +64,5 @@ def _config(setting: End, inputs: dict[str, Any]) -> dict[str, Any]:
 
 def _call(ctx: OperationContext, group: End, method: str, **parameters: Any) -> None:
     api = connect("rds", account_of(ctx, group.node.properties.get("client_config") or {}))
-    identifier = group.instance.runtime_properties.get("aws_resource_id")
     named = PARAMETER_GROUP if group.node.is_a(PARAMETER_GROUP.node_type) else OPTION_GROUP
-    api.call(method, **{named.id_field: identifier}, **parameters)
+    api.call(method, **{named.id_field: id_of(group)}, **parameters)

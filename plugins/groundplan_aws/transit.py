@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
-from groundplan.sdk.errors import NonRecoverableError, RecoverableError
+from groundplan.sdk.errors import RecoverableError
 from groundplan.sdk.operation import operation
-from groundplan_aws.client import Api, account_of, connect
+from groundplan_aws.client import Api
 from groundplan_aws.failures import unless_gone
-from groundplan_aws.memberships import ends
+from groundplan_aws.relation import client, ends, id_of
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import TRANSIT_GATEWAY
 from groundplan_aws.target import Target, on_target, plain
@@ -24,7 +24,8 @@ _GONE: Final = ("deleting", "deleted", "rejected", "failed")
 @operation()
 def attach(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Attach the gateway at the relationship's source to the VPC of the subnet at its target."""
-    api, gateway, subnet = _between(ctx)
+    api = client(ctx, "ec2")
+    gateway, subnet = (id_of(end) for end in ends(ctx))
     given = {name: inputs.get(name) for name in ("transit_gateway_id", "vpc_id")}
     found = api.call("describe_subnets", SubnetIds=[subnet])["Subnets"][0]
     vpc = given["vpc_id"] or found["VpcId"]
@@ -49,12 +50,13 @@ def attach(ctx: OperationContext, /, **inputs: Any) -> Data:
 @operation()
 def detach(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Undo the attachment; one that is gone is done."""
-    api, _, subnet = _between(ctx)
-    kept: Any = ends(ctx)[0].instance.runtime_properties.get(_KEPT) or {}
+    source, target = ends(ctx)
+    kept: Any = source.instance.runtime_properties.get(_KEPT) or {}
+    subnet = target.instance.runtime_properties.get("aws_resource_id")
     identifier = inputs.get("transit_gateway_attachment_id") or _id(kept.get(subnet))
     if identifier:
         with unless_gone("IncorrectState"):
-            api.call("delete_transit_gateway_vpc_attachment", TransitGatewayAttachmentId=identifier)
+            client(ctx, "ec2").call("delete_transit_gateway_vpc_attachment", TransitGatewayAttachmentId=identifier)
     kept.pop(subnet, None)
     return None
 
@@ -122,13 +124,3 @@ def _of(api: Api, gateway: str, vpc: str) -> dict[str, Any] | None:
 def _id(kept: Any) -> str | None:
     found = dig(kept or {}, ("TransitGatewayVpcAttachment", "TransitGatewayAttachmentId"))
     return str(found[0]) if found else None
-
-
-def _between(ctx: OperationContext) -> tuple[Api, str, str]:
-    """A client, the gateway's id and the subnet's."""
-    source, target = ends(ctx)
-    ids = [end.instance.runtime_properties.get("aws_resource_id") for end in (source, target)]
-    if not all(ids):
-        raise NonRecoverableError("an attachment needs a transit gateway and a subnet that exist")
-    given = source.node.properties.get("client_config") or target.node.properties.get("client_config")
-    return connect("ec2", account_of(ctx, given or {})), str(ids[0]), str(ids[1])

@@ -67,6 +67,14 @@ class Bench:
         )
 
 
+def between(bench: Bench, source: Any, target: Any) -> Any:
+    """A context for an operation of the relationship from one node to another."""
+    ends = [testing.BenchEnd(node=ctx.node, instance=ctx.instance) for ctx in (source, target)]
+    return testing.context(
+        settings={"endpoint_url": bench.account.endpoint}, sandboxed=True, source=ends[0], target=ends[1]
+    )
+
+
 @pytest.fixture(scope="session")
 def account() -> Iterator[Account]:
     program = [sys.executable, str(Path(__file__).with_name("account.py"))]

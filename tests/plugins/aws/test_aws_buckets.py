@@ -8,6 +8,7 @@ import pytest
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.testing import run_twice
 from groundplan_aws import buckets, lifecycle
+from groundplan_aws.resource import NODES
 
 TYPE = "cloudify.nodes.aws.s3.BaseBucket"
 
@@ -62,3 +63,24 @@ def test_a_refusal_without_words_is_told_with_what_it_may_mean(bench: Any) -> No
     ctx.node.properties["client_config"] = {**bench.account.client_config, "aws_secret_access_key": "wrong"}
     with pytest.raises(NonRecoverableError, match=r"HeadBucket: 403: Forbidden .*keys are wrong or do not allow it"):
         lifecycle.create(ctx)
+
+
+def test_tags_of_others_and_of_the_owner_stay(bench: Any, s3: Any) -> None:
+    place = {"LocationConstraint": "us-west-1"}
+    owner = bench.node(TYPE, {"Bucket": "kept", "CreateBucketConfiguration": place})
+    lifecycle.create(owner)
+
+    def tags() -> dict[str, str]:
+        return {tag["Key"]: tag["Value"] for tag in s3.get_bucket_tagging(Bucket="kept")["TagSet"]}
+
+    own = tags()
+    theirs = [{"Key": "cost", "Value": "7"}, *({"Key": key, "Value": value} for key, value in own.items())]
+    s3.put_bucket_tagging(Bucket="kept", Tagging={"TagSet": theirs})
+    ours = {"TagSet": [{"Key": "team", "Value": "blue"}, {"Key": "tier", "Value": "web"}]}
+    ctx = bench.node(f"{NODES}s3.BucketTagging", {"Bucket": "kept", "Tagging": ours}, name="tags")
+    run_twice(buckets.tag, ctx)
+    assert tags() == {**own, "cost": "7", "team": "blue", "tier": "web"}
+    changed = [*({"Key": key, "Value": value} for key, value in tags().items() if key != "tier")]
+    s3.put_bucket_tagging(Bucket="kept", Tagging={"TagSet": [*changed, {"Key": "tier", "Value": "theirs now"}]})
+    run_twice(buckets.untag, ctx)
+    assert tags() == {**own, "cost": "7", "tier": "theirs now"}

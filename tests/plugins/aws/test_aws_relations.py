@@ -6,11 +6,23 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.plugins.aws.conftest import between
 from tests.plugins.aws.trials import ALLOW, TEMPLATE, TRUST
 
 from groundplan.sdk import testing
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws import attachments, clusters, entries, keys, lifecycle, memberships, roles
+from groundplan_aws import (
+    attachments,
+    classic,
+    clusters,
+    entries,
+    keys,
+    lifecycle,
+    memberships,
+    roles,
+    settings,
+    transit,
+)
 from groundplan_aws.resource import NODES
 
 MANAGED = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
@@ -25,14 +37,6 @@ def made(bench: Any, kind: str, config: dict[str, Any], **properties: Any) -> An
     ctx = bench.node(f"{NODES}{kind}", config, name=kind.replace(".", "_"), **properties)
     (roles.create if kind == "iam.Role" else lifecycle.create)(ctx)
     return ctx
-
-
-def between(bench: Any, source: Any, target: Any) -> Any:
-    """A context for an operation of the relationship from one node to another."""
-    ends = [testing.BenchEnd(node=ctx.node, instance=ctx.instance) for ctx in (source, target)]
-    return testing.context(
-        settings={"endpoint_url": bench.account.endpoint}, sandboxed=True, source=ends[0], target=ends[1]
-    )
 
 
 def test_a_role_has_the_policies_it_was_given_and_goes_with_them(bench: Any, iam: Any) -> None:
@@ -171,3 +175,24 @@ def test_a_volume_is_attached_and_detached(bench: Any, ec2: Any) -> None:
     attachments.detach_related(relation)
     attachments.detach_related(relation)
     assert attached() == []
+
+
+@pytest.mark.parametrize(
+    ("untie", "source", "target"),
+    [
+        (memberships.detach, "iam.User", "iam.Group"),
+        (attachments.detach_related, "ec2.EBSVolume", "ec2.Instances"),
+        (classic.deregister, "ec2.Instances", "elb.Classic.LoadBalancer"),
+        (settings.reset_related, "rds.ParameterGroup", "rds.Parameter"),
+        (transit.detach, "ec2.TransitGateway", "ec2.Subnet"),
+        (keys.delete_login, "iam.LoginProfile", "iam.User"),
+    ],
+)
+def test_what_was_never_made_needs_no_untying(bench: Any, untie: Any, source: str, target: str) -> None:
+    untie(between(bench, *(bench.node(f"{NODES}{kind}", name=kind) for kind in (source, target))))
+
+
+def test_what_was_never_made_is_not_tied_and_named(bench: Any) -> None:
+    user, group = made(bench, "iam.User", {"UserName": "u"}), bench.node(f"{NODES}iam.Group", name="group")
+    with pytest.raises(NonRecoverableError, match="was not made"):
+        memberships.attach(between(bench, user, group))

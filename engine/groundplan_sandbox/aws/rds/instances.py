@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from moto.ec2.models import ec2_backends
-from moto.rds import models, urls
+from moto.rds import models
 from moto.rds.exceptions import InvalidParameterCombination, InvalidParameterValue, RDSClientError
 
 from groundplan_sandbox.aws.ec2.attach import attach, detach
+from groundplan_sandbox.aws.rds.answers import Urls
 from groundplan_sandbox.aws.site import Site
 from groundplan_sandbox.postgres.server import PostgresServer
 
@@ -49,7 +50,7 @@ class Databases(models.RDSBackend):  # type: ignore[misc]  # moto's classes are 
     @property
     def _url_module(self) -> Any:
         """moto finds a backend's URLs by the name of its module, which a subclass elsewhere would hide."""
-        return urls
+        return Urls
 
     def create_db_instance(self, db_kwargs: dict[str, Any]) -> models.DBInstance:
         """`creating` first. Refused: an engine but postgres, unknown groups, names and passwords that RDS refuses."""
