@@ -56,6 +56,7 @@ class References:
         self._parent_capabilities: list[Value] = []
         self._leading_on: list[cycles.Vertex] = []
         self._with_calls: dict[int, tuple[tuple[str, Operation], ...]] = {}
+        self._suspected: set[int] = set()
         self._sound: dict[tuple[int, tuple[str, ...]], tuple[_Need, ...]] = {}
 
     def checked(self) -> Blueprint:
@@ -65,8 +66,7 @@ class References:
         for section in ("outputs", "capabilities", "labels", "resource_tags"):
             for name, found in self._merged.section(section).items():
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
-                if isinstance(found.value, Map):
-                    self._suspect(found.value.get("value"), f"{section}.{name}.value")
+                self._suspect(found.value, f"{section}.{name}")
         for section in ("deployment_settings", "policies", "plugins"):
             for name, found in self._merged.section(section).items():
                 self._value(found.value, NOWHERE_SPECIAL, f"{section}.{name}")
@@ -82,12 +82,15 @@ class References:
         scope = Scope({"SELF": node})
         path = f"node_templates.{node.name}"
         for name, value in node.properties.items():
-            if type(value) not in _PLAIN and may_hold_calls(value):
+            if type(value) in _PLAIN:
+                continue
+            self._suspect(value, f"{path}.properties.{name}")
+            if may_hold_calls(value):
                 for call in self._value(value, scope, f"{path}.properties.{name}"):
                     if cycles.may_lead_on(call, node, self._blueprint):
                         self._leading_on.append((node.name, call))
-            elif type(value) is Map:
-                self._suspect(value, f"{path}.properties.{name}")
+        if id(node.operations) not in self._suspected:
+            self._suspect_inputs(node.operations, node, ".interfaces")
         self._operations(self._calling(node.operations), scope, f"{path}.interfaces")
         counts = node.instances
         for value in (counts.default_instances, counts.min_instances, counts.max_instances):
@@ -97,6 +100,10 @@ class References:
             self._relationship(node, relationship, index)
 
     def _relationship(self, node: NodeTemplate, relationship: Relationship, index: int) -> None:
+        if id(relationship.source_operations) not in self._suspected:
+            self._suspect_inputs(relationship.source_operations, node, f".relationships.{index}.source_interfaces")
+        if id(relationship.target_operations) not in self._suspected:
+            self._suspect_inputs(relationship.target_operations, node, f".relationships.{index}.target_interfaces")
         source, target = self._calling(relationship.source_operations), self._calling(relationship.target_operations)
         held = [
             (name, value)
@@ -148,16 +155,27 @@ class References:
                 self._call(call, scope, path)
         return found
 
+    def _suspect_inputs(self, operations: Operations, node: NodeTemplate, place: str) -> None:
+        """Look through the inputs of operations, once where templates share them."""
+        self._suspected.add(id(operations))
+        for name, operation in operations.items():
+            if operation.inputs and id(operation) not in self._suspected:
+                self._suspected.add(id(operation))
+                for key, value in operation.inputs.items():
+                    if type(value) not in _PLAIN:
+                        self._suspect(value, f"node_templates.{node.name}{place}.{name}.inputs.{key}")
+
     def _suspect(self, value: Value, path: str) -> None:
-        """Warn of plain data that is one slip away from a function."""
-        if not isinstance(value, Map) or len(value.entries) != 1:
+        """Warn of each plain mapping in a value that is one slip away from a function; once of what templates share."""
+        if id(value) in self._suspected:
             return
-        ((name, field),) = value.entries.items()
-        near = _nearly(name)
-        if near:
-            self._reading.report.tell(
-                faults.FUNCTION_MISSPELT, field.key_at, f"there is no function {name}", path=path, suggestion=near
-            )
+        self._suspected.add(id(value))
+        for name, found in _sole_keys(value):
+            near = _nearly(name)
+            if near:
+                self._reading.report.tell(
+                    faults.FUNCTION_MISSPELT, found.key_at, f"there is no function {name}", path=path, suggestion=near
+                )
 
     def _call(self, call: Call, scope: Scope, path: str) -> None:
         if call.name == "get_input":
@@ -276,6 +294,21 @@ def _gather(value: Value, found: list[Call]) -> None:
     elif isinstance(value, Map) and value.may_hold_calls:
         for field in value.entries.values():
             _gather(field.value, found)
+
+
+def _sole_keys(value: Value) -> Iterator[tuple[str, Field]]:
+    """Yield the key of each mapping inside a value that has no other."""
+    waiting: list[Value] = [value]
+    while waiting:
+        current = waiting.pop()
+        if type(current) is Map:
+            if len(current.entries) == 1:
+                yield from current.entries.items()
+            waiting += [each.value for each in current.entries.values() if type(each.value) not in _PLAIN]
+        elif type(current) is Seq:
+            waiting += [each.value for each in current.items if type(each.value) not in _PLAIN]
+        elif type(current) is Call:
+            waiting.append(current.argument)
 
 
 def _first_text(call: Call) -> Iterator[Field]:
