@@ -33,6 +33,22 @@ cloudify-aws-plugin: names of types, properties and operation paths are its, the
 `use_external_resource` and `resource_id` are properties of every type; `resource_config` holds the parameters of
 boto3's create call, by name or in `kwargs`, and a document may be written as YAML where AWS wants JSON text.
 
+Where and as whom: a node's `client_config` goes before the properties of the plugin's import, and these before the
+environment and `~/.aws`, which a home bound to the sandbox does not heed. A node that gives one of the keys or the
+token takes none of them from the import.
+
+```yaml
+tosca_definitions_version: cloudify_dsl_1_5
+imports:
+  - cloudify/types/types.yaml
+  - plugin:cloudify-aws-plugin:
+      region_name: us-west-1
+      aws_access_key_id: {get_secret: aws_access_key_id}
+      aws_secret_access_key: {get_secret: aws_secret_access_key}
+```
+
+The other properties are `aws_session_token`, `endpoint_url`, `api_version` and `assume_role`.
+
 What all types do: a repeated create finds what an earlier attempt made (by the tag `groundplan:instance`, or, where AWS
 has no tags, by a name that the deployment remembers); a name that somebody else took is refused; external resources are
 looked up by id or name and left as they are; delete takes absence for done. The last column tells the parameters that

@@ -1,4 +1,4 @@
-"""From `client_config` and the home's settings to a client of one AWS service: the plugin's only door to boto3.
+"""From `client_config`, plugin properties and the home's settings to a client of one AWS service: the door to boto3.
 
 In a home bound to the sandbox a client takes its endpoint from the settings and its keys from `client_config`, and
 reads neither environment, nor ~/.aws, nor instance metadata, nor proxies. What an error means is said in `failures`.
@@ -75,21 +75,21 @@ class Account:
 
 
 def account_of(ctx: OperationContext, client_config: Mapping[str, Any]) -> Account:
-    """Read a node's `client_config` in the light of its home's settings.
+    """Read a node's `client_config`, then the plugin's properties, in the light of the home's settings.
 
     Raises:
         NonRecoverableError: a bound home names no endpoint, or its blueprint gives no keys.
     """
     sandboxed = ctx.plugin.sandboxed
     settings = ctx.plugin.settings
-    given = {key: value for key, value in client_config.items() if value not in (None, "")}
+    given = _joined(client_config, ctx.plugin.properties)
     keys = (given.get("aws_access_key_id"), given.get("aws_secret_access_key"))
     if sandboxed and not settings.get("endpoint_url"):
         raise NonRecoverableError("the sandbox of this home offers no AWS endpoint: groundplan sandbox up")
     if sandboxed and not all(keys):
         raise NonRecoverableError(
-            "client_config must give aws_access_key_id and aws_secret_access_key: "
-            "in a home bound to the sandbox no other credentials are looked for"
+            "client_config, or the properties of the plugin's import, must give aws_access_key_id and "
+            "aws_secret_access_key: in a home bound to the sandbox no other credentials are looked for"
         )
     return Account(
         access_key_id=keys[0],
@@ -104,6 +104,20 @@ def account_of(ctx: OperationContext, client_config: Mapping[str, Any]) -> Accou
         read_timeout=max(1.0, min(_READ_TIMEOUT, ctx.operation.timeout / 2)),
         isolated=sandboxed,
     )
+
+
+_IDENTITY: Final = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+"""What says as whom: a node that gives one of them gives all that there are."""
+
+
+def _joined(client_config: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    own, shared = (
+        {key: value for key, value in written.items() if value not in (None, "")}
+        for written in (client_config, properties)
+    )
+    if any(name in own for name in _IDENTITY):
+        shared = {name: value for name, value in shared.items() if name not in _IDENTITY}
+    return shared | own
 
 
 class Progress(Enum):

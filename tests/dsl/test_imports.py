@@ -113,6 +113,13 @@ def test_a_plugins_own_section_and_labels_are_left_out() -> None:
     assert blueprint("imports: [plugin:p]\nnode_templates: {n: {type: t}}", fetch=shelf).labels == {}
 
 
+def test_an_installed_plugin_may_be_newer_than_the_blueprint() -> None:
+    declared = "plugins: {p: {executor: central_deployment_agent, install: false, properties: {tint: {}}}}\n"
+    shelf = Shelf(plugins={"p": declared})
+    assert set(blueprint("imports: [plugin:p]", version="1_3", fetch=shelf).plugins["p"].values) == {"tint"}
+    assert faults("imports: [p.yaml]", version="1_3", p_yaml=declared) == ["feature-version@1:67"]
+
+
 def test_functions_in_plugin_properties_mean_what_the_file_that_writes_them_means() -> None:
     found = blueprint(
         "imports: [out--mid.yaml]\ninputs: {colour: {}, i: {}}",

@@ -209,7 +209,8 @@ class Importer:
 
     def _add(self, found: Found, request: _Request) -> None:
         is_ungated = request.is_ungated or found.is_blueprint
-        if is_ungated:
+        # An installed plugin has one file for blueprints of all versions.
+        if is_ungated or found.is_plugin:
             self._reading.ungate(found.document.at)
         root = _without_private(found.document.root) if found.is_plugin else found.document.root
         if root is not None and as_map(root) is None:

@@ -227,6 +227,7 @@ def context(
     node_type: str = "cloudify.nodes.Root",
     type_hierarchy: Sequence[str] = (),
     settings: Mapping[str, Data] | None = None,
+    plugin_properties: Mapping[str, Data] | None = None,
     sandboxed: bool = False,
     neighbours: Sequence[Neighbour] = (),
     source: BenchEnd | None = None,
@@ -242,6 +243,7 @@ def context(
     Args:
         type_hierarchy: ancestors of `node_type`; the type itself is added when it is missing.
         settings: the section of the home's settings that the plugin gets.
+        plugin_properties: what the import of the plugin gave.
         source, target: give both for a relationship operation; it is then mapped on the source.
         resources: the folder of the blueprint's files; a machine brings its own.
         machine: needed by operations that serve scripts, run programs, or render resources.
@@ -264,7 +266,13 @@ def context(
             timeout=3600,
             relationship="source" if source else "",
         ),
-        plugin=PluginView(name="bench", package_name="bench", settings=settings or {}, sandboxed=sandboxed),
+        plugin=PluginView(
+            name="bench",
+            package_name="bench",
+            properties=plugin_properties or {},
+            settings=settings or {},
+            sandboxed=sandboxed,
+        ),
         deployment=DeploymentView(id="bench", display_name="bench", blueprint_id="bench"),
         resources=FolderResources(resources),
         neighbours=neighbours,

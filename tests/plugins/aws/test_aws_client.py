@@ -139,6 +139,30 @@ def test_a_bound_home_wants_keys() -> None:
         call(DOWN, keys={})
 
 
+def account(node: dict[str, Any], plugin: dict[str, Any]) -> tuple[str | None, ...]:
+    told = account_of(testing.context(plugin_properties=plugin), node)
+    return told.access_key_id, told.secret_access_key, told.session_token, told.region
+
+
+def test_a_node_s_word_goes_before_the_plugin_s() -> None:
+    shared = {**KEYS, "aws_session_token": "of-plugin"}
+    assert account({}, shared) == ("AKIATEST", "secret-of-test", "of-plugin", "us-east-1")
+    assert account({"region_name": "eu-west-1"}, shared) == ("AKIATEST", "secret-of-test", "of-plugin", "eu-west-1")
+    assert account({"aws_access_key_id": "", "region_name": None}, shared)[::3] == ("AKIATEST", "us-east-1")
+
+
+def test_a_node_s_keys_are_not_mixed_with_the_plugin_s() -> None:
+    own = {"aws_access_key_id": "AKIANODE", "aws_secret_access_key": "of-node"}
+    assert account(own, {**KEYS, "aws_session_token": "of-plugin"}) == ("AKIANODE", "of-node", None, "us-east-1")
+
+
+def test_a_bound_home_takes_keys_from_the_plugin_s_properties(recorder: str) -> None:
+    ctx = testing.context(sandboxed=True, settings={"endpoint_url": recorder}, plugin_properties=KEYS)
+    with pytest.raises(RefusedError, match="UnauthorizedOperation"):
+        connect("ec2", account_of(ctx, {})).call("describe_vpcs")
+    assert "Credential=AKIATEST/" in Recorder.seen[0]["Authorization"]
+
+
 def test_throttling_is_tried_again_when_aws_says(recorder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recorder, "answer", (503, "RequestLimitExceeded", {"Retry-After": "7"}))
     keys: dict[str, Any] = {**KEYS, "additional_config": {"retries": {"total_max_attempts": 1}}}

@@ -71,6 +71,25 @@ node_templates:
     assert compile_blueprint(main, Installed(), report) is not None, report.errors
 
 
+def test_an_import_may_say_where_and_as_whom() -> None:
+    blueprint = """
+tosca_definitions_version: cloudify_dsl_1_5
+imports:
+  - cloudify/types/types.yaml
+  - plugin:cloudify-aws-plugin:
+      region_name: us-west-1
+      aws_secret_access_key: {get_secret: aws_secret_access_key}
+node_templates:
+  node: {type: cloudify.nodes.aws.ec2.Vpc}
+"""
+    report = Report()
+    main = SourceFile(MemoryFolder({"blueprint.yaml": blueprint.encode()}, ""), "blueprint.yaml")
+    compiled = compile_blueprint(main, Installed(), report)
+    assert compiled is not None, report.errors
+    given = {name for name, value in compiled.plugins["aws"].values.items() if value is not None}
+    assert given == {"region_name", "aws_secret_access_key"}
+
+
 def test_generated_files_are_as_the_rows_say() -> None:
     writer = runpy.run_path(str(REFERENCE / "write_aws.py"))
     assert writer["manifest"](TEXT) == TEXT, "run: make docs"
