@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +21,14 @@ from groundplan.sdk.errors import NonRecoverableError, OperationError, Recoverab
 from groundplan.sdk.spans import span
 from groundplan_terraform.messages import Messages, failure_of_text
 from groundplan_terraform.root_module import RootModule
-from groundplan_terraform.workspace import Workspace
+from groundplan_terraform.workspace import Workspace, read_copy
 
 PROGRAMS: Final = ("terraform", "tofu")
 _OLDEST: Final = (1, 0)
 _GRACE_SECONDS: Final = 600.0
 """What a provider is making when the attempt ends is finished and noted within this time."""
 _LOCK_SECONDS: Final = 120
+_THERE_ALREADY: Final = "Resource already managed"
 _QUIET: Final = ("-input=false", "-no-color")
 _INSTALL: Final = (
     "Install Terraform (https://developer.hashicorp.com/terraform/install) or OpenTofu "
@@ -95,6 +96,31 @@ class Terraform:
         self._init()
         if not self._workspace.is_settled():
             self._init("-reconfigure")
+        if self._workspace.is_remote:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give the author's backend what is kept with the node: it came to the module later, or took nothing before.
+
+        Raises:
+            NonRecoverableError: the backend has the state of something else.
+            RecoverableError: it does not answer.
+        """
+        kept = self._workspace.kept
+        if kept is None:
+            return
+        there = read_copy(self._text(["state", "pull"]))
+        # Of a backend that has none, an empty state with a lineage made up for the moment is pulled.
+        if there is not None and there.lineage != kept.lineage and not (there.is_empty or kept.is_empty):
+            raise NonRecoverableError(
+                "the backend has the state of something else, and what this module has made is in terraform_state: "
+                "name another place in the backend, or take the backend out again"
+            )
+        is_there = there is not None and there.lineage == kept.lineage and there.serial >= kept.serial
+        if not (is_there or kept.is_empty):
+            self._text(["state", "push", *self._lock(), str(self._workspace.kept_file())])
+            self._ctx.logger.info("the backend has been given the state that was kept with the node")
+        self._workspace.forget()
 
     def _init(self, *more: str) -> None:
         with self._provider_cache():
@@ -114,8 +140,14 @@ class Terraform:
     def adopt(self, address: str, id: str) -> None:
         """Take a resource that exists into the state."""
         ended = self._run(["import", *_QUIET, *self._lock(), *self._variables(), address, id], on_line=self._log_line)
-        if ended.code:
+        if not ended.code:
+            return
+        if _THERE_ALREADY not in ended.stderr:
             raise failure_of_text("import", ended.code, ended.stderr)
+        # An earlier attempt, whose end nobody recorded, may have taken it.
+        if not _has(self.show(), address, id):
+            raise NonRecoverableError(f"import: the state has another {address} already")
+        self._ctx.logger.info(f"the state has {address} already")
 
     def plan(self, *, refresh_only: bool = False) -> "Planned":
         """Work out what would be changed."""
@@ -232,6 +264,18 @@ class Planned:
 
     changes: dict[str, Any]
     text: str
+
+
+def _has(shown: Mapping[str, Any], address: str, id: str) -> bool:
+    """Whether a state, as `show -json` tells it, has a resource of that address and id."""
+    modules: list[Mapping[str, Any]] = [(shown.get("values") or {}).get("root_module") or {}]
+    while modules:
+        module = modules.pop()
+        modules += module.get("child_modules") or ()
+        for resource in module.get("resources") or ():
+            if resource["address"] == address:
+                return bool(resource["values"].get("id") == id)
+    return False
 
 
 def _locked(descriptor: int) -> bool:

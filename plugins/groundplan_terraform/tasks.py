@@ -205,6 +205,11 @@ def _session(ctx: OperationContext, overrides: Mapping[str, Data], *, afresh: bo
             properties[LOCATION] = module.source.location
             terraform = Terraform(ctx, tool, module, workspace)
             terraform.init()
+            if properties.get(_REMOTE) and not workspace.is_remote:
+                raise NonRecoverableError(
+                    "the state of this module is in a backend, and neither node nor module names one now: put the "
+                    "backend back, and destroy the module before you take it out"
+                )
             properties[_REMOTE] = workspace.is_remote
             yield terraform
         finally:

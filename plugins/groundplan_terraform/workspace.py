@@ -120,6 +120,24 @@ class Workspace:
         self._override({"backend": self._own_backend})
         return False
 
+    @property
+    def kept(self) -> StateCopy | None:
+        """The newest copy of the state that the store has."""
+        return self._kept
+
+    def kept_file(self) -> Path:
+        """Return a file with that copy, which goes with the folder."""
+        path = self.folder / "groundplan.tfstate"
+        _write(path, "" if self._kept is None else self._kept.text)
+        return path
+
+    def forget(self) -> None:
+        """Keep no state with the node any more: the author's backend has it."""
+        self._state_path.unlink(missing_ok=True)
+        self._ctx.remembered.pop(_key(self._ctx), None)
+        self._ctx.instance.runtime_properties.pop(STATE, None)
+        self._kept = None
+
     def keep(self) -> None:
         """Put the state into the store, if it has changed."""
         copy = _newer(self._kept, self._in_file())
@@ -139,6 +157,10 @@ class Workspace:
         if errored.is_file():
             # The binary could not write the state to its place, and left it where it ran.
             errored.replace(self._state_path)
+            if self.is_remote:
+                self._ctx.logger.warning(
+                    "the backend did not take the state: it is kept with the node, and given to the backend next time"
+                )
         self.keep()
         for path in (self._state_path, *(self._place / name for name in _LEFT)):
             path.unlink(missing_ok=True)

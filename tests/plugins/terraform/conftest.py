@@ -62,12 +62,13 @@ class Bench:
 
 
 class Server(ThreadingHTTPServer):
-    """Keeps what is posted, gives it back, and remembers who has asked. `content`: by path."""
+    """Keeps what is posted, unless it refuses that, gives it back, and remembers who has asked. `content`: by path."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Request)
         self.content: dict[str, bytes] = {}
         self.asked: list[tuple[str, str]] = []
+        self.refuses = False
 
     @property
     def url(self) -> str:
@@ -87,8 +88,10 @@ class Request(BaseHTTPRequestHandler):
         self.wfile.write(content or b"")
 
     def do_POST(self) -> None:
-        self.server.content[self.path] = self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self.server.refuses:
+            self.server.content[self.path] = content
+        self.send_response(503 if self.server.refuses else 200)
         self.end_headers()
 
     def log_message(self, format: str, *arguments: object) -> None:

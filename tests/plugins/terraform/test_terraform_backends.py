@@ -1,7 +1,11 @@
 """Where the state is: with the node unless the module, or the node, has a backend of its own, which is then asked."""
 
+import json
+
 import pytest
 
+from groundplan.model.values import reveal
+from groundplan.sdk.errors import NonRecoverableError, OperationError
 from groundplan_terraform import tasks
 
 from .conftest import Bench, Server, terraform
@@ -56,3 +60,52 @@ def test_a_backend_of_the_authors_has_the_state(plain: Bench, server: Server, wh
     tasks.destroy(plain.ctx)
     assert made not in server.content["/state"].decode()
     assert plain.properties == {}
+
+
+def test_a_backend_that_comes_later_gets_the_state_and_one_that_goes_is_missed(plain: Bench, server: Server) -> None:
+    plain.write(RESOURCE)
+    tasks.apply(plain.ctx)
+    made = ids(plain)
+    plain.settle()
+
+    config = plain.ctx.node.properties["resource_config"]
+    config["backend"] = {"name": "http", "options": {"address": f"{server.url}/state"}}
+    tasks.update(plain.ctx)
+    assert ids(plain) == made
+    assert made in server.content["/state"].decode()
+    assert "terraform_state" not in plain.properties
+    assert plain.ctx.remembered == {}
+
+    plain.settle()
+    del config["backend"]
+    with pytest.raises(NonRecoverableError, match="put the backend back"):
+        tasks.update(plain.ctx)
+
+
+def test_a_state_that_the_backend_did_not_take_is_given_to_it_next_time(plain: Bench, server: Server) -> None:
+    plain.write(RESOURCE)
+    options = {"address": f"{server.url}/state", "retry_max": 0}
+    plain.ctx.node.properties["resource_config"]["backend"] = {"name": "http", "options": options}
+    server.refuses = True
+    with pytest.raises(OperationError):
+        tasks.apply(plain.ctx)
+    assert "given to the backend next time" in plain.log
+
+    plain.settle()
+    server.refuses = False
+    tasks.apply(plain.ctx)
+    assert "the backend has been given the state" in plain.log
+    assert ids(plain) in server.content["/state"].decode()
+
+
+def test_a_backend_with_the_state_of_something_else_is_refused(plain: Bench, server: Server) -> None:
+    plain.write(RESOURCE)
+    tasks.apply(plain.ctx)
+    other = json.loads(reveal(plain.properties["terraform_state"])) | {"lineage": "another"}
+    server.content["/state"] = json.dumps(other).encode()
+    plain.settle()
+    options = {"address": f"{server.url}/state"}
+    plain.ctx.node.properties["resource_config"]["backend"] = {"name": "http", "options": options}
+    with pytest.raises(NonRecoverableError, match="the state of something else"):
+        tasks.update(plain.ctx)
+    assert "terraform_state" in plain.properties

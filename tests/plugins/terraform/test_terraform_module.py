@@ -188,3 +188,14 @@ def test_without_a_binary_it_is_said_what_to_install(
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NonRecoverableError, match=r"Install Terraform .* or OpenTofu"):
         installation.install(bench.ctx)
+
+
+def test_importing_again_finds_it_there_and_another_is_refused(bench: Bench) -> None:
+    bench.write('resource "terraform_data" "one" {}\n')
+    bench.ctx.node.properties["resource_config"]["variables"] = {}
+    for _ in range(2):
+        tasks.import_resource(bench.ctx, resource_address="terraform_data.one", resource_id="own")
+        assert bench.properties["resources"]["one"]["instances"][0]["attributes"]["id"] == "own"
+        bench.settle()
+    with pytest.raises(NonRecoverableError, match="another terraform_data"):
+        tasks.import_resource(bench.ctx, resource_address="terraform_data.one", resource_id="other")
