@@ -246,3 +246,12 @@ def test_text_without_a_type_becomes_what_is_declared() -> None:
     schemas = {"count": Schema(type="integer"), "on": Schema(type="boolean"), "name": Schema(type="string")}
     supplied = {"count": Untyped("3"), "on": Untyped("true"), "name": Untyped("5")}
     assert resolve_inputs(schemas, {}, supplied).values == {"count": 3, "on": True, "name": "5"}
+
+
+@pytest.mark.parametrize(
+    ("type_name", "written", "words"),
+    [("list", "a, b", "for example [a, b]"), ("dict", "a=b", "for example {key: value}")],
+)
+def test_text_where_a_collection_is_declared_is_told_the_form(type_name: str, written: str, words: str) -> None:
+    [fault] = resolve(Schema(type=type_name), Untyped(written)).faults
+    assert words in fault.fix

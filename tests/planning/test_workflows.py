@@ -170,7 +170,7 @@ def test_a_flag_is_true_or_false() -> None:
         planned("uninstall", chain_of_three(), ignore_failure="no")
 
 
-@pytest.mark.parametrize("given", [["a", "b"], '["a", "b"]', "a, b"])
+@pytest.mark.parametrize("given", [["a", "b"], '["a", "b"]', "a, b", "[a, b]"])
 def test_names_are_a_list_or_text_that_reads_as_one(given: Data) -> None:
     assert names({"include": given}, "include") == ("a", "b")
 

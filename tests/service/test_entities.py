@@ -4,10 +4,12 @@ import pytest
 
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.deployment import Deployment
+from groundplan.model.execution import Execution
 from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data
-from groundplan.service import blueprints, deployments
+from groundplan.planning.inputs import Untyped
+from groundplan.service import blueprints, deployments, executions
 from groundplan.service.assembly import Engine, now
 
 from .conftest import Write
@@ -87,3 +89,36 @@ def test_what_does_not_is_refused(there: Engine, write: Write, declared: str, va
     body = f"inputs: {{x: {{{declared}}}, y: {{default: net-1}}}}\nnode_templates: {{}}"
     with pytest.raises(UsageError, match=words):
         make(there, write, body, "own", "own", {"x": value})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"node_ids": ["lan", "wan"]}, r"'node_ids\[1\]': there is no node template 'wan', did you mean 'lan'"),
+        ({"node_instance_ids": ["lan_none"]}, "no node instance 'lan_none'"),
+        (
+            {"type_names": ["cloudify.nodes.Rot"]},
+            "no node type 'cloudify.nodes.Rot', did you mean 'cloudify.nodes.Root'",
+        ),
+        ({"operation": "start"}, "no operation 'start', did you mean 'cloudify.interfaces.lifecycle.start'"),
+        ({"node_ids": Untyped("[lan, wan]", ["lan", "wan"])}, "no node template 'wan'"),
+    ],
+)
+def test_what_a_parameter_names_is_in_the_deployment(there: Engine, parameters: dict[str, Data], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        run(there, {"operation": "cloudify.interfaces.lifecycle.start", **parameters})
+
+
+def test_a_parameter_may_name_what_is_there(there: Engine) -> None:
+    with there.store.snapshot() as snapshot:
+        instances = [item.id for item in snapshot.instances(DeploymentId("net-1"))]
+    named = {"node_ids": ["lan"], "node_instance_ids": instances, "type_names": ["cloudify.nodes.Root"]}
+    given = {"operation": "cloudify.interfaces.lifecycle.start", **named}
+    assert given.items() <= run(there, given).parameters.items()
+
+
+def run(engine: Engine, parameters: dict[str, Data]) -> Execution:
+    new = executions.NewExecution(
+        deployment=DeploymentId("net-1"), workflow="execute_operation", parameters=parameters, force=True
+    )
+    return executions.start(engine.store, engine.library, new, now())

@@ -16,6 +16,8 @@ Wrong = tuple[int, str]
 """Where, and what was expected and found."""
 
 SYSTEM_PROPERTIES: Final = {"tenant": ("name",), "deployment": ("id", "name", "blueprint", "owner")}
+OF_INSTANCES: Final = frozenset({"get_attribute", "get_attributes_dict", "get_attributes_list"})
+"""They read node instances: where a deployment is only being made there are none."""
 _PATHS: Final = frozenset({"get_attribute", "get_property"})
 _CONSUMERS: Final = ("ids", "names", "count")
 

@@ -16,12 +16,27 @@ from groundplan.planning.constraints import OF_OBJECTS, is_known, violation
 from groundplan.planning.evaluation import EvaluationFault
 
 Path = tuple[str | int, ...]
+_FORMS: Final = {
+    "list": "Write it in YAML or JSON, for example [a, b].",
+    "dict": "Write it in YAML or JSON, for example {key: value}.",
+}
 
 
 class Untyped(str):
-    """A text that somebody typed where no type can be written (`-i replicas=2`): it becomes what is declared."""
+    """A text that somebody typed where no type can be written (`-i replicas=2`): it becomes what is declared.
 
-    __slots__ = ()
+    Attributes:
+        document: the list or mapping that it is when it is read as YAML, or None.
+    """
+
+    __slots__ = ("document",)
+    document: Data
+
+    def __new__(cls, text: str, document: Data = None) -> "Untyped":
+        """Make one."""
+        made = super().__new__(cls, text)
+        made.document = document
+        return made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +110,12 @@ def resolve_inputs(
     return Resolved(values=resolving.values, faults=tuple(resolving.faults))
 
 
+def supplied_values(supplied: Mapping[str, Data]) -> Sequence[Data]:
+    """Return what was supplied, and each item of what is a list."""
+    read = [it.document if isinstance(it, Untyped) and it.document else it for it in supplied.values()]
+    return [*supplied.values(), *(item for value in read if isinstance(value, list) for item in value)]
+
+
 class _Unset:
     """Stands for a value that nobody gave."""
 
@@ -131,9 +152,9 @@ class _Resolving:
                 self.values[name] = None
             return
         if isinstance(value, Untyped):
-            value = _converted(schema, str(value))
+            value = _read(self._kind(schema), value)
         elif self._convert:
-            value = _converted(schema, value)
+            value = _converted(schema.type, value)
         self.values[name] = self._checked((name,), schema, value)
 
     def refuse_unknown(self, supplied: Mapping[str, Data], allowed: bool) -> None:
@@ -165,6 +186,10 @@ class _Resolving:
 
     def _data_type(self, schema: Schema) -> DataType | None:
         return None if schema.type is None else self._data_types.get(schema.type)
+
+    def _kind(self, schema: Schema) -> str | None:
+        """Return the primitive type that a value has to have, or None when any will do."""
+        return schema.type if self._data_type(schema) is None else "dict"
 
     def _type_default(self, data_type: DataType) -> Data | _Unset:
         """Return the value that a data type's own defaults make, if they are complete (spec 1.6)."""
@@ -211,13 +236,14 @@ class _Resolving:
             path,
             schema,
             f"{self._named(*path)} is {_shown(value)}; {EXPECTED[schema.type]} is expected.",
+            _FORMS.get(schema.type, "") if isinstance(value, str) else "",
         )
         return False
 
     def _completed(self, path: Path, data_type: DataType, schema: Schema, value: Data) -> Data:
         if not isinstance(value, dict):
             message = f"{self._named(*path)} is {_shown(value)}; a mapping ({data_type.name}) is expected."
-            self._fault("input-type", path, schema, message)
+            self._fault("input-type", path, schema, message, _FORMS["dict"] if isinstance(value, str) else "")
             return value
         made: dict[str, Data] = {}
         for name, field in data_type.properties.items():
@@ -317,15 +343,24 @@ def _shown(value: Data) -> str:
     return "true" if value is True else "false" if value is False else str(value)
 
 
-def _converted(schema: Schema, value: Data) -> Data:
+def _read(wanted: str | None, typed: Untyped) -> Data:
+    """Make of what somebody typed what is wanted, where it says so; else it is text."""
+    if (wanted == "list" and isinstance(typed.document, list)) or (
+        wanted == "dict" and isinstance(typed.document, dict)
+    ):
+        return typed.document
+    return _converted(wanted, str(typed))
+
+
+def _converted(wanted: str | None, value: Data) -> Data:
     """Make of a string what is declared, where it says so; anything else stays as it is (spec 1.6)."""
     if not isinstance(value, str):
         return value
-    if schema.type == "boolean":
+    if wanted == "boolean":
         return {"true": True, "false": False}.get(value, value)
-    if schema.type not in ("integer", "float"):
+    if wanted not in ("integer", "float"):
         return value
     try:
-        return int(value) if schema.type == "integer" else float(value)
+        return int(value) if wanted == "integer" else float(value)
     except ValueError:
         return value

@@ -20,6 +20,7 @@ from groundplan.planning.inputs import Untyped
 from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
 from groundplan.service import deployments, identifiers
+from groundplan.service.given import untyped
 from groundplan.service.home import Home
 from groundplan.state.store import Snapshot, Store, Transaction
 
@@ -277,7 +278,7 @@ class _Making:
 
 def _as_declared(value: Data) -> Data:
     """Return a value of a group's inputs: text becomes what the blueprint declares, as on the command line."""
-    return Untyped(value) if isinstance(value, str) else value
+    return untyped(value) if isinstance(value, str) else value
 
 
 def expanded(template: str, words: Mapping[str, str]) -> str:

@@ -49,9 +49,9 @@ _GONE: Final = frozenset({InstanceState.UNINITIALIZED, InstanceState.DELETED})
 class InputsRefused(UsageError):
     """Inputs cannot be used; `faults` has each reason."""
 
-    def __init__(self, what: str, faults: Sequence[InputFault]) -> None:
+    def __init__(self, what: str, faults: Sequence[InputFault], *, fix: str = "") -> None:
         lines = [f"{fault.message} {fault.fix}".rstrip() for fault in faults]
-        super().__init__("\n".join([what, *(f"  - {line}" for line in lines)]))
+        super().__init__("\n".join([what, *(f"  - {line}" for line in lines)]), fix=fix)
         self.faults = faults
 
 
@@ -100,7 +100,8 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
         blueprint.inputs, blueprint.data_types, new.inputs, evaluate=entities.evaluate, exists=entities.wrong
     )
     if resolved.faults:
-        raise InputsRefused(f"The inputs of deployment {new.id!r} cannot be used:", resolved.faults)
+        what = f"The inputs of deployment {new.id!r} cannot be used:"
+        raise InputsRefused(what, resolved.faults, fix=inputs_hint(new.blueprint))
     deployment = Deployment(
         id=new.id,
         blueprint=new.blueprint,
@@ -129,6 +130,11 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
         transaction.put_schedule(schedule)
     _join_default_groups(transaction, world, evaluator, now)
     return deployment
+
+
+def inputs_hint(blueprint: BlueprintId) -> str:
+    """Return where people see which inputs a blueprint takes, and how they are given."""
+    return f"Give inputs with -i NAME=VALUE; see those that there are: groundplan blueprints inputs {blueprint}"
 
 
 def refuse_malformed(id: str, noun: str) -> None:

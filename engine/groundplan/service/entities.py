@@ -1,5 +1,5 @@
-"""Whether what an input names exists and keeps the constraints on it (spec 1.6, 1.7): blueprints, deployments, secrets,
-and what is inside a deployment or the blueprint that one is made of.
+"""Whether what an input or parameter names exists and keeps the constraints on it (spec 1.6, 1.7): blueprints,
+deployments, secrets, and what is inside a deployment or the blueprint that one is made of.
 
 There are no stored filters, and one tenant; a constraint that needs more is not kept.
 """
@@ -49,16 +49,41 @@ class _Entity:
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
+class _Entities:
+    """All of one type."""
+
+    def __init__(self, all_: Sequence[_Entity]) -> None:
+        self.all = all_
+        self._by_text = {each.value: each for each in all_ if isinstance(each.value, str)}
+
+    def find(self, value: Data) -> _Entity | None:
+        """Return the one that a value names."""
+        if isinstance(value, str):
+            return self._by_text.get(value)
+        return next((each for each in self.all if each.value == value), None)
+
+
 class Entities:
     """What exists while a deployment is made or updated."""
 
-    def __init__(self, snapshot: Snapshot, library: Library, deployment: Deployment, blueprint: Blueprint) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        library: Library,
+        deployment: Deployment,
+        blueprint: Blueprint,
+        *,
+        ambient: bool = False,
+    ) -> None:
         """Look around.
 
         Args:
             deployment: the one that is made; its inputs are not there yet.
             blueprint: what it is made of.
+            ambient: the deployment is there already, and what has to be in a deployment is looked for in it.
         """
+        self._ambient = deployment if ambient else None
+        self._lists: dict[tuple[str, DeploymentId | None], _Entities] = {}
         self._snapshot = snapshot
         self._library = library
         self._blueprint = blueprint
@@ -74,19 +99,26 @@ class Entities:
         rules = {each.operator: reveal(each.argument) for each in constraints}
         word, named = _WORDS[type_name], reveal(value)
         shown = "that" if is_sensitive(value) else repr(named)
-        if type_name in _NEED_A_DEPLOYMENT and "deployment_id" not in rules:
+        if type_name in _NEED_A_DEPLOYMENT and "deployment_id" not in rules and self._ambient is None:
             return f"a {word} can only be looked for in a deployment; add the constraint deployment_id."
         inside = rules.get("deployment_id")
-        home = self._snapshot.deployment(DeploymentId(str(inside))) if inside is not None else None
+        home = self._ambient if inside is None else self._snapshot.deployment(DeploymentId(str(inside)))
         if inside is not None and home is None:
             return f"there is no deployment {inside!r} to look for it in."
-        known = list(self._known(type_name, home))
-        found = next((each for each in known if each.value == named), None)
+        known = self._listed(type_name, home)
+        found = known.find(named)
         if found is None:
-            near = "" if is_sensitive(value) else suggest(str(named), [each.name for each in known])
+            near = "" if is_sensitive(value) else _nearest(str(named), [each.name for each in known.all])
             return f"there is no {word} {shown}" + (f", did you mean {near!r}?" if near else ".")
         broken = next((operator for operator, argument in rules.items() if not _keeps(found, operator, argument)), None)
         return None if broken is None else f"the {word} {shown} is not one of those that {broken} allows."
+
+    def _listed(self, type_name: str, home: Deployment | None) -> "_Entities":
+        """Return what is there, read once: lists of thousands of instances are checked item by item."""
+        key = (type_name, None if home is None else home.id)
+        if key not in self._lists:
+            self._lists[key] = _Entities(tuple(self._known(type_name, home)))
+        return self._lists[key]
 
     def _known(self, type_name: str, home: Deployment | None) -> Iterator[_Entity]:
         match type_name:
@@ -110,13 +142,18 @@ class Entities:
                 yield from (_Entity(value=name, name=name) for name in _inside(looked, type_name))
 
 
+def _nearest(named: str, known: Sequence[str]) -> str:
+    """Return the known name that was meant: the nearest, or the one of which only the end was given."""
+    return suggest(named, known) or next((name for name in known if name.endswith(f".{named}")), "")
+
+
 def _inside(blueprint: Blueprint, type_name: str) -> Iterator[str]:
     if type_name == "scaling_group":
         yield from blueprint.scaling_groups
     elif type_name == "node_id":
         yield from blueprint.nodes
     elif type_name == "node_type":
-        yield from {node.type: None for node in blueprint.nodes.values()}
+        yield from {name: None for node in blueprint.nodes.values() for name in node.type_hierarchy}
     else:
         yield from {name: None for node in blueprint.nodes.values() for name in node.operations}
 

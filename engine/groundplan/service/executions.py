@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from groundplan.diagnostics.trouble import Conflict, UsageError
@@ -22,10 +23,10 @@ from groundplan.model.execution import (
     after,
 )
 from groundplan.model.ids import DeploymentId, ExecutionGroupId, ExecutionId
-from groundplan.model.types import Schema
+from groundplan.model.types import Constraint, Schema
 from groundplan.model.update import UPDATE_WORKFLOWS
 from groundplan.model.values import Data
-from groundplan.planning.inputs import resolve_inputs
+from groundplan.planning.inputs import resolve_inputs, supplied_values
 from groundplan.planning.workflows.table import BUILT_IN, workflow_stages
 from groundplan.runtime.containment import Containment
 from groundplan.runtime.keeping import ON_TEMPORAL_FIX
@@ -34,6 +35,7 @@ from groundplan.runtime.liveness import is_alive, shown_driver
 from groundplan.service import identifiers
 from groundplan.service.collecting import collect
 from groundplan.service.deployments import InputsRefused, existing, refuse_if_needed
+from groundplan.service.entities import Entities
 from groundplan.service.finding import find_workflow
 from groundplan.service.queue import BEGUN, DEFAULT_LIMIT, VARIABLE, is_lost, read_lines
 from groundplan.state.store import Snapshot, Store, TaskRecord, Transaction
@@ -57,6 +59,7 @@ class NewExecution:
         scheduled_for: see `Execution`.
         group: the execution group that it is one of: it waits for its turn.
         limit: how many executions may run at once in the store; see `queue.limit`.
+        is_one_of_many: its parameters were given to other deployments as well.
     """
 
     deployment: DeploymentId
@@ -72,6 +75,7 @@ class NewExecution:
     scheduled_for: datetime | None = None
     group: ExecutionGroupId | None = None
     limit: int = DEFAULT_LIMIT
+    is_one_of_many: bool = False
 
 
 def start(store: Store, library: Library, new: NewExecution, now: datetime) -> Execution:
@@ -106,7 +110,7 @@ def start_in(transaction: Transaction, library: Library, new: NewExecution, now:
         status=ExecutionStatus.QUEUED if waits else ExecutionStatus.PENDING,
         created_at=now,
         started_at=None if waits else now,
-        parameters=_parameters(blueprint, new),
+        parameters=_parameters(transaction, library, deployment, blueprint, new),
         parent=new.parent,
         is_dry_run=new.is_dry_run,
         wait_after_fail=new.wait_after_fail,
@@ -134,6 +138,7 @@ def _cascade(transaction: Transaction, library: Library, new: NewExecution, now:
                 parameters=new.parameters,
                 allow_custom_parameters=True,
                 is_dry_run=new.is_dry_run,
+                is_one_of_many=True,
                 deferred=True,
                 wait_after_fail=new.wait_after_fail,
                 limit=new.limit,
@@ -160,7 +165,8 @@ def refuse_to_start(snapshot: Snapshot, library: Library, new: NewExecution, now
     _refuse_above_limit(snapshot, new, now)
     blueprint = library.blueprint(snapshot, deployment.digest)
     asker = _asker(snapshot, library, deployment, new.parent)
-    _refuse_needed(snapshot, deployment, blueprint, new.workflow, asker, lambda: _parameters(blueprint, new))
+    parameters = partial(_parameters, snapshot, library, deployment, blueprint, new)
+    _refuse_needed(snapshot, deployment, blueprint, new.workflow, asker, parameters)
 
 
 def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
@@ -551,18 +557,35 @@ def _origin(snapshot: Snapshot, deployment: Deployment, execution: Execution) ->
     return maker if any(is_of_cascade(execution, item) for item in snapshot.executions(deployment=maker)) else None
 
 
-def _parameters(blueprint: Blueprint, new: NewExecution) -> Mapping[str, Data]:
+def _parameters(
+    snapshot: Snapshot, library: Library, deployment: Deployment, blueprint: Blueprint, new: NewExecution
+) -> Mapping[str, Data]:
+    """Return the parameters of a workflow, those with defaults included.
+
+    What was given for an object type must exist in the deployment; what the blueprint has for none need not, nor what
+    is given to many deployments at once: each takes from it what it has.
+    """
     workflow = find_workflow(blueprint, new.workflow, f"Deployment {new.deployment!r}")
+    entities = Entities(snapshot, library, deployment, blueprint, ambient=True)
+    given = supplied_values({} if new.is_one_of_many or new.group is not None else new.parameters)
+
+    def exists(type_name: str, value: Data, constraints: Sequence[Constraint]) -> str | None:
+        return entities.wrong(type_name, value, constraints) if value in given else None
+
     resolved = resolve_inputs(
         {name: _nullable(schema) for name, schema in workflow.parameters.items()},
         blueprint.data_types,
         new.parameters,
+        evaluate=entities.evaluate,
+        exists=exists,
         convert=True,
         allow_unknown=new.allow_custom_parameters,
         noun="parameter",
     )
     if resolved.faults:
-        raise InputsRefused(f"The parameters of workflow {new.workflow!r} cannot be used:", resolved.faults)
+        needed = [f"-p {fault.input}=VALUE" for fault in resolved.faults if fault.code == "missing-input"]
+        fix = f"Give it with {' '.join(needed)}." if needed else ""
+        raise InputsRefused(f"The parameters of workflow {new.workflow!r} cannot be used:", resolved.faults, fix=fix)
     return resolved.values
 
 

@@ -3,6 +3,7 @@
 What is to be done with it is the business of who asks: `executions`, `scheduling`, `preparing`.
 """
 
+from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import NotFound
 from groundplan.model.blueprint import Blueprint, Workflow
 
@@ -19,5 +20,7 @@ def find_workflow(blueprint: Blueprint, workflow: str, whose: str) -> Workflow:
     found = blueprint.workflows.get(workflow)
     if found is None:
         known = ", ".join(sorted(blueprint.workflows)) or "none"
-        raise NotFound(f"{whose} has no workflow {workflow!r}; it has {known}.")
+        near = suggest(workflow, blueprint.workflows)
+        fix = f"Did you mean {near!r}?" if near else ""
+        raise NotFound(f"{whose} has no workflow {workflow!r}; it has {known}.", fix=fix)
     return found

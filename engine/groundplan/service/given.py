@@ -24,7 +24,8 @@ _FORMS: Final = (
 def read_given(texts: Iterable[str], *, noun: str = "input") -> dict[str, Any]:
     """Return what several arguments give together (spec 8.1).
 
-    The value of a `key=value` pair becomes what is declared for the key: a number, true or false, else text.
+    The value of a `key=value` pair becomes what is declared for the key: a number, true or false, a list or mapping in
+    YAML, else text.
 
     Args:
         noun: what people call one of them, `input` or `parameter`.
@@ -38,6 +39,17 @@ def read_given(texts: Iterable[str], *, noun: str = "input") -> dict[str, Any]:
     if not is_text(found):
         raise UsageError(f"The {noun}s hold characters that are no text in Unicode.")
     return found
+
+
+def untyped(text: str) -> Untyped:
+    """Return a text that becomes what is declared: also the list or mapping that it is in YAML."""
+    if text.strip()[:1] not in ("[", "{"):
+        return Untyped(text)
+    from groundplan.dsl.reader import read_data
+
+    report = Report()
+    document = read_data(text.strip(), "", report)
+    return Untyped(text, None if report.has_errors else document)
 
 
 def _read_one(text: str, noun: str) -> Mapping[str, Any]:
@@ -80,14 +92,14 @@ def _files(text: str) -> Iterator[Path]:
         yield from (Path(item) for item in sorted(glob.glob(text)))
 
 
-def _pairs(text: str, noun: str) -> Iterator[tuple[str, str]]:
+def _pairs(text: str, noun: str) -> Iterator[tuple[str, Untyped]]:
     for part in text.split(";"):
         if not part.strip():
             continue
         name, equals, value = part.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"{part!r} is not a key=value pair.", fix=_FORMS)
-        yield name.strip(), Untyped(value)
+        yield name.strip(), untyped(value)
 
 
 def _yaml(text: str, name: str, noun: str) -> Any:

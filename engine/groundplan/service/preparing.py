@@ -19,7 +19,7 @@ from groundplan.planning.changes.difference import Reshaped, find_difference
 from groundplan.planning.changes.steps import Form, Steps, Unsupported, find_steps
 from groundplan.planning.changes.transition import join
 from groundplan.planning.changes.wishes import Flags, Wishes
-from groundplan.planning.inputs import resolve_inputs
+from groundplan.planning.inputs import resolve_inputs, supplied_values
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
@@ -192,7 +192,7 @@ def _inputs(deployment: Deployment, blueprint: Blueprint, new: NewUpdate, entiti
 
     What a current one names may be gone by now; only what is given now must exist.
     """
-    given = [item for value in new.inputs.values() for item in (value if isinstance(value, list) else [value])]
+    given = supplied_values(new.inputs)
 
     def exists(type_name: str, value: Data, constraints: Sequence[Constraint]) -> str | None:
         return entities.wrong(type_name, value, constraints) if value in given else None
@@ -210,7 +210,9 @@ def _inputs(deployment: Deployment, blueprint: Blueprint, new: NewUpdate, entiti
     )
     if resolved.faults:
         raise deployments.InputsRefused(
-            f"The inputs of deployment {deployment.id!r} cannot be used with the new blueprint:", resolved.faults
+            f"The inputs of deployment {deployment.id!r} cannot be used with the new blueprint:",
+            resolved.faults,
+            fix=deployments.inputs_hint(new.blueprint or deployment.blueprint),
         )
     return resolved.values
 

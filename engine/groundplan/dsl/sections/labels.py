@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from groundplan.dsl import faults
+from groundplan.dsl.functions import OF_INSTANCES
 from groundplan.dsl.reader import describe
 from groundplan.dsl.shape import Reading, element, items_of
 from groundplan.dsl.versions import LABEL
@@ -51,13 +52,13 @@ def _check_key(name: str, field: Field, path: str, reading: Reading) -> None:
 
 def _check_value(value: Field, path: str, reading: Reading, *, allow_functions: bool) -> None:
     if isinstance(value.value, Call):
-        forbidden = [call for call in calls(value.value) if call.name == "get_attribute"]
+        forbidden = [call for call in calls(value.value) if call.name in OF_INSTANCES]
         if not allow_functions:
             reading.report.tell(
                 faults.LABEL_VALUE, value.at, f"expected text, found {describe(value.value)}", path=path
             )
         for call in forbidden:
-            reading.report.tell(faults.LABEL_VALUE, call.at, "get_attribute has no value yet", path=path)
+            reading.report.tell(faults.LABEL_VALUE, call.at, f"{call.name} has no value yet", path=path)
     elif not isinstance(value.value, str):
         reading.report.tell(
             faults.LABEL_VALUE,

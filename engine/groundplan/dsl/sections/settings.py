@@ -7,6 +7,7 @@ import re
 from typing import Final
 
 from groundplan.dsl import faults
+from groundplan.dsl.functions import OF_INSTANCES
 from groundplan.dsl.shape import Reading, element, entries_of, items_of, names_of
 from groundplan.dsl.versions import EXECUTION_ARGUMENTS, SCHEDULE, SETTINGS
 from groundplan.model.values import Data, Field, Map, calls, to_data
@@ -24,6 +25,8 @@ def read(fields: dict[str, Field], reading: Reading) -> Data:
         return {}
     entries = element(Field(Map(fields)), SETTINGS, "deployment_settings", reading) or {}
     tuple(names_of(entries.get("default_groups"), "deployment_settings.default_groups", reading))
+    if "display_name" in entries:
+        _refuse_attributes(entries["display_name"], "deployment_settings.display_name", reading)
     path = "deployment_settings.default_schedules"
     for name, field in entries_of(entries.get("default_schedules"), path, reading).items():
         _schedule(field, f"{path}.{name}", reading)
@@ -61,11 +64,15 @@ def _schedule(field: Field, path: str, reading: Reading) -> None:
             )
     if "execution_arguments" in entries:
         element(entries["execution_arguments"], EXECUTION_ARGUMENTS, f"{path}.execution_arguments", reading)
-    for call in calls(entries["workflow_parameters"].value) if "workflow_parameters" in entries else ():
-        if call.name == "get_attribute":
-            reading.report.tell(
-                faults.FUNCTION_FORBIDDEN, call.at, "get_attribute has no value yet", path=f"{path}.workflow_parameters"
-            )
+    if "workflow_parameters" in entries:
+        _refuse_attributes(entries["workflow_parameters"], f"{path}.workflow_parameters", reading)
+
+
+def _refuse_attributes(field: Field, path: str, reading: Reading) -> None:
+    """Refuse functions that read node instances, of which there are none while a deployment is made."""
+    for call in calls(field.value):
+        if call.name in OF_INSTANCES:
+            reading.report.tell(faults.FUNCTION_FORBIDDEN, call.at, f"{call.name} has no value yet", path=path)
 
 
 def is_time(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 from groundplan.model.values import Data, reveal
 from groundplan.planning.faults import PlanningError
@@ -45,7 +46,7 @@ def text(parameters: Mapping[str, Data], name: str) -> str:
 
 
 def names(parameters: Mapping[str, Data], name: str) -> tuple[str, ...]:
-    """Return a parameter that is a list of texts, or one text: a list in JSON, or names with commas between them.
+    """Return a parameter that is a list of texts, or one text: names with commas between them, in brackets or not.
 
     None when it is absent or null. Command lines hand over text where a workflow declares no type.
 
@@ -63,10 +64,13 @@ def names(parameters: Mapping[str, Data], name: str) -> tuple[str, ...]:
 
 
 def _listed(value: str) -> Data:
-    try:
-        return json.loads(value) if value.startswith("[") else [part.strip() for part in value.split(",")]
-    except ValueError:
-        return value
+    if value.startswith("["):
+        with suppress(ValueError):
+            return json.loads(value)
+        if '"' in value or not value.endswith("]"):
+            return value
+        value = value[1:-1]
+    return [part.strip() for part in value.split(",")]
 
 
 def _wrong(name: str, value: Data, expected: str) -> PlanningError:
