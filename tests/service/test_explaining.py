@@ -91,7 +91,7 @@ def test_a_queued_execution_is_behind_another_or_waits_for_room_or_a_worker(shop
     assert behind.path[1].name == "install of one"
     third = start(shops, "other", queue=True, limit=1)
     assert "no more may at once" in why(shops, third, most=1).path[0].words
-    assert why(shops, third).path[0].fix == "start `groundplan worker`"
+    assert why(shops, third).path[0].fix == f"groundplan executions resume {third}, or start `groundplan worker`"
 
 
 def test_an_execution_of_a_group_waits_for_the_group(shops: Engine) -> None:

@@ -198,6 +198,31 @@ def next_queued(store: Store, library: Library, now: datetime, limit: int) -> Ex
             fail_in(transaction, found[0].id, why, now)
 
 
+def take_queued(store: Store, library: Library, id: ExecutionId, now: datetime, limit: int) -> Execution | None:
+    """Return a queued execution that somebody wants to begin by hand, or None when it is not queued.
+
+    Raises:
+        NotFound: there is no such execution.
+        Conflict: its turn has not come.
+        UsageError: it cannot begin as things stand.
+    """
+    with store.snapshot() as snapshot:
+        execution = get_in(snapshot, id)
+        if execution.status is not ExecutionStatus.QUEUED:
+            return None
+        lines = read_lines(snapshot, now, limit)
+        if execution.id not in {item.id for item in lines.next}:
+            first = f"; before it comes {lines.next[0].id}" if lines.next else ""
+            raise Conflict(
+                f"Execution {execution.id} is queued, and its turn has not come{first}.",
+                fix=f"See what it waits for: groundplan executions explain {execution.id}",
+            )
+        why = refusal(snapshot, library, execution)
+    if why:
+        raise UsageError(why)
+    return execution
+
+
 def fail_in(transaction: Transaction, id: ExecutionId, why: str, now: datetime) -> None:
     """Record that an execution cannot be driven at all."""
     execution = transaction.execution(id)
@@ -341,7 +366,11 @@ def _not_resumable(execution: Execution) -> UsageError:
     if execution.status is ExecutionStatus.TERMINATED:
         return UsageError(f"Execution {execution.id} has succeeded; there is nothing to resume.")
     if execution.status in WAITING_TO_BEGIN:
-        return UsageError(f"Execution {execution.id} has not begun: it is {execution.status}.")
+        fix = f"Begin it as its turn comes: groundplan executions resume {execution.id}"
+        is_queued = execution.status is ExecutionStatus.QUEUED
+        return UsageError(
+            f"Execution {execution.id} has not begun: it is {execution.status}.", fix=fix if is_queued else ""
+        )
     return UsageError(
         f"Execution {execution.id} is {execution.status}.",
         fix=f"Have it end first: groundplan executions cancel {execution.id} --kill",

@@ -234,6 +234,6 @@ class _Reader:
             return replace(queued, words=words, fix=f"end some of them, or set {queue.VARIABLE} to more")
         if living(self._snapshot, self._now):
             return replace(queued, words=f"is queued in place {place}; a worker with room takes it")
-        again = f"groups resume {group.id}" if group is not None else ""
-        fix = f"groundplan executions {again}, or start `groundplan worker`" if again else "start `groundplan worker`"
+        again = f"groups resume {group.id}" if group is not None else f"resume {execution.id}"
+        fix = f"groundplan executions {again}, or start `groundplan worker`"
         return replace(queued, words=f"is queued in place {place}, and no worker serves this store", fix=fix)

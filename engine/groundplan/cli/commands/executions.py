@@ -145,11 +145,18 @@ def _tell_queued(opened: Engine, execution: Execution, *, as_json: bool) -> None
 @operations_option
 @as_json
 def resume(execution_id: str, reset_operations: bool, force: bool, task_retries: int | None, as_json: bool) -> None:
-    """Go on with an execution that failed, was cancelled, or whose process ended. Finished tasks stay finished."""
+    """Go on with an execution that failed, was cancelled, or whose process ended. Finished tasks stay finished.
+
+    One that is queued begins, if its turn has come.
+    """
+    id_ = ExecutionId(execution_id)
     with engine(quiet=as_json) as opened:
-        execution = use_case.prepare_resume(
+        execution = None
+        if not (reset_operations or force):
+            execution = use_case.take_queued(opened.store, opened.library, id_, now(), opened.limit)
+        execution = execution or use_case.prepare_resume(
             opened.store,
-            ExecutionId(execution_id),
+            id_,
             now(),
             reset_operations=reset_operations,
             force=force,
@@ -158,14 +165,14 @@ def resume(execution_id: str, reset_operations: bool, force: bool, task_retries:
         drive(opened, execution, task_retries=task_retries, as_json=as_json)
 
 
+_STATUSES: Final = {name: item for item in ExecutionStatus for name in (item.value, item.shown)}
+"""What people may call them: as machines read them, and as people do."""
 _SORTS: Final = ("created_at", "started_at", "ended_at", "workflow_id", "deployment_id", "status", "id")
 
 
 @executions.command(name="list")
 @click.option("-d", "--deployment-id", help="Only those of one deployment.")
-@click.option(
-    "--status", "statuses", multiple=True, type=click.Choice([*ExecutionStatus]), help="Only such. Repeatable."
-)
+@click.option("--status", "statuses", multiple=True, type=click.Choice([*_STATUSES]), help="Only such. Repeatable.")
 @click.option("--sort-by", type=click.Choice(_SORTS), default="created_at", show_default=True)
 @click.option("--descending", is_flag=True, help="The other way round.")
 @click.option("-o", "--pagination-offset", type=click.IntRange(min=0), default=0, help="How many to leave out first.")
@@ -173,7 +180,7 @@ _SORTS: Final = ("created_at", "started_at", "ended_at", "workflow_id", "deploym
 @as_json
 def list_(
     deployment_id: str | None,
-    statuses: tuple[ExecutionStatus, ...],
+    statuses: tuple[str, ...],
     sort_by: str,
     descending: bool,
     pagination_offset: int,
@@ -183,7 +190,7 @@ def list_(
     """List executions, oldest first. One whose process was killed shows as "driver lost"."""
     chosen = None if deployment_id is None else DeploymentId(deployment_id)
     with engine(quiet=as_json) as opened:
-        listed = use_case.listing(opened.store, now(), chosen, [ExecutionStatus(item) for item in statuses])
+        listed = use_case.listing(opened.store, now(), chosen, [_STATUSES[item] for item in statuses])
         found = [records.listed(item) for item in listed]
         found.sort(key=lambda item: item[sort_by] or "", reverse=descending)
         shown = found[pagination_offset : pagination_offset + pagination_size]
@@ -194,9 +201,7 @@ def list_(
         if any(item["driver_lost"] for item in shown):
             tell_who_goes_on(opened, "A worker sees to what waits", "go on by hand: groundplan executions resume ID")
         elif any(item["status"] == ExecutionStatus.QUEUED for item in shown):
-            tell_who_goes_on(
-                opened, "A worker sees to what waits", "start anything: what is queued follows it, as its turn comes"
-            )
+            tell_who_goes_on(opened, "A worker sees to what waits", "begin it by hand: groundplan executions resume ID")
 
 
 def _show(shown: Sequence[Mapping[str, Any]], total: int) -> None:
