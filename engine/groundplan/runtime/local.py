@@ -48,7 +48,11 @@ SEEK_SECONDS: Final = 1.0
 """Between two looks of a serving driver for more to do."""
 _LOOK_SECONDS: Final = 0.5
 """Between two looks whether somebody asked an execution to end; a look is one small read."""
-_SWITCH_SECONDS: Final = 0.0005
+_SWITCH_SECONDS: Final = 0.002
+"""After which a thread lets the others in: less often, threads with little to do would only wait for each other."""
+_SHORT_SWITCH_SECONDS: Final = 0.0005
+"""Likewise while commits take long: an operation that computes without pause has the loop wait so for each row."""
+_LONG_COMMIT_SECONDS: Final = 0.02
 _UNCOLLECTED: Final = 10_000
 """Objects made before the youngest are looked through for cycles: attempts leave none, and there are many in a turn."""
 _MOST_REPORTS: Final = 10_000
@@ -160,7 +164,6 @@ class LocalDriver:
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
-        # An operation that computes without pause would have the loop wait 5 ms for each row that it writes.
         before, collecting = sys.getswitchinterval(), gc.get_threshold()
         sys.setswitchinterval(_SWITCH_SECONDS)
         gc.set_threshold(_UNCOLLECTED, *collecting[1:])
@@ -259,6 +262,8 @@ class LocalDriver:
                 self._record(transaction, drive, turn)
         took = time.monotonic() - begun
         self._flights.window.committed(took)
+        is_long = self._flights.window.commit > _LONG_COMMIT_SECONDS
+        sys.setswitchinterval(_SHORT_SWITCH_SECONDS if is_long else _SWITCH_SECONDS)
         if self._observer is not None:
             self._tell(self._observer, turn, took)
         self._flights.dropped.clear()
