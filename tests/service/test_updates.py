@@ -1,6 +1,7 @@
 """Stories of updates: what runs, what is left, and what an update that fails leaves to the next (spec 5.10)."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -342,9 +343,10 @@ def test_an_update_that_is_cut_off_anywhere_goes_on(shop: Shop, moment: int) -> 
         if seen == moment:
             raise Cut
 
-    try:
+    with suppress(Cut):
         shop.run(execution, look)
-    except Cut:
+    # How many outcomes share a commit is up to the threads, so that the last commit may come before the last moments.
+    if executions.get(shop.engine.store, execution.id).status is not ExecutionStatus.TERMINATED or moment < 6:
         assert shop.resume(execution).status is ExecutionStatus.TERMINATED
     assert shop.states == {"db": "started", "new": "started"}
     assert shop.last.state is UpdateState.SUCCESSFUL
