@@ -5,15 +5,22 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from groundplan.model.execution import ExecutionStatus, Outcome, TaskState
-from groundplan.model.ids import InstanceId
+from groundplan.model.ids import ExecutionId, InstanceId
 from groundplan.model.values import Sensitive
+from groundplan.planning.workflows.table import workflow_stages
 from groundplan.runtime.attempt import Assignment
+from groundplan.runtime.keeping import Keeping
+from groundplan.runtime.policy import Policy
+from groundplan.runtime.temporal.address import Address
+from groundplan.runtime.temporal.keeper import Keeper
+from groundplan.runtime.temporal.worker import QueueWorker
 
 from ...planning.builders import blueprint, lifecycle, node, relationship
 from ...proof.temporal import TemporalServer
@@ -146,6 +153,55 @@ def test_trouble_of_a_worker_is_told_without_its_words(
     history = server.history(execution)
     assert CANARY not in decoded(history)
     assert "the worker's log says why" in json.dumps(history)
+
+
+class Empty:
+    """A source of no work. `broken`: what is wrong with it."""
+
+    def __init__(self, broken: str = "") -> None:
+        self._broken = broken
+
+    def seek(self, _: object) -> list[ExecutionId]:
+        if self._broken:
+            raise RuntimeError(self._broken)
+        return []
+
+    def beat(self, *_: object, **__: object) -> None:
+        """Nobody asks."""
+
+
+@pytest.mark.parametrize("what", ["the search for work", "the renewal of leases"])
+def test_a_worker_that_breaks_beside_its_work_ends_with_a_word(
+    stage: TemporalStage, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    if "leases" in what:
+        monkeypatch.setattr(Keeper, "stopping", lambda keeper: Empty(what).seek(keeper))
+    rehearsal, clock = stage.rehearsal, lambda: datetime.now(UTC)
+    worker = QueueWorker(
+        address=Address(target=stage.target),
+        store=rehearsal.store,
+        library=rehearsal.library,
+        attempts=Script(),
+        keeping=Keeping(
+            library=rehearsal.library,
+            children=rehearsal.children,
+            policy=Policy(),
+            new_id=str,
+            stages_of=workflow_stages,
+            clock=clock,
+        ),
+        workflows=rehearsal.workflows,
+        queues=stage.queues,
+        slots=1,
+        build="",
+        promote=False,
+        source=Empty(what if "work" in what else ""),
+        timing=TIMING,
+        retries=0,
+        clock=clock,
+    )
+    with pytest.raises(RuntimeError, match=what):
+        worker.run(lambda: None)
 
 
 def test_versions_of_workers_are_told_apart(stage: TemporalStage, server: TemporalServer) -> None:

@@ -46,12 +46,14 @@ class Conversing:
         self._closing = False
         self._due: dict[ExecutionId, float] = {}
         self._thread: threading.Thread | None = None
+        self._beginning = threading.Lock()
 
     def begin(self) -> None:
-        """Listen, if nobody does yet."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="groundplan-dialogues", daemon=True)
-            self._thread.start()
+        """Listen, if nobody does yet. Safe to call from any thread."""
+        with self._beginning:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="groundplan-dialogues", daemon=True)
+                self._thread.start()
 
     def close(self) -> None:
         """Listen no more; what was said so far is heard."""

@@ -143,7 +143,7 @@ class QueueWorker:
         )
         looking = asyncio.create_task(self._look(client))
         while not serving.done():
-            if self._stop_asked:
+            if self._stop_asked or _has_failed(looking):
                 stop.set()
             if self._abandon_asked:
                 serving.cancel()
@@ -151,6 +151,8 @@ class QueueWorker:
         looking.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+        if _has_failed(looking):
+            await looking
 
     async def _look(self, client: Client) -> None:
         if self._source is not None:
@@ -180,6 +182,9 @@ async def serve(
     Args:
         queue: that of the keeper, from `keeper_queue`.
         ready: called once everything is polled.
+
+    Raises:
+        Exception: what it does beside, such as renewing leases, has met a fault of ours; it ends as if it were stopped.
     """
     # The library warns, with a traceback, of each attempt that is cancelled; those that failed we tell ourselves.
     logging.getLogger("temporalio.activity").setLevel(logging.ERROR)
@@ -188,20 +193,21 @@ async def serve(
     activities = Activities(keeper=keeper, hands=hands, clerks=clerks, workers=workers)
     try:
         async with AsyncExitStack() as stack:
-            beating = asyncio.create_task(_beat(client, keeper))
-            stack.callback(beating.cancel)
-            minding = asyncio.create_task(_mind(client, keeper))
-            stack.callback(minding.cancel)
-            waking = asyncio.create_task(_wake(client, keeper))
-            stack.callback(waking.cancel)
+            beside = [asyncio.create_task(work(client, keeper)) for work in (_beat, _mind, _wake)]
+            beside.append(asyncio.create_task(_end(stop)))
+            for task in beside:
+                stack.callback(task.cancel)
             stack.push_async_callback(_wait_for_functions, keeper)
             for worker in _workers(client, service, queue, activities):
                 await stack.enter_async_context(worker)
             if service.build:
                 await make_current(client, service.build, although_another_is=service.promote)
             ready()
-            await stop.wait()
+            # One of them that breaks ends the worker: its leases would run out, or nobody be told, without a word.
+            done, _ = await asyncio.wait(beside, return_when=asyncio.FIRST_COMPLETED)
             keeper.drain()
+            for task in done:
+                await task
     finally:
         workers.close()
         await asyncio.to_thread(keeper.release_all)
@@ -247,6 +253,14 @@ def _workers(client: Client, service: Service, queue: str, activities: Activitie
         deployment_config=version,
     )
     return [own, *workers, control]
+
+
+def _has_failed(task: "asyncio.Task[None]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
+
+
+async def _end(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _beat(client: Client, keeper: Keeper) -> None:
