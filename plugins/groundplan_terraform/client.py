@@ -139,7 +139,8 @@ class Terraform:
 
     def adopt(self, address: str, id: str) -> None:
         """Take a resource that exists into the state."""
-        ended = self._run(["import", *_QUIET, *self._lock(), *self._variables(), address, id], on_line=self._log_line)
+        command = ["import", *_QUIET, *self._lock(), *self._variables(), "--", address, id]
+        ended = self._run(command, on_line=self._log_line)
         if not ended.code:
             return
         if _THERE_ALREADY not in ended.stderr:

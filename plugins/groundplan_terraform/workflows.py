@@ -26,7 +26,9 @@ def reload_resources(ctx: Any, **parameters: Any) -> None:
 
 
 def import_resource(ctx: Any, **parameters: Any) -> None:
-    """Take a resource that exists into the state."""
+    """Take a resource that exists into the state of one module: two that manage it would undo each other's work."""
+    if len(_chosen(ctx, MODULE, parameters)) > 1:
+        raise RuntimeError("a resource belongs to one module: name it in node_ids or node_instance_ids")
     _run(ctx, MODULE, "terraform.import_resource", parameters)
 
 
@@ -37,18 +39,21 @@ def update_terraform_binary(ctx: Any, **parameters: Any) -> None:
 
 def _run(ctx: Any, kind: str, operation: str, parameters: dict[str, Any]) -> None:
     """Begin the operation on each instance at once, then wait for all of them."""
-    nodes, instances = (set(parameters.pop(name, None) or ()) for name in _CHOICE)
-    chosen = [
+    chosen = _chosen(ctx, kind, parameters)
+    if not chosen:
+        raise RuntimeError(f"no instance of {kind} is meant by node_ids and node_instance_ids")
+    given = {name: value for name, value in parameters.items() if name not in _CHOICE}
+    begun = [instance.execute_operation(operation, kwargs=given, allow_kwargs_override=True) for instance in chosen]
+    for task in begun:
+        task.get()
+
+
+def _chosen(ctx: Any, kind: str, parameters: dict[str, Any]) -> list[Any]:
+    nodes, instances = (set(parameters.get(name) or ()) for name in _CHOICE)
+    return [
         instance
         for instance in ctx.node_instances
         if kind in instance.node.type_hierarchy
         and (not nodes or instance.node_id in nodes)
         and (not instances or instance.id in instances)
     ]
-    if not chosen:
-        raise RuntimeError(f"no instance of {kind} is meant by node_ids and node_instance_ids")
-    begun = [
-        instance.execute_operation(operation, kwargs=parameters, allow_kwargs_override=True) for instance in chosen
-    ]
-    for task in begun:
-        task.get()

@@ -194,8 +194,8 @@ def test_importing_again_finds_it_there_and_another_is_refused(bench: Bench) -> 
     bench.write('resource "terraform_data" "one" {}\n')
     bench.ctx.node.properties["resource_config"]["variables"] = {}
     for _ in range(2):
-        tasks.import_resource(bench.ctx, resource_address="terraform_data.one", resource_id="own")
-        assert bench.properties["resources"]["one"]["instances"][0]["attributes"]["id"] == "own"
+        tasks.import_resource(bench.ctx, resource_address="terraform_data.one", resource_id="-own")
+        assert bench.properties["resources"]["one"]["instances"][0]["attributes"]["id"] == "-own"
         bench.settle()
     with pytest.raises(NonRecoverableError, match="another terraform_data"):
         tasks.import_resource(bench.ctx, resource_address="terraform_data.one", resource_id="other")
