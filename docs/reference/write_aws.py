@@ -73,9 +73,14 @@ _LOOK_AT_PART: Final = Step(
 _STATUS: Final = "aws.cloudify_aws.workflows.check_status.check_status"
 _STATUS_OF_PART: Final = "aws.groundplan_aws.parts.check_status"
 _BY_PARTS: Final = "moto 5.2.5, by parts"
+_ELSEWHERE: Final = {
+    "cloudify.nodes.aws.lambda.Invoke": "a server of the tests in Lambda's place: moto runs no functions"
+}
+"""Types whose tests have no moto."""
 _OWN_TESTS: Final = frozenset(
     {
         "cloudify.nodes.aws.ec2.EBSAttachment",
+        "cloudify.nodes.aws.ecr.AuthenticationToken",
         "cloudify.nodes.aws.ec2.NetworkAclEntry",
         "cloudify.nodes.aws.ec2.Route",
         "cloudify.nodes.aws.ec2.SecurityGroupRuleEgress",
@@ -89,6 +94,8 @@ _OWN_TESTS: Final = frozenset(
     }
 )
 """Types without a row, or that inherit one, with tests in tests/plugins/aws."""
+_VALIDATION: Final = "cloudify.interfaces.validation"
+_LIFECYCLE: Final = "cloudify.interfaces.lifecycle"
 _BASE: Final = "groundplan.nodes.aws.Resource"
 _PART: Final = "groundplan.nodes.aws.Part"
 _BASES: Final = {"ec2": "cloudify.nodes.aws.ec2.BaseType"}
@@ -175,15 +182,22 @@ def node_types() -> Iterator[str]:
         if not isinstance(row, Part) or row.look:
             yield "      cloudify.interfaces.validation:"
             yield f"        check_status: {_STATUS_OF_PART if isinstance(row, Part) else _STATUS}"
-        yield "      cloudify.interfaces.lifecycle:"
-        for step in steps(row):
+        yield from interface_lines(row)
+        yield ""
+
+
+def interface_lines(row: Resource | Part) -> Iterator[str]:
+    """The operations of a type, by interface."""
+    found = steps(row)
+    for interface in dict.fromkeys(["", *(step.interface for step in found)]):
+        yield f"      {interface or _LIFECYCLE}:"
+        for step in (each for each in found if each.interface == interface):
             if step.operation in ("check_drift", "pull"):
                 yield f"        {step.operation}: aws.{path(row, step)}"
                 continue
             yield f"        {step.operation}:"
             yield f"          implementation: aws.{path(row, step)}"
             yield "          inputs: *inputs"
-        yield ""
 
 
 def property_lines(row: Resource | Part) -> Iterator[str]:
@@ -225,7 +239,8 @@ def _line(name: str, shape: dict[str, Any], row: Resource | Part | None, types: 
     common = {"use_external_resource", "client_config", "resource_id", "resource_config", "Tags", "cloudify_tagging"}
     properties = shape.get("properties", {})
     own = [f"`{found}`" for found in properties if found not in common]
-    operations = [f"`{found}`" for found in shape.get("interfaces", {}).get("cloudify.interfaces.lifecycle", {})]
+    told = {kind: each for kind, each in shape.get("interfaces", {}).items() if kind != _VALIDATION}
+    operations = [f"`{found}`" for kind in sorted(told, key=lambda kind: kind != _LIFECYCLE) for found in told[kind]]
     fields = types.get(properties.get("resource_config", {}).get("type"), {}).get("properties", {})
     named = [f"`{found}`" for found in fields if found != "kwargs"]
     gifts = [f"`{gift.parameter}`" for gift in row.gifts] if row else []
@@ -236,6 +251,8 @@ def _line(name: str, shape: dict[str, Any], row: Resource | Part | None, types: 
 def tried(name: str) -> str:
     """What a type was tried against."""
     trial = TRIALS.get(name) or PART_TRIALS.get(name)
+    if name in _ELSEWHERE:
+        return _ELSEWHERE[name]
     if trial is None:
         return _BY_PARTS if name in _OWN_TESTS else f"not tried: {UNTRIED[name]}"
     named = isinstance(trial.row, Resource) and trial.row.name

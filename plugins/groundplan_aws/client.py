@@ -11,7 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import Enum
 from functools import cache
@@ -32,12 +32,13 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnectionError
 from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
+from botocore.response import StreamingBody
 from botocore.waiter import SingleWaiterConfig
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError, OperationError, RecoverableError
 from groundplan.sdk.spans import Span, span
-from groundplan_aws.failures import BusyError, Refusal, RefusedError, judge
+from groundplan_aws.failures import BusyError, Refusal, RefusedError, judge, partial
 
 _KEPT: Final = 64
 """Clients kept by a process; one costs about 50 ms to make and a few megabytes to hold."""
@@ -162,6 +163,10 @@ class Waiting:
         return Progress.PENDING
 
 
+class LostError(RecoverableError):
+    """A request was sent, and what AWS made of it is not known."""
+
+
 _PAIRS: Final = (("Key", "Value"), ("key", "value"), ("TagKey", "TagValue"))
 """How services spell a tag's two fields."""
 
@@ -184,6 +189,10 @@ class TagParameter:
         return [{key: name, value: text} for name, text in tags.items()]
 
 
+_UNMARKED: Final = ("ClientToken",)
+"""Parameters that recognise a repeated request in calls whose model does not mark them (spot requests of EC2)."""
+
+
 class Api:
     """A client of one service that speaks in the sdk's errors; threads may share it, as they may boto3's clients."""
 
@@ -197,7 +206,8 @@ class Api:
         Raises:
             RefusedError, BusyError: an error answer of AWS.
             NonRecoverableError: the request could not even be built or signed, or the sandbox is down.
-            RecoverableError: no answer, or not a whole one.
+            LostError: no answer, or not a whole one, to a request that was sent.
+            RecoverableError: nobody to send it to.
         """
         with self._told(method):
             return self._call(method, parameters)
@@ -213,12 +223,16 @@ class Api:
     def _call(self, method: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self._client, method)(**parameters)
+            contents = {name: value.read() for name, value in answer.items() if isinstance(value, StreamingBody)}
         except ClientError as error:
             raise judge(_refusal(error)) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise self._trouble(method, error) from error
         answer.pop("ResponseMetadata", None)
-        return answer
+        refusal = partial(self._client.meta.method_to_api_mapping[method], answer)
+        if refusal is not None:
+            raise judge(refusal)
+        return answer | contents
 
     def pages(self, method: str, **parameters: Any) -> list[dict[str, Any]]:
         """Call a method until its answer names no further page, and return the answers. Raises as `call`."""
@@ -261,8 +275,16 @@ class Api:
         return {name: member.type_name for name, member in shape.members.items()} if shape else {}
 
     def token_parameter(self, method: str) -> str | None:
-        """Return the parameter by which AWS recognises a repeated request, if the model marks one."""
-        return next(iter(self._operation(method).idempotent_members), None)
+        """Return the parameter by which AWS recognises a repeated request, if there is one."""
+        unmarked = (name for name in _UNMARKED if name in self.parameters(method))
+        return next(iter(self._operation(method).idempotent_members), None) or next(unmarked, None)
+
+    def holder(self, method: str, parameter: str) -> str:
+        """Return the structure among a method's parameters that holds one; empty when the method has it itself."""
+        shape = self._operation(method).input_shape
+        members = shape.members if shape else {}
+        inner = ((name, member) for name, member in members.items() if member.type_name == "structure")
+        return "" if parameter in members else next((name for name, it in inner if parameter in it.members), "")
 
     def waiter(self, name: str) -> Waiting:
         """Return one of botocore's waiters by its name (`vpc_available`)."""
@@ -278,8 +300,10 @@ class Api:
             return NonRecoverableError(f"the sandbox of this home is down: groundplan sandbox up ({error})")
         if isinstance(error, EndpointConnectionError) and (doubt := _doubt(self._client.meta)):
             return NonRecoverableError(f"{method}: {error} {doubt}")
-        if isinstance(error, NoConnectionError | HTTPClientError | ResponseParserError):
+        if isinstance(error, NoConnectionError):
             return RecoverableError(f"{method}: {error}")
+        if isinstance(error, HTTPClientError | ResponseParserError):
+            return LostError(f"{method}: {error}")
         return NonRecoverableError(f"{method}: {error}")
 
 
@@ -302,6 +326,14 @@ def _known_regions(service: str) -> tuple[str, ...]:
 
 _clients: OrderedDict[tuple[str, Account], Api] = OrderedDict()
 _making = threading.Lock()
+
+
+def once(account: Account, patience: float) -> Account:
+    """Return an account whose clients send each request once, and wait for its answer for `patience` seconds."""
+    options = json.loads(account.options)
+    retries = {"mode": "standard", **(options.get("retries") or {}), "total_max_attempts": 1}
+    retries.pop("max_attempts", None)
+    return replace(account, options=json.dumps({**options, "retries": retries}), read_timeout=patience)
 
 
 def connect(service: str, account: Account) -> Api:

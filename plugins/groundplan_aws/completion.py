@@ -3,6 +3,7 @@
 Pure: parameters and what neighbours recorded go in, nothing is asked of AWS.
 """
 
+import base64
 import json
 from typing import Any, Final
 
@@ -11,6 +12,10 @@ from groundplan_aws.resource import EC2_NODES, Related
 _VPC: Final = f"{EC2_NODES}Vpc"
 _ELASTIC_IP: Final = f"{EC2_NODES}ElasticIP"
 _INTERFACE: Final = f"{EC2_NODES}Interface"
+_KEYPAIR: Final = f"{EC2_NODES}Keypair"
+_SUBNET: Final = f"{EC2_NODES}Subnet"
+_SECURITY_GROUP: Final = f"{EC2_NODES}SecurityGroup"
+_LAUNCH_GIFTS: Final = {"KeyName": _KEYPAIR, "SubnetId": _SUBNET, "SecurityGroupIds": _SECURITY_GROUP}
 
 
 def subnet(parameters: dict[str, Any], related: Related) -> None:
@@ -56,6 +61,20 @@ def instances(parameters: dict[str, Any], related: Related) -> None:
         parameters["NetworkInterfaces"] = _numbered([*attached, *given])
     if isinstance(parameters.get("UserData"), dict | list):
         parameters["UserData"] = json.dumps(parameters["UserData"])
+
+
+def spot_instances(parameters: dict[str, Any], related: Related) -> None:
+    """Related nodes give the launch specification what they give an instance; user data is sent in base64."""
+    launch = dict(parameters.get("LaunchSpecification") or {})
+    instances(launch, related)
+    gifts = {"KeyName": _KEYPAIR} if launch.get("NetworkInterfaces") else _LAUNCH_GIFTS
+    for name, node_type in gifts.items():
+        values = related.values(node_type, "aws_resource_id")
+        if values and not launch.get(name):
+            launch[name] = values if name == "SecurityGroupIds" else values[0]
+    if launch.get("UserData"):
+        launch["UserData"] = base64.b64encode(str(launch["UserData"]).encode()).decode()
+    parameters["LaunchSpecification"] = launch
 
 
 def _numbered(nics: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,10 +3,10 @@
 The rules read an error's code and HTTP status as the service sent them; catching vendor exceptions is `client`'s part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 
@@ -130,6 +130,20 @@ def judge(refusal: Refusal) -> RefusedError | BusyError:
     unseen = any(words in refusal.message for words in _UNSEEN)
     passing = named or held or unseen or refusal.status >= 500
     return BusyError(refusal) if passing else RefusedError(refusal)
+
+
+def partial(call: str, answer: Mapping[str, Any]) -> Refusal | None:
+    """Return what a call for several things failed in, though AWS answers it with success; None when in nothing."""
+    told = answer.get("UnsuccessfulFleetRequests") or ()
+    failed = [each.get("Error") or {} for each in told]
+    if answer.get("FailedEntryCount"):
+        failed += [each for each in answer.get("FailedEntries") or answer.get("Entries") or () if each.get("ErrorCode")]
+    if not failed:
+        return None
+    first = failed[0]
+    message = str(first.get("ErrorMessage") or first.get("Message") or "")
+    several = f" ({len(failed)} of them failed)" if len(failed) > 1 else ""
+    return Refusal(call=call, code=str(first.get("ErrorCode") or first.get("Code")), message=message + several)
 
 
 @contextmanager

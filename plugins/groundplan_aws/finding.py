@@ -127,14 +127,14 @@ def tag_call(call: TagCall, target: Target, description: Mapping[str, Any]) -> d
 def _tagged(target: Target) -> list[dict[str, Any]]:
     """Ask EC2 for what carries the owner tag.
 
-    The tags are looked at here too: an endpoint that does not know the filter answers with everybody's resources.
+    The tags are looked at here too: a call, or an endpoint, without the filter answers with everybody's resources.
     """
     row = target.resource
     known = target.api.parameters(row.describe)
-    parameter = "Filters" if "Filters" in known else "Filter"
     wanted = [{"Name": f"tag:{OWNER_KEY}", "Values": [owner(target.ctx)]}]
-    answer = target.api.call(row.describe, **row.describe_with, **{parameter: wanted})
-    return [found for found in dig(answer, row.listed) if owner_in(found) == owner(target.ctx)]
+    narrow = {name: wanted for name in ("Filters", "Filter") if name in known}
+    pages = target.api.pages(row.describe, **row.describe_with, **narrow)
+    return [found for page in pages for found in dig(page, row.listed) if owner_in(found) == owner(target.ctx)]
 
 
 def _read_owner(target: Target, description: Mapping[str, Any]) -> str | None:

@@ -23,6 +23,7 @@ from groundplan_aws.waiting import wait, wait_until_gone, wait_until_seen, wait_
 
 _ONE_BY_ONE: Final = "Attribute"
 """A modify call that names its attribute in this parameter is one call; the others take one attribute each."""
+_SPECIFICATIONS: Final = "TagSpecifications"
 _SECRETS: Final = frozenset({"ClientSecret", "client_secret"})
 """Fields of descriptions that hold a secret, wherever they stand."""
 
@@ -276,7 +277,10 @@ def _make(target: Target) -> Any:
     given = parameters.build(target)
     tags = target.api.tag_parameter(row.create)
     if row.tagged_as:
-        given["TagSpecifications"] = specifications(target.ctx, row.tagged_as, given.get("TagSpecifications"))
+        holder = target.api.holder(row.create, _SPECIFICATIONS)
+        place = given if not holder else dict(given.get(holder) or {})
+        place[_SPECIFICATIONS] = specifications(target.ctx, row.tagged_as, place.get(_SPECIFICATIONS))
+        given |= {holder: place} if holder else {}
     elif tags is not None:
         given[tags.name] = tags.holding({**pairs(given.get(tags.name)), **wanted(target.ctx)})
     if row.marks:

@@ -31,8 +31,21 @@ def _elastic_ip(target: Target, description: Description) -> None:
     target.record["allocation_id"] = description.get("AllocationId")
 
 
-def _instance(target: Target, description: Description) -> None:
-    """Addresses; `ip` is the one by which the instance is reached (`use_public_ip`, `use_ipv6_ip`)."""
+def _spot_instances(target: Target, description: Description) -> None:
+    """`instance_ids`: what came of the request; it is kept when AWS forgets the request."""
+    earlier: Any = target.record.get("instance_ids") or []
+    told = [str(found) for found in dig(description, ("InstanceId",))]
+    target.record["instance_ids"] = list(dict.fromkeys([*earlier, *told]))
+
+
+def _fleet(target: Target, description: Description) -> None:
+    """`instance_ids`: what the fleet has now."""
+    pages = target.api.pages("describe_spot_fleet_instances", SpotFleetRequestId=description["SpotFleetRequestId"])
+    target.record["instance_ids"] = [found["InstanceId"] for page in pages for found in page.get("ActiveInstances", ())]
+
+
+def addresses(target: Target, description: Description) -> None:
+    """Record the addresses of an instance; `ip` is the one by which it is reached (`use_public_ip`, `use_ipv6_ip`)."""
     record, properties = target.record, target.ctx.node.properties
     private, public = description.get("PrivateIpAddress"), description.get("PublicIpAddress")
     version_4 = dig(description, ("NetworkInterfaces", "PrivateIpAddresses", "PrivateIpAddress"))
@@ -83,7 +96,9 @@ def _stack(target: Target, description: Description) -> None:
 _TAKEN: Final[dict[str, Callable[[Target, Description], None]]] = {
     ec2.VPC.node_type: _vpc,
     ec2.ELASTIC_IP.node_type: _elastic_ip,
-    ec2.INSTANCES.node_type: _instance,
+    ec2.INSTANCES.node_type: addresses,
+    ec2.SPOT_FLEET.node_type: _fleet,
+    ec2.SPOT_INSTANCES.node_type: _spot_instances,
     compute.EKS_CLUSTER.node_type: _cluster,
     delivery.STACK.node_type: _stack,
     storage.BUCKET.node_type: _bucket,

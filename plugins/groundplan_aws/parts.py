@@ -51,7 +51,8 @@ on_piece = on(Piece, "part", part_of)
 def create(piece: Piece) -> Data:
     """Put the part in; one that an earlier attempt put in is fine."""
     parameters = piece.parameters
-    if not piece.untouchable:
+    told_once = piece.part.look is None and piece.record.get("put")
+    if not piece.untouchable and not told_once:
         put(piece, parameters)
     note(piece, parameters)
     return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from groundplan.sdk.context import End, OperationContext
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws.client import Api, account_of, connect
+from groundplan_aws.client import Account, Api, account_of, connect
 
 
 def ends(ctx: OperationContext) -> tuple[End, End]:
@@ -39,11 +39,16 @@ def stands(ctx: OperationContext) -> bool:
     return all(_recorded(end) for end in ends(ctx))
 
 
-def client(ctx: OperationContext, service: str) -> Api:
-    """Return a client by the source's `client_config`, or, as some types have none, the target's."""
+def account(ctx: OperationContext) -> Account:
+    """Return the account of the source's `client_config`, or, as some types have none, the target's."""
     source, target = ends(ctx)
     given = source.node.properties.get("client_config") or target.node.properties.get("client_config")
-    return connect(service, account_of(ctx, given or {}))
+    return account_of(ctx, given or {})
+
+
+def client(ctx: OperationContext, service: str) -> Api:
+    """Return a client for that account."""
+    return connect(service, account(ctx))
 
 
 def _recorded(end: End) -> Any:

@@ -95,11 +95,13 @@ class Step:
     Attributes:
         path: last part of the Cloudify plugin's operation path (`create`), or a whole path of ours.
         function: `MODULE:FUNCTION` in this package.
+        interface: of the operation, when that is not the lifecycle.
     """
 
     operation: str
     path: str
     function: str
+    interface: str = ""
 
 
 PREPARE: Final = Step(operation="precreate", path="prepare", function="lifecycle:prepare")

@@ -59,6 +59,15 @@ PIPELINE: Final = Resource(
         method="list_tags_for_resource", parameter="resourceArn", told=("metadata", "pipelineArn"), at=("tags",)
     ),
     path="codepipeline.resources.pipeline",
+    steps=(
+        *LIFECYCLE,
+        Step(
+            operation="start_pipeline_execution",
+            path="execute",
+            function="pipelines:execute",
+            interface="aws.codepipeline.pipeline",
+        ),
+    ),
 )
 
 ROWS: Final = (STACK, PIPELINE)

@@ -7,7 +7,18 @@ Rules of security groups, routes and entries of network ACLs have no id by which
 from typing import Final
 
 from groundplan_aws import completion
-from groundplan_aws.resource import CREATE, DELETE, EC2_NODES, LIFECYCLE, PREPARE, Gift, Property, Resource, Step
+from groundplan_aws.resource import (
+    CREATE,
+    DELETE,
+    EC2_NODES,
+    LIFECYCLE,
+    POLLED,
+    PREPARE,
+    Gift,
+    Property,
+    Resource,
+    Step,
+)
 
 VPC: Final = Resource(
     node_type=f"{EC2_NODES}Vpc",
@@ -166,6 +177,53 @@ INSTANCES: Final = Resource(
     ),
     defaults={"MinCount": 1, "MaxCount": 1},
     complete=completion.instances,
+)
+
+SPOT_INSTANCES: Final = Resource(
+    node_type=f"{EC2_NODES}SpotInstances",
+    label="spot request",
+    create="request_spot_instances",
+    made=("SpotInstanceRequests",),
+    describe="describe_spot_instance_requests",
+    listed=("SpotInstanceRequests",),
+    id_field="SpotInstanceRequestId",
+    ids="SpotInstanceRequestIds",
+    delete="cancel_spot_instance_requests",
+    delete_parameter="SpotInstanceRequestIds",
+    tagged_as="spot-instances-request",
+    state=("State",),
+    healthy=frozenset({"active"}),
+    gone=frozenset({"cancelled", "closed", "failed"}),
+    reason=("Status", "Message"),
+    ready="spot_instance_request_fulfilled",
+    complete=completion.spot_instances,
+)
+
+SPOT_FLEET: Final = Resource(
+    node_type=f"{EC2_NODES}SpotFleetRequest",
+    label="spot fleet",
+    create="request_spot_fleet",
+    describe="describe_spot_fleet_requests",
+    listed=("SpotFleetRequestConfigs",),
+    id_field="SpotFleetRequestId",
+    ids="SpotFleetRequestIds",
+    delete="cancel_spot_fleet_requests",
+    delete_parameter="SpotFleetRequestIds",
+    delete_with={"TerminateInstances": True},
+    tagged_as="spot-fleet-request",
+    state=("SpotFleetRequestState",),
+    healthy=frozenset({"active"}),
+    gone=frozenset({"cancelled", "cancelled_running", "failed"}),
+    failed=frozenset({"cancelled", "cancelled_running", "cancelled_terminating", "failed"}),
+    ready=POLLED,
+    removed=POLLED,
+    path="ec2.resources.spot_fleet_request",
+    steps=(
+        PREPARE,
+        CREATE,
+        Step(operation="poststart", path="poststart", function="lifecycle:pull"),
+        Step(operation="delete", path="delete", function="spot:delete_fleet"),
+    ),
 )
 
 NAT_GATEWAY: Final = Resource(
@@ -437,6 +495,8 @@ ROWS: Final = (
     ELASTIC_IP,
     KEYPAIR,
     INSTANCES,
+    SPOT_INSTANCES,
+    SPOT_FLEET,
     NAT_GATEWAY,
     VOLUME,
     IMAGE,

@@ -307,6 +307,18 @@ EVENT_TARGET: Final = Part(
     path="cloudwatch.resources.target",
 )
 
+EVENTS: Final = Part(
+    node_type=f"{NODES}cloudwatch.Event",
+    label="events",
+    service="events",
+    create="put_events",
+    delete="",
+    undo=_nothing,
+    known_by=("Entries", "Source"),
+    path="cloudwatch.resources.event",
+    steps=(PREPARE_PART, CREATE_PART),
+)
+
 ROWS: Final = (
     TAGS,
     VPN_CONNECTION_ROUTE,
@@ -321,4 +333,5 @@ ROWS: Final = (
     FILE_SYSTEM_TAGS,
     SCALING_NOTIFICATION,
     EVENT_TARGET,
+    EVENTS,
 )

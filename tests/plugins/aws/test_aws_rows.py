@@ -9,7 +9,7 @@ from tests.plugins.aws.conftest import Bench
 from tests.plugins.aws.trials import OWN_VPC, PART_TRIALS, SUBNETS, TRIALS, UNTRIED
 
 from groundplan.sdk.errors import NonRecoverableError
-from groundplan_aws import buckets, finding, images, lifecycle, objects, parts, roles
+from groundplan_aws import buckets, finding, images, lifecycle, objects, parts, roles, spot
 from groundplan_aws.catalogue import PARTS, RESOURCES
 from groundplan_aws.part import Part
 from groundplan_aws.resource import Resource
@@ -22,8 +22,10 @@ CREATES = {
     storage.OBJECT.node_type: objects.create,
     compute.FUNCTION.node_type: objects.create_function,
     ec2.IMAGE.node_type: images.create,
+    ec2.SPOT_INSTANCES.node_type: spot.create,
 }
 NAMED = [name for name, trial in TRIALS.items() if trial.row.name]
+REMOVES = {ec2.SPOT_INSTANCES.node_type: spot.delete, ec2.SPOT_FLEET.node_type: spot.delete_fleet}
 DELETES = {storage.DATABASE.node_type: {"resource_config": {"SkipFinalSnapshot": True}}}
 
 
@@ -32,7 +34,7 @@ def creating(row: Resource) -> Callable[..., Any]:
 
 
 def deleted(ctx: Any, row: Resource) -> None:
-    lifecycle.delete(ctx, **DELETES.get(row.node_type, {}))
+    REMOVES.get(row.node_type, lifecycle.delete)(ctx, **DELETES.get(row.node_type, {}))
 
 
 def node(bench: Any, row: Resource | Part, made: dict[str, Any], name: str = "node") -> Any:
@@ -147,8 +149,9 @@ def test_a_part_is_put_in_once_and_taken_out_without_a_trace(ground: Any, made: 
     ctx.instance.runtime_properties.clear()
     create(ctx)
     assert ctx.instance.runtime_properties == first
-    assert parts.check_status(ctx) == "present"
-    assert parts.check_drift(ctx) == {}
+    if row.look is not None:
+        assert parts.check_status(ctx) == "present"
+        assert parts.check_drift(ctx) == {}
 
     ctx.instance.runtime_properties.clear()
     delete(ctx)

@@ -63,6 +63,21 @@ _TRIALS = (
     Trial(row=ec2.ELASTIC_IP),
     Trial(row=ec2.KEYPAIR, config={"KeyName": "key"}),
     Trial(row=ec2.INSTANCES, config={"ImageId": "ami-0cfea11000000000c", "InstanceType": "t2.micro"}),
+    Trial(
+        row=ec2.SPOT_INSTANCES,
+        config={"LaunchSpecification": {"ImageId": "ami-0cfea11000000000c", "InstanceType": "t2.micro"}},
+    ),
+    Trial(
+        row=ec2.SPOT_FLEET,
+        config={
+            "SpotFleetRequestConfig": {
+                "IamFleetRole": "arn:aws:iam::123456789012:role/fleet",
+                "LaunchSpecifications": [{"ImageId": "ami-0cfea11000000000c", "InstanceType": "t2.micro"}],
+                "SpotPrice": "0.04",
+                "TargetCapacity": 1,
+            }
+        },
+    ),
     Trial(row=ec2.NAT_GATEWAY, config={"ConnectivityType": "private"}, needs=(ec2.SUBNET,)),
     Trial(row=ec2.VOLUME, config={"AvailabilityZone": "us-west-1b", "Size": 8}),
     Trial(row=ec2.IMAGE, config={"Name": "of-instance"}, needs=(ec2.INSTANCES,)),
@@ -337,6 +352,7 @@ _PARTS = (
         config={"Targets": [{"Id": "queue", "Arn": "arn:aws:sqs:us-west-1:123456789012:queue"}]},
         needs=(watching.EVENT_RULE,),
     ),
+    Trial(row=parts.EVENTS, config={"Entries": [{"Source": "groundplan", "DetailType": "try", "Detail": {"id": 1}}]}),
 )
 PART_TRIALS = {trial.row.node_type: trial for trial in _PARTS}
 TRIALS = {trial.row.node_type: trial for trial in _TRIALS}

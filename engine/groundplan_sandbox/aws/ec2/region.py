@@ -12,7 +12,7 @@ from moto.ec2.models.availability_zones_and_regions import RegionsAndZonesBacken
 
 from groundplan_sandbox.aws.addresses import AddressPool, NoAddressError
 from groundplan_sandbox.aws.catalogue import EXTRA_ZONES, IMAGES
-from groundplan_sandbox.aws.ec2 import disks
+from groundplan_sandbox.aws.ec2 import disks, spot
 from groundplan_sandbox.aws.ec2.instances import InstanceCorrections
 from groundplan_sandbox.aws.ec2.nat import NatCorrections
 from groundplan_sandbox.aws.ec2.world import World
@@ -27,6 +27,7 @@ def install(world: World) -> None:
     # moto makes up addresses that no socket could be bound to, or that another program holds.
     elastic_ip_addresses.random_ip = elastic_network_interfaces.random_public_ip = _address_source(world.addresses)
     disks.install()
+    spot.install()
     _add_zones()
 
 
@@ -47,7 +48,7 @@ def _address_source(pool: AddressPool) -> Callable[[], str]:
     return take
 
 
-class Region(InstanceCorrections, NatCorrections):
+class Region(InstanceCorrections, NatCorrections, spot.SpotCorrections):
     """EC2 of one region."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
