@@ -82,6 +82,16 @@ def test_no_file_beyond_that_of_the_rule_is_read(tmp_path: Path, types: Path) ->
     assert f"leads out of {types}" in done.output
 
 
+def test_a_rule_for_the_beginning_of_a_name_means_nothing_else_beside_it(tmp_path: Path, types: Path) -> None:
+    beginning = str(types)[:-1]
+    (types.parent / "other.yaml").write_text("secret: value")
+    done = validate(
+        tmp_path, "https://types.example/x/../other.yaml", f"- {{'https://types.example/': 'file://{beginning}'}}"
+    )
+    assert done.exit_code == 2
+    assert f"leads out of {beginning}" in done.output
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

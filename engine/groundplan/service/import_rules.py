@@ -7,6 +7,7 @@ server of loopback, where `download` lets no blueprint go. Resolver classes of t
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from os.path import normpath
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -48,10 +49,13 @@ class ImportRule:
         return Text(self.replacement + rest, download(self.replacement + rest, trusted))
 
     def _read_file(self, rest: str) -> Text:
-        whole = unquote(self.replacement.removeprefix(_FILE) + rest)
-        folder = Path(unquote(self.replacement.removeprefix(_FILE)))
+        begin = unquote(self.replacement.removeprefix(_FILE))
+        whole, folder = begin + unquote(rest), Path(begin)
         if not (rest.startswith("/") or self.replacement.endswith("/")):
             folder = folder.parent
+        if not normpath(whole).startswith(normpath(begin)):
+            # The rule may name the beginning of a name: what else stands beside it is not meant.
+            raise FetchError(f"{whole} leads out of {begin}")
         try:
             content = DiskFolder(folder).read(whole.removeprefix(str(folder)).lstrip("/"))
         except Outside:
