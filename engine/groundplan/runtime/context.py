@@ -29,6 +29,7 @@ from groundplan.sdk.context import (
     NodeView,
     PluginView,
     Resources,
+    Sibling,
 )
 from groundplan.sdk.errors import RecoverableError
 from groundplan.sdk.spans import span
@@ -279,6 +280,12 @@ class AttemptContext:
     @property
     def target(self) -> End | None:
         return self._end(self._place.target)
+
+    @property
+    def siblings(self) -> Sequence[Sibling]:
+        own = self._world.instance(self._place.own)
+        found = [Sibling(id=it.id, index=it.index, state=it.state) for it in self._world.instances_of(own.node)]
+        return sorted(found, key=lambda it: it.index)
 
     @cached_property
     def neighbours(self) -> Sequence[Neighbour]:

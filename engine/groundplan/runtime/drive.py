@@ -35,6 +35,7 @@ from groundplan.planning.health import NOTED_OPERATIONS, note_outcome, note_stat
 from groundplan.planning.stages import Stage
 from groundplan.runtime.policy import UNLIMITED, Policy
 from groundplan.runtime.world import World
+from groundplan.sdk.errors import AwaitsOthers
 from groundplan.state.store import (
     AttemptEnd,
     AttemptStart,
@@ -103,6 +104,7 @@ class Drive:
         self._attempts: dict[int, int] = {}
         self._earlier: dict[int, int] = {}
         self._lost: set[int] = set()
+        self._behind: set[int] = set()
         self._progress = Progress(TaskGraph(tasks=(), waits=()))
         self._ready: deque[int] = deque()
         self._states: deque[int] = deque()
@@ -253,11 +255,21 @@ class Drive:
             operation = self.world.operation(task)
             attempt = self._attempts[task.number] - self._earlier.get(task.number, 0)
             retries = self.policy.retries_of(task, operation)
-            if retries == UNLIMITED or attempt <= retries or _met_no_store(outcome):
+            unlimited = retries == UNLIMITED or _met_no_store(outcome) or self._awaits_others(task.number, outcome)
+            if unlimited or attempt <= retries:
                 return TaskState.RESCHEDULED, now + timedelta(seconds=self.policy.delay(operation, outcome, attempt))
         failure = outcome.failure
         interrupted = failure is not None and failure.type == INTERRUPTED
         return TaskState.INTERRUPTED if interrupted else TaskState.FAILED, None
+
+    def _awaits_others(self, number: int, outcome: Outcome) -> bool:
+        """Whether an attempt waits for other instances, and something goes on that does not wait like that."""
+        if outcome.failure is None or outcome.failure.type != AwaitsOthers.__name__:
+            self._behind.discard(number)
+            return False
+        self._behind.add(number)
+        under_way = {*self._in_flight, *self.waiting, *self._ready, *self._states, *(due for _, due in self._due)}
+        return not under_way <= self._behind
 
     def lose(self, number: int, now: datetime, *, limited: bool = True) -> None:
         """Take note that the worker of an attempt is gone, and nobody knows how far it came.

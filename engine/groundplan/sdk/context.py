@@ -127,6 +127,19 @@ class Neighbour:
         return ancestor in self.type_hierarchy
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sibling:
+    """An instance of the same node, the own one among them, as it was when it was asked for.
+
+    Attributes:
+        state: for example `started` (spec 5.2).
+    """
+
+    id: str
+    index: int
+    state: str
+
+
 class Log(Protocol):
     """The deployment's log; secrets are masked on the way."""
 
@@ -211,6 +224,7 @@ class ScriptAnswer:
     Attributes:
         returned: whether it called `ctx returns`; `result` is what it gave.
         retry: it called `ctx retry-operation`; `retry_after` in seconds or None.
+        awaits: it waits for other instances; `retry_after` as well.
         fail: it failed, and another attempt may succeed, `retry_after` seconds later or None.
         abort: it called `ctx abort-operation`.
         message: of the retry, failure or abort.
@@ -219,6 +233,7 @@ class ScriptAnswer:
     returned: bool = False
     result: Data = None
     retry: bool = False
+    awaits: bool = False
     retry_after: float | None = None
     fail: bool = False
     abort: bool = False
@@ -249,6 +264,10 @@ class OperationContext(Protocol):
     def instance(self) -> Instance: ...
     @property
     def neighbours(self) -> Sequence[Neighbour]: ...
+    @property
+    def siblings(self) -> Sequence[Sibling]:
+        """The instances of the node, by index."""
+
     @property
     def source(self) -> End | None: ...
     @property

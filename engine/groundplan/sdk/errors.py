@@ -30,5 +30,12 @@ class OperationRetry(RecoverableError):
     """The operation asks to be called again: it is not done yet, and nothing went wrong."""
 
 
+class AwaitsOthers(OperationRetry):
+    """The operation waits for other instances.
+
+    While anything else of the execution goes on, that counts for no limit of attempts.
+    """
+
+
 class NonRecoverableError(OperationError):
     """Trying again cannot help: somebody must change something first."""

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import Log, ScriptAnswer
-from groundplan.sdk.errors import NonRecoverableError, OperationRetry, RecoverableError
+from groundplan.sdk.errors import AwaitsOthers, NonRecoverableError, OperationRetry, RecoverableError
 
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 _LOGGED_LINES: Final = 10_000
@@ -141,11 +141,13 @@ def conclude(name: str, code: int, errors: str, answer: ScriptAnswer) -> Data:
 
     Raises:
         NonRecoverableError: it called `ctx abort-operation`.
-        OperationRetry: it called `ctx retry-operation`.
+        OperationRetry: it called `ctx retry-operation`, or waits for others.
         RecoverableError: it failed.
     """
     if answer.abort:
         raise NonRecoverableError(answer.message or f"{name} aborted the operation", detail=errors)
+    if answer.awaits:
+        raise AwaitsOthers(answer.message, retry_after=answer.retry_after)
     if answer.retry:
         raise OperationRetry(answer.message or f"{name} asked for a retry", retry_after=answer.retry_after)
     if answer.fail:

@@ -23,6 +23,7 @@ from groundplan.sdk.context import (
     OperationContext,
     PluginView,
     Resources,
+    Sibling,
 )
 from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 
@@ -139,6 +140,7 @@ class BenchContext:
     deployment: DeploymentView
     resources: Resources
     neighbours: Sequence[Neighbour] = ()
+    siblings: Sequence[Sibling] = ()
     source: BenchEnd | None = None
     target: BenchEnd | None = None
     execution_id: str = "execution_bench"

@@ -255,6 +255,35 @@ def test_a_function_of_the_workflow_is_a_task_that_is_tried_again(stage: Stage) 
     assert (record.state, record.attempts) == (DONE, 2)
 
 
+def test_a_function_of_a_plugin_is_called_for_no_node_and_recorded(stage: Stage) -> None:
+    ended = stage.play(
+        """
+        from cloudify.decorators import operation
+        from cloudify.exceptions import NonRecoverableError
+
+        @operation
+        def count(ctx, amount, **_):
+            ctx.logger.info("%s of %s" % (ctx.type, ctx.deployment.id))
+            assert not hasattr(ctx, "instance")
+            return amount + 1
+
+        @workflow
+        def play(ctx, **_):
+            ctx.logger.info("count gave %s" % ctx.execute_task("acme.count", kwargs={"amount": 2}).get())
+            try:
+                ctx.execute_task("acme.nobody").get()
+            except NonRecoverableError as error:
+                ctx.logger.info(str(error))
+        """
+    )
+    assert ended.error == ""
+    said = stage.said(ended.id)
+    assert {"deployment of shop", "count gave 3"} <= set(said)
+    assert any("acme.nobody cannot be imported" in line for line in said)
+    states = [it.state for it in stage.records(ended.id) if it.task.operation.startswith("function acme.")]
+    assert states == [DONE, TaskState.IGNORED]
+
+
 def test_a_script_of_the_blueprint_is_a_workflow_with_its_parameters(stage: Stage) -> None:
     stage.deploy(
         script="""

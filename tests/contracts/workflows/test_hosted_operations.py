@@ -3,7 +3,7 @@
 import pytest
 
 from groundplan.model.execution import ExecutionStatus, TaskState
-from groundplan.model.ids import BlueprintId
+from groundplan.model.ids import BlueprintId, DeploymentId
 from groundplan.service import blueprints
 from groundplan.state.store import AttemptStart, Batch
 
@@ -146,3 +146,49 @@ def test_a_plugin_whose_code_is_not_there_is_named(stage: Stage) -> None:
     assert status is ExecutionStatus.FAILED
     assert "No plugin here stands for 'acme'" in error
     assert "acme.start cannot be imported" in error
+
+
+SERIAL = """
+@operation(resumable=True)
+def start(ctx, **_):
+    pass
+
+@serial_operation(threshold=THRESHOLD, resumable=True)
+def create(ctx, **_):
+    ctx.instance.runtime_properties["seen"] = sorted(
+        each["index"] for each in ctx._call("siblings") if each["state"] == "started"
+    )
+"""
+
+
+@pytest.mark.parametrize(("threshold", "seen"), [(0, {1: [], 2: [1], 3: [1, 2]}), (1, {1: [], 2: [1], 3: [1]})])
+def test_instances_take_turns_and_waiting_counts_for_no_limit(
+    stage: Stage, threshold: int, seen: dict[int, list[int]]
+) -> None:
+    code = CODE.replace("import operation", "import operation, serial_operation").partition("@operation")[0]
+    body = BODY.replace("inputs: {amount: 2, hidden: {get_input: secret}}", "max_retries: 0")
+    body = body.replace("    properties: {}\n", "    instances: {deploy: 3}\n", 1)
+    stage.deploy(code + SERIAL.replace("THRESHOLD", str(threshold)), body=body)
+    ended = stage.drive(stage.start("install", parameters={"node_ids": ["theirs"]}))
+    assert ended.error == ""
+    with stage.engine.store.snapshot() as snapshot:
+        found = {
+            it.index: it.runtime_properties["seen"]
+            for it in snapshot.instances(DeploymentId("shop"))
+            if it.node == "theirs"
+        }
+    assert {index: found[index][: len(seen[index])] for index in seen} == seen
+    waited = [line for line in stage.said(ended.id) if "waits for its turn" in line]
+    assert waited
+
+
+def test_who_waits_for_an_instance_that_never_comes_fails(stage: Stage) -> None:
+    code = CODE.replace("import operation", "import operation, serial_operation").partition("@operation")[0]
+    body = BODY.replace("inputs: {amount: 2, hidden: {get_input: secret}}", "max_retries: 0")
+    body = body.replace("    properties: {}\n", "    instances: {deploy: 2}\n", 1)
+    broken = SERIAL.replace("THRESHOLD", "0") + "    raise NonRecoverableError('never')\n"
+    stage.deploy(code + broken, body=body)
+    ended = stage.drive(stage.start("install", parameters={"node_ids": ["theirs"]}))
+    assert ended.status is ExecutionStatus.FAILED
+    assert "never" in ended.error
+    assert "waits for its turn" in ended.error

@@ -139,6 +139,8 @@ class ContextCommands:
             ("operation", "retry"): self._retry,
             ("abort_operation",): self._abort,
             ("fail_operation",): self._fail,
+            ("await_others",): self._await_others,
+            ("siblings",): self._siblings,
             ("get_resource",): self._get_resource,
             ("get_resource_and_render",): self._get_rendered,
             ("download_resource",): self._download,
@@ -167,6 +169,14 @@ class ContextCommands:
         seconds = _seconds("retry-operation", retry_after)
         self._end(ScriptAnswer(retry=True, retry_after=seconds, message=str(message)))
         return Reply(type=ReplyType.STOP, payload=str(message))
+
+    def _await_others(self, message: Data, retry_after: Data) -> Reply:
+        seconds = _seconds("await-others", retry_after)
+        self._end(ScriptAnswer(awaits=True, retry_after=seconds, message=str(message)))
+        return Reply(type=ReplyType.STOP, payload=str(message))
+
+    def _siblings(self) -> Data:
+        return [{"id": each.id, "index": each.index, "state": each.state} for each in self._ctx.siblings]
 
     def _fail(self, message: Data = "", retry_after: Data = None) -> None:
         seconds = _seconds("fail-operation", retry_after)

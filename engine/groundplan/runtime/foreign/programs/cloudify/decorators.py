@@ -53,6 +53,37 @@ def workflow(
     return call
 
 
-def serial_operation(threshold: int = 0, workflows: Any = None, states: Any = None) -> Any:
-    """Refused: the instances of a node run one after another where a workflow orders them so."""
-    raise RuntimeError("serial_operation is not there: order the instances in a workflow")
+def serial_operation(threshold: int = 0, workflows: Any = None, states: Any = None, **marks: Any) -> Any:
+    """Mark an operation that the instances of a node run one after another, by index.
+
+    Args:
+        threshold: how many of them; those after them wait for these, and then run side by side. 0: all of them.
+        workflows: names of those in which it is so, without any `install`.
+        states: the states in which an instance lets the next one begin, without any `started`.
+    """
+
+    def mark(function: Callable[..., Any]) -> Any:
+        marked = operation(function, **marks)
+
+        # The marks of the operation go with it.
+        @functools.wraps(marked)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if ctx.workflow_id in (workflows or ["install"]):
+                _take_turn(threshold, states or ["started"])
+            return marked(*args, **kwargs)
+
+        return call
+
+    return mark
+
+
+def _take_turn(threshold: int, states: Any) -> None:
+    """End the attempt, to be made again, when it is not the instance's turn."""
+    own = ctx.instance.index
+    before = [each for each in ctx._call("siblings") if each["index"] < own]
+    waited = [each for each in (before[:threshold] if threshold else before) if each["state"] not in states]
+    if waited:
+        shown = ", ".join("%s (%s)" % (each["id"], each["state"]) for each in waited[:3])
+        more = ", ..." if len(waited) > 3 else ""
+        # Who has many before it looks less often.
+        ctx._call("await_others", "waits for its turn: %s%s go first" % (shown, more), min(len(waited), 30))

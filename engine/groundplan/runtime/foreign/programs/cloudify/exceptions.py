@@ -24,6 +24,10 @@ class OperationRetry(RecoverableError):
     """The operation asks to be called again."""
 
 
+class CloudifySerializationRetry(OperationRetry):
+    """The operation waits for other instances of its node."""
+
+
 class TimeoutException(Exception):
     """Something took too long."""
 

@@ -75,7 +75,7 @@ class Session:
         self._waiting[number] = on_answer
         if function is not None:
             self._functions[number] = function
-        self._go_on()
+        self.go_on()
         self.send_line(line)
 
     def tell(self, message: Dict[str, Any]) -> None:
@@ -122,7 +122,8 @@ class Session:
         with self._numbering:
             return list(self._unseen.values())
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Tell that the workflow went on from the failures that were raised."""
         with self._numbering:
             raised, self._raised = self._raised, []
         self.judge(raised, ignored=True)

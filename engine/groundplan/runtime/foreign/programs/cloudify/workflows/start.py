@@ -81,6 +81,7 @@ def _await(session: _session.Session) -> None:
     unseen: List[BaseException] = session.unseen()
     if unseen:
         raise unseen[0]
+    session.go_on()
 
 
 def _trace(error: BaseException) -> str:

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
+from . import called
 from ._session import Session
 from .tasks import WorkflowTask
 from .tasks_graph import TaskDependencyGraph
@@ -439,9 +440,27 @@ class WorkflowContext:
         task = self._task(named, message, lambda: local_task(**given), total_retries)
         return self._begun(task)
 
-    def execute_task(self, *_: Any, **__: Any) -> Any:
-        """Refused: a function of a plugin runs as an operation."""
-        raise RuntimeError("ctx.execute_task is not there: map the function to an operation and execute that")
+    def execute_task(
+        self,
+        task_name: str,
+        local: bool = True,
+        task_queue: Any = None,
+        task_target: Any = None,
+        kwargs: Optional[Dict[str, Any]] = None,
+        node_context: Optional[Dict[str, Any]] = None,
+        send_task_events: bool = True,
+        total_retries: Optional[int] = None,
+        **_: Any,
+    ) -> WorkflowTask:
+        """Run the function `module.function` of a plugin, for no node, in this process; its result is recorded.
+
+        Raises:
+            RuntimeError: it is meant for a node.
+        """
+        if node_context and node_context.get("node_id"):
+            raise RuntimeError("ctx.execute_task calls no operation of a node: use execute_operation of the instance")
+        given = dict(kwargs or {})
+        return self.local_task(lambda: called.call(self, task_name, given), name=task_name, total_retries=total_retries)
 
     def update_execution_status(self, new_status: str) -> Any:
         """Refused: the engine keeps the status of executions."""
