@@ -12,6 +12,7 @@ _MODULES = {
     "eks": ("eks.answers",),
     "rds": ("rds.instances",),
     "autoscaling": ("scaling",),
+    "events": ("events",),
     "cloudformation": ("eks.answers", "rds.instances", "scaling", "cloudformation.answers"),
 }
 """By signing name; CloudFormation makes resources of the others. Each module has `install(site)`."""
