@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from groundplan.model.deployment import InstanceState
 from groundplan.model.execution import ExecutionStatus, TaskState
 from groundplan.model.ids import DeploymentId
@@ -95,6 +97,22 @@ def test_a_failure_that_nobody_looks_at_fails_the_workflow(stage: Stage) -> None
         """
     )
     assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "start was told to fail")
+
+
+@pytest.mark.parametrize(("line", "traces"), [('one("broken").execute_operation(START).get()', 0), ('{}["x"]', 1)])
+def test_where_the_program_stood_is_told_of_faults_of_its_own_only(stage: Stage, line: str, traces: int) -> None:
+    ended = stage.play(
+        f"""
+        @workflow
+        def play(ctx, **_):
+            {line}
+        """
+    )
+    assert ended.status is ExecutionStatus.FAILED
+    said = "\n".join(stage.said(ended.id))
+    assert said.count("Traceback") == traces
+    assert f"workflow execution failed: {ended.error}" in said
+    assert ended.error in ("start was told to fail", "KeyError: 'x'")
 
 
 def test_a_handler_may_ignore_a_failure_or_have_it_done_again(stage: Stage) -> None:

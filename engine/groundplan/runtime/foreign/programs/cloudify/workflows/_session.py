@@ -12,6 +12,7 @@ from .api import ExecutionCancelled, cancel
 
 _LONGEST = 16 * 2**20
 _SHOWN = 60000
+_OF_A_TASK = "_of_a_task"
 
 
 class Refused(RuntimeError):
@@ -25,6 +26,11 @@ class Answer:
         self.state = state
         self.result = result
         self.error = error
+
+
+def is_of_a_task(error: BaseException) -> bool:
+    """Whether it is the failure of something that the engine ran: of that, the record has all there is to tell."""
+    return getattr(error, _OF_A_TASK, False) is True
 
 
 class Session:
@@ -168,6 +174,7 @@ class Session:
         elif state == "failed":
             kind = RecoverableError if message.get("recoverable", True) else NonRecoverableError
             error = kind(message["error"])
+            setattr(error, _OF_A_TASK, True)
         on_answer(Answer(state, message.get("result"), error))
         with self._settled:
             self._waiting.pop(message["number"], None)

@@ -50,8 +50,9 @@ def _run(session: _session.Session, context: WorkflowContext, program: str) -> D
         return {"type": "end", "verdict": "failed", "error": "the workflow called exit(%r)" % (error.code,)}
     # Ctrl-C of the terminal as well: the engine is told how it ended, whatever that was.
     except BaseException as error:
-        text = (str(error) or type(error).__name__)[:_SHOWN]
-        return {"type": "end", "verdict": "failed", "error": text, "detail": _trace(error)}
+        text = _words(error)[:_SHOWN]
+        detail = "" if _session.is_of_a_task(error) else _trace(error)
+        return {"type": "end", "verdict": "failed", "error": text, "detail": detail}
     return {"type": "end", "verdict": "done"}
 
 
@@ -82,6 +83,12 @@ def _await(session: _session.Session) -> None:
     if unseen:
         raise unseen[0]
     session.go_on()
+
+
+def _words(error: BaseException) -> str:
+    """A missing key says no more than its name."""
+    said, kind = str(error), type(error).__name__
+    return "%s: %s" % (kind, said) if isinstance(error, KeyError) else said or kind
 
 
 def _trace(error: BaseException) -> str:
