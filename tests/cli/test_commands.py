@@ -70,6 +70,15 @@ def test_a_blueprint_lives_from_install_to_uninstall(run: Run, shop: Path) -> No
     assert as_json(run, "deployments", "list") == []
 
 
+def test_an_uninstall_that_fails_says_how_to_pass_by_it(run: Run, shop: Path) -> None:
+    shop.write_text(BLUEPRINT.replace("Nop, properties: {", "Nop, properties: {fail: [delete], "))
+    run("install", str(shop), "-d", "shop")
+    said = run("uninstall", "shop", code=1)
+    assert "Still there: node instance vm_" in said
+    run(*said.partition("may stay: groundplan ")[2].split())
+    assert as_json(run, "deployments", "list") == []
+
+
 def test_sensitive_values_are_dots_until_somebody_asks_which_leaves_an_event(run: Run, shop: Path) -> None:
     run("install", str(shop), "-d", "shop")
     hidden = as_json(run, "deployments", "capabilities", "shop")

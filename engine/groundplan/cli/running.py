@@ -179,6 +179,9 @@ def _tell_remains(engine: Engine, ended: Execution) -> None:
     left = remains(engine.store, ended.deployment)
     if left:
         click.echo(f"Still there: {', '.join(left)}", err=True)
+        if ended.status is ExecutionStatus.FAILED:
+            passing_by = f"groundplan uninstall {ended.deployment} -p ignore_failure=true"
+            click.echo(f"  = if nothing was made, or it may stay: {passing_by}", err=True)
     else:
         click.echo(
             "Nothing is left: every node instance is deleted, and so is every deployment that its components made."
