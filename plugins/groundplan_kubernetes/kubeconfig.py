@@ -28,6 +28,10 @@ _UNKNOWN: Final = {
 """Keys of a kubeconfig's user that change who is asking; ignoring them would be wrong."""
 
 
+class NoClusterNamed(NonRecoverableError):
+    """Nothing says which cluster is meant."""
+
+
 def find_access(ctx: OperationContext, client_config: Section | None = None) -> ClusterAccess:
     """Return how to reach the cluster that the node belongs to.
 
@@ -79,9 +83,9 @@ def _kubeconfig(ctx: OperationContext, configuration: Section) -> tuple[Section,
         return parse_kubeconfig(_text(_read(file), str(file))), file.parent
     if options := _filled(configuration.get("api_options")):
         return _from_options(options), None
-    raise NonRecoverableError(
-        "client_config.configuration names no cluster: give file_content, blueprint_file_name, manager_file_path "
-        "or api_options, or relate the node to a Master that has one of them."
+    raise NoClusterNamed(
+        "client_config.configuration names no cluster, or what it reads has no value: give file_content, "
+        "blueprint_file_name, manager_file_path or api_options, or relate the node to a Master that has one of them."
     )
 
 

@@ -17,7 +17,7 @@ from groundplan_kubernetes.cluster import Cluster, DeleteOptions
 from groundplan_kubernetes.definitions import Wanted, deletion, find_wanted, recorded, takes_over
 from groundplan_kubernetes.drift import changed_fields
 from groundplan_kubernetes.failures import Contested, Missing
-from groundplan_kubernetes.kubeconfig import find_access
+from groundplan_kubernetes.kubeconfig import NoClusterNamed, find_access
 from groundplan_kubernetes.ownership import is_external, is_own, owner_of
 from groundplan_kubernetes.readiness import why_not_ready
 from groundplan_kubernetes.waiting import await_gone, await_ready, existing
@@ -82,13 +82,23 @@ def update(ctx: OperationContext, /, **inputs: Any) -> Data:
 def delete(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Delete the objects that the instance made with what they own, last first, and wait until they are gone."""
     if not is_external(ctx):
-        found = {wanted.identity: wanted for wanted in find_wanted(ctx, inputs)}
-        found |= {wanted.identity: wanted for wanted in recorded(ctx.instance.runtime_properties.get(RECORD))}
-        with _cluster(ctx, inputs) as cluster:
-            for wanted in reversed(found.values()):
-                _delete_one(ctx, cluster, wanted, deletion(ctx, inputs))
+        known = recorded(ctx.instance.runtime_properties.get(RECORD))
+        found = {wanted.identity: wanted for wanted in (*find_wanted(ctx, inputs), *known)}
+        try:
+            _delete_all(ctx, inputs, [*found.values()])
+        except NoClusterNamed as error:
+            # An instance whose create failed like this made nothing, and must not keep all else from going.
+            if ctx.instance.runtime_properties:
+                raise
+            ctx.logger.warning(f"Nothing is noted of what was made, so nothing is deleted: {error.message}")
     ctx.instance.runtime_properties.clear()
     return None
+
+
+def _delete_all(ctx: OperationContext, inputs: Mapping[str, Any], found: Sequence[Wanted]) -> None:
+    with _cluster(ctx, inputs) as cluster:
+        for wanted in reversed(found):
+            _delete_one(ctx, cluster, wanted, deletion(ctx, inputs))
 
 
 @operation()

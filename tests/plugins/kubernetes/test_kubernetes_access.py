@@ -274,6 +274,16 @@ def test_kubeconfigs_and_service_accounts_of_the_machine_are_not_consulted(
         resources.create(bench.node(config_map(), client_config={}))
 
 
+def test_what_never_had_a_cluster_does_not_keep_all_else_from_going(bench: Bench, config_map: Definition) -> None:
+    made = bench.node(config_map())
+    resources.create(made)
+    with pytest.raises(NonRecoverableError, match="names no cluster"):
+        resources.delete(bench.node(config_map(), client_config={}, runtime=dict(made.instance.runtime_properties)))
+    never = bench.node(config_map(), client_config={})
+    resources.delete(never)
+    assert [level for level, _ in never.log] == ["warning"]
+
+
 def test_no_credentials_stay_on_the_disk(bench: Bench, config_map: Definition, tmp_path: Path) -> None:
     ctx = bench.node(config_map())
     resources.create(ctx)
