@@ -13,6 +13,7 @@ _MODULES = {
     "rds": ("rds.instances",),
     "autoscaling": ("scaling",),
     "events": ("events",),
+    "lambda": ("functions",),
     "cloudformation": ("eks.answers", "rds.instances", "scaling", "cloudformation.answers"),
 }
 """By signing name; CloudFormation makes resources of the others. Each module has `install(site)`."""
