@@ -222,6 +222,11 @@ HOSTED_ZONE: Final = Resource(
     marks="CallerReference",
     delete="delete_hosted_zone",
     path="route53.resources.hosted_zone",
+    steps=(
+        PREPARE,
+        Step(operation="create", path="create", function="zones:create"),
+        Step(operation="delete", path="delete", function="zones:delete"),
+    ),
 )
 
 TOPIC: Final = Resource(

@@ -1,0 +1,52 @@
+"""Hosted zones: private by a related VPC; what they hold goes with them where the author says so."""
+
+from typing import Any
+
+import boto3
+import pytest
+
+from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.testing import run_twice
+from groundplan_aws import lifecycle, zones
+from groundplan_aws.rows.traffic import HOSTED_ZONE
+
+RECORD = {"Name": "www.example.com.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
+
+
+@pytest.fixture
+def route53(bench: Any) -> Any:
+    return boto3.client("route53", endpoint_url=bench.account.endpoint, **bench.account.client_config)
+
+
+def zone(bench: Any, route53: Any) -> Any:
+    """A zone with a record that its node did not make."""
+    ctx = bench.node(HOSTED_ZONE.node_type, {"Name": "example.com."})
+    run_twice(zones.create, ctx)
+    known = ctx.instance.runtime_properties["aws_resource_id"]
+    changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": RECORD}]}
+    route53.change_resource_record_sets(HostedZoneId=known, ChangeBatch=changes)
+    return ctx
+
+
+def test_a_zone_with_records_stays_in_the_words_of_route_53(bench: Any, route53: Any) -> None:
+    with pytest.raises(NonRecoverableError, match="DeleteHostedZone: HostedZoneNotEmpty"):
+        zones.delete(zone(bench, route53))
+    assert len(route53.list_hosted_zones()["HostedZones"]) == 1
+
+
+def test_a_zone_with_records_goes_when_they_may(bench: Any, route53: Any) -> None:
+    ctx = zone(bench, route53)
+    for _ in range(2):
+        zones.delete(ctx, force_delete=True)
+    assert route53.list_hosted_zones()["HostedZones"] == []
+
+
+def test_a_zone_with_a_vpc_is_private(bench: Any, route53: Any) -> None:
+    vpc = bench.node("Vpc", {"CidrBlock": "10.0.0.0/16"}, name="vpc")
+    lifecycle.create(vpc)
+    ctx = bench.node(HOSTED_ZONE.node_type, {"Name": "example.com."}, neighbours=[bench.related(vpc)])
+    run_twice(zones.create, ctx)
+    told = route53.get_hosted_zone(Id=ctx.instance.runtime_properties["aws_resource_id"])
+    assert told["HostedZone"]["Config"]["PrivateZone"]
+    place = {"VPCRegion": "us-west-1", "VPCId": vpc.instance.runtime_properties["aws_resource_id"]}
+    assert told["VPCs"] == [place]
