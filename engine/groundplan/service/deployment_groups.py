@@ -105,6 +105,22 @@ def _plain(inputs: Mapping[str, Data]) -> Mapping[str, Data]:
     return {name: str(value) if isinstance(value, Untyped) else value for name, value in inputs.items()}
 
 
+def inhabited(snapshot: Snapshot, id: GroupId) -> Sequence[DeploymentId]:
+    """Return the deployments of a group, oldest first; at least one.
+
+    Raises:
+        NotFound: there is no such group.
+        UsageError: it has none.
+    """
+    members = snapshot.members(existing(snapshot, id).id)
+    if not members:
+        raise UsageError(
+            f"Group {id!r} has no deployments.",
+            fix=f"Add some: groundplan deployments groups extend {id} -d DEPLOYMENT",
+        )
+    return members
+
+
 def existing(snapshot: Snapshot, id: GroupId) -> DeploymentGroup:
     """Return a group.
 

@@ -66,12 +66,7 @@ def start(store: Store, library: Library, new: NewRun, now: datetime) -> Executi
         UsageError: the group is empty, or the parameters are wrong for one of its deployments.
     """
     with store.transaction() as transaction:
-        members = transaction.members(deployment_groups.existing(transaction, new.group).id)
-        if not members:
-            raise UsageError(
-                f"Group {new.group!r} has no deployments.",
-                fix=f"Add some: groundplan deployments groups extend {new.group} -d DEPLOYMENT",
-            )
+        members = deployment_groups.inhabited(transaction, new.group)
         group = ExecutionGroup(
             id=identifiers.execution_group_id(),
             group=new.group,

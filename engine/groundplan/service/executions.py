@@ -179,7 +179,8 @@ def refusal(snapshot: Snapshot, library: Library, execution: Execution) -> str:
         blueprint = library.blueprint(snapshot, deployment.digest)
         asker = _origin(snapshot, deployment, execution) or _asker(snapshot, library, deployment, execution.parent)
         _refuse_needed(snapshot, deployment, blueprint, execution.workflow, asker, lambda: execution.parameters)
-        _refuse_unavailable(blueprint, execution.workflow, snapshot.instance_states(deployment.id))
+        if execution.workflow in blueprint.workflows:  # an update need not be
+            _refuse_unavailable(blueprint, execution.workflow, snapshot.instance_states(deployment.id))
     except (UsageError, NoPlan) as error:
         return error.message
     return ""
@@ -252,7 +253,7 @@ def _must_wait(snapshot: Snapshot, new: NewExecution, now: datetime) -> bool:
 
 
 def _refuse_above_limit(snapshot: Snapshot, new: NewExecution, now: datetime) -> None:
-    if new.parent is not None:
+    if new.parent is not None or new.group is not None:
         return
     running = read_lines(snapshot, now, new.limit).running
     if running >= new.limit:
@@ -538,7 +539,9 @@ def _refuse_while_running(
     snapshot: Snapshot, deployment: DeploymentId, now: datetime, but: ExecutionId | None = None
 ) -> None:
     for other in snapshot.executions(deployment=deployment):
-        if other.status in BEGUN and other.id != but:
+        # An update has begun while it still waits for its turn: its deployment is half the old, half the new one.
+        updating = other.status is ExecutionStatus.QUEUED and _is_update(other)
+        if (other.status in BEGUN or updating) and other.id != but:
             lease = snapshot.lease(other.id)
             driven = lease is not None and is_alive(lease, now)
             where = (
@@ -551,6 +554,10 @@ def _refuse_while_running(
                 f"Deployment {deployment!r} has an execution that has not ended: {other.id} ({other.workflow}{where}).",
                 fix=f"{'Wait for it' if driven else 'Go on with it'}: groundplan {act}",
             )
+
+
+def _is_update(execution: Execution) -> bool:
+    return execution.workflow in UPDATE_WORKFLOWS or "update_id" in execution.parameters
 
 
 def _built_in(blueprint: Blueprint, workflow: str) -> str:

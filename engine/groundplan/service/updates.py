@@ -17,7 +17,7 @@ from groundplan.diagnostics.trouble import NotFound
 from groundplan.model.blueprint import Blueprint, to_plan
 from groundplan.model.deployment import Dependency, DependencyKind
 from groundplan.model.execution import Execution, ExecutionStatus
-from groundplan.model.ids import DeploymentId, Digest
+from groundplan.model.ids import DeploymentId, Digest, ExecutionGroupId
 from groundplan.model.reshape import Content, Reshape
 from groundplan.model.update import UPDATE_WORKFLOW, Entity, Step, Update, UpdateId, UpdateState
 from groundplan.model.values import Data
@@ -85,10 +85,24 @@ def start(store: Store, library: Library, home: Home, new: NewUpdate, now: datet
         return start_in(transaction, library, home, new, now)
 
 
-def start_in(transaction: Transaction, library: Library, home: Home, new: NewUpdate, now: datetime) -> Execution:
-    """Begin an update in a transaction of the caller's; see `start`."""
+def start_in(
+    transaction: Transaction,
+    library: Library,
+    home: Home,
+    new: NewUpdate,
+    now: datetime,
+    *,
+    group: ExecutionGroupId | None = None,
+) -> Execution:
+    """Begin an update in a transaction of the caller's; see `start`.
+
+    Args:
+        group: its execution waits for its turn among those of this group.
+    """
     workflow = new.workflow or UPDATE_WORKFLOW
-    asked = executions.NewExecution(deployment=new.deployment, workflow="update", force=new.force, parent=new.parent)
+    asked = executions.NewExecution(
+        deployment=new.deployment, workflow="update", force=new.force, parent=new.parent, group=group
+    )
     executions.refuse_to_start(transaction, library, asked, now)
     prepared = prepare(transaction, library, new, identifiers.instance_id)
     update = _record(prepared, new, now, UpdateState.UPDATING)
@@ -96,15 +110,16 @@ def start_in(transaction: Transaction, library: Library, home: Home, new: NewUpd
         id=identifiers.execution_id(),
         deployment=new.deployment,
         workflow=workflow,
-        status=ExecutionStatus.PENDING,
+        status=ExecutionStatus.PENDING if group is None else ExecutionStatus.QUEUED,
         created_at=now,
-        started_at=now,
+        started_at=now if group is None else None,
         parameters=_parameters(prepared, new, update),
         parent=new.parent,
+        group=group,
     )
     _begin(transaction, library, home, prepared, update)
     _put_schedules(transaction, library, prepared, now)
-    transaction.add_execution(execution)
+    transaction.add_execution(execution, claimed=group is None)
     transaction.put_update(replace(update, execution=execution.id))
     return execution
 

@@ -5,12 +5,15 @@ from typing import Any, TypeVar
 
 import click
 
+from groundplan.cli.commands.execution_groups import concurrency_option, go_on, waiting_options
+from groundplan.cli.commands.updates import as_update, wishes
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table
+from groundplan.cli.running import retries_option
 from groundplan.cli.views import records
 from groundplan.diagnostics.trouble import UsageError
 from groundplan.model.ids import BlueprintId, DeploymentId, GroupId
 from groundplan.service import deployment_groups as use_case
-from groundplan.service import standing
+from groundplan.service import group_updates, standing
 from groundplan.service.assembly import now
 from groundplan.service.given import read_given
 
@@ -168,3 +171,40 @@ def delete(name: str, delete_deployments: bool, force: bool) -> None:
         )
         rest = f", and {len(gone)} deployments" if delete_deployments else "; its deployments stay"
         click.echo(f"Group {name} deleted{rest}")
+
+
+@groups.command(name="update-deployments")
+@click.argument("name")
+@click.option("-b", "--blueprint-id", help="The uploaded blueprint that they are to have.")
+@given_inputs
+@wishes
+@concurrency_option
+@waiting_options
+@retries_option
+@as_json
+def update_deployments(
+    name: str,
+    blueprint_id: str | None,
+    inputs: tuple[str, ...],
+    concurrency: int,
+    no_wait: bool,
+    timeout: float | None,
+    task_retries: int | None,
+    as_json: bool,
+    **wished: Any,
+) -> None:
+    """Give all deployments of the group NAME another blueprint or other inputs, here, until all have ended.
+
+    All updates begin or none does; one that fails then stops no other. See what it would do to one of them with
+    `groundplan deployments update DEPLOYMENT --preview`.
+    """
+    wanted = as_update(
+        wished,
+        deployment=DeploymentId(""),
+        blueprint=None if blueprint_id is None else BlueprintId(blueprint_id),
+        inputs=read_given(inputs),
+    )
+    new = group_updates.GroupUpdate(group=GroupId(name), wanted=wanted, concurrency=concurrency)
+    with engine(quiet=as_json) as opened:
+        made = group_updates.start(opened.store, opened.library, opened.home, new, now())
+        go_on(opened, made.id, no_wait, timeout, task_retries, as_json=as_json)

@@ -26,7 +26,8 @@ def groups() -> None:
     """Run a workflow on all deployments of a group, so many at once."""
 
 
-def _concurrency(function: F) -> F:
+def concurrency_option(function: F) -> F:
+    """Add `--concurrency`."""
     return click.option(
         "--concurrency",
         type=click.IntRange(min=PAUSED),
@@ -36,7 +37,7 @@ def _concurrency(function: F) -> F:
     )(function)
 
 
-def _here(function: F) -> F:
+def waiting_options(function: F) -> F:
     """Add `--no-wait` and `--timeout`."""
     function = click.option(
         "--timeout", type=click.FloatRange(min=0), help="Seconds to stay with it; then a worker goes on with it."
@@ -51,10 +52,10 @@ def _here(function: F) -> F:
 @click.option("--allow-custom-parameters", is_flag=True, help="Accept parameters that the workflow does not declare.")
 @click.option("-f", "--force", is_flag=True, help="Although it is unavailable, or others need the deployments.")
 @click.option("--dry-run", is_flag=True, help="Walk through all tasks; call nothing, change nothing.")
-@_concurrency
+@concurrency_option
 @click.option("--success-group", metavar="GROUP", help="Gets the deployments whose execution succeeds.")
 @click.option("--failure-group", metavar="GROUP", help="Gets the deployments whose execution fails.")
-@_here
+@waiting_options
 @retries_option
 @as_json
 def start(
@@ -89,7 +90,7 @@ def start(
     )
     with engine(quiet=as_json) as opened:
         made = use_case.start(opened.store, opened.library, new, now())
-        _go_on(opened, made.id, no_wait, timeout, task_retries, as_json=as_json)
+        go_on(opened, made.id, no_wait, timeout, task_retries, as_json=as_json)
 
 
 @groups.command()
@@ -98,7 +99,7 @@ def start(
     "--reset-operations", is_flag=True, help="Run operations again that were cut off and may not be repeatable."
 )
 @click.option("-f", "--force", is_flag=True, help="Take over those as well whose driver is believed to live.")
-@_here
+@waiting_options
 @retries_option
 @as_json
 def resume(
@@ -115,10 +116,10 @@ def resume(
         found = use_case.resume(
             opened.store, ExecutionGroupId(execution_group_id), now(), reset_operations=reset_operations, force=force
         )
-        _go_on(opened, found.group.id, no_wait, timeout, task_retries, as_json=as_json)
+        go_on(opened, found.group.id, no_wait, timeout, task_retries, as_json=as_json)
 
 
-def _go_on(
+def go_on(
     opened: Engine,
     id_: ExecutionGroupId,
     no_wait: bool,
@@ -127,6 +128,7 @@ def _go_on(
     *,
     as_json: bool,
 ) -> None:
+    """Drive a group of executions, or leave it to workers."""
     from groundplan.cli.running_groups import drive_group, tell_group
 
     if no_wait:

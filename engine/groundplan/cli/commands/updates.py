@@ -1,8 +1,9 @@
 """`groundplan deployments update`, `get-update` and `history`: give a deployment another blueprint or other inputs."""
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -28,6 +29,48 @@ _IGNORED = {
 }
 
 
+_F = TypeVar("_F", bound=Callable[..., Any])
+_WISHES = (
+    click.option(
+        "-w", "--workflow-id", default="", help="A workflow of the new blueprint to run instead of the built-in."
+    ),
+    click.option("--skip-install", is_flag=True, help="Do not install what is added."),
+    click.option("--skip-uninstall", is_flag=True, help="Do not uninstall what is removed."),
+    click.option("--skip-reinstall", is_flag=True, help="Reinstall nothing but --reinstall-list."),
+    click.option("--skip-drift-check", is_flag=True, help="Take every instance whose template changes for drifted."),
+    click.option("--skip-heal", is_flag=True, help="Do not look for instances that are unwell."),
+    click.option("--force-reinstall", is_flag=True, help="Reinstall where an update would do."),
+    click.option("--ignore-failure", is_flag=True, help="Go on when something cannot be uninstalled."),
+    click.option("--drift-only", is_flag=True, help="Change nothing but what has drifted."),
+    click.option("--auto-correct-types", is_flag=True, help="Make numbers, true and false of texts where declared."),
+    click.option("-f", "--force", is_flag=True, help="Although others need the deployment, or something runs in it."),
+    click.option("--install-first", is_flag=True, help="Accepted; does nothing."),
+    click.option("--dont-update-plugins", is_flag=True, help="Accepted; does nothing."),
+    click.option("--reevaluate-active-statuses", is_flag=True, help="Accepted; does nothing."),
+    click.option("--runtime-only-evaluation", is_flag=True, help="Accepted; does nothing."),
+)
+
+
+def wishes(function: _F) -> _F:
+    """Add the options that say how an update is done."""
+    for option in reversed(_WISHES):
+        function = option(function)
+    return function
+
+
+def as_update(wished: dict[str, Any], **more: Any) -> NewUpdate:
+    """Return the update that those options ask for, and say which of them do nothing.
+
+    Args:
+        more: further fields of the update.
+    """
+    for name, words in _IGNORED.items():
+        if wished.pop(name):
+            click.echo(words, err=True)
+    workflow, convert = wished.pop("workflow_id"), wished.pop("auto_correct_types")
+    return NewUpdate(workflow=workflow, convert=convert, by=getpass.getuser(), **wished, **more)
+
+
 @click.command()
 @click.argument("deployment_id")
 @click.option("-b", "--blueprint-id", help="The uploaded blueprint that the deployment is to have.")
@@ -40,22 +83,8 @@ _IGNORED = {
 @click.option("-n", "--blueprint-filename", default=uploading.DEFAULT_MAIN, help="The main file, where -p is a folder.")
 @given_inputs
 @click.option("--preview", is_flag=True, help="Show what would be done; change nothing.")
-@click.option("-w", "--workflow-id", default="", help="A workflow of the new blueprint to run instead of the built-in.")
 @click.option("-r", "--reinstall-list", multiple=True, metavar="INSTANCE", help="Reinstall this too. Repeatable.")
-@click.option("--skip-install", is_flag=True, help="Do not install what is added.")
-@click.option("--skip-uninstall", is_flag=True, help="Do not uninstall what is removed.")
-@click.option("--skip-reinstall", is_flag=True, help="Reinstall nothing but --reinstall-list.")
-@click.option("--skip-drift-check", is_flag=True, help="Take every instance whose template changes for drifted.")
-@click.option("--skip-heal", is_flag=True, help="Do not look for instances that are unwell.")
-@click.option("--force-reinstall", is_flag=True, help="Reinstall where an update would do.")
-@click.option("--ignore-failure", is_flag=True, help="Go on when something cannot be uninstalled.")
-@click.option("--drift-only", is_flag=True, help="Change nothing but what has drifted.")
-@click.option("--auto-correct-types", is_flag=True, help="Make numbers, true and false of texts where declared.")
-@click.option("-f", "--force", is_flag=True, help="Although others need the deployment, or something runs in it.")
-@click.option("--install-first", is_flag=True, help="Accepted; does nothing.")
-@click.option("--dont-update-plugins", is_flag=True, help="Accepted; does nothing.")
-@click.option("--reevaluate-active-statuses", is_flag=True, help="Accepted; does nothing.")
-@click.option("--runtime-only-evaluation", is_flag=True, help="Accepted; does nothing.")
+@wishes
 @retries_option
 @operations_option
 @as_json
@@ -66,30 +95,16 @@ def update(
     blueprint_filename: str,
     inputs: tuple[str, ...],
     preview: bool,
-    workflow_id: str,
     reinstall_list: tuple[str, ...],
-    skip_install: bool,
-    skip_uninstall: bool,
-    skip_reinstall: bool,
-    skip_drift_check: bool,
-    skip_heal: bool,
-    force_reinstall: bool,
-    ignore_failure: bool,
-    drift_only: bool,
-    auto_correct_types: bool,
-    force: bool,
     task_retries: int | None,
     as_json: bool,
-    **ignored: bool,
+    **wished: Any,
 ) -> None:
     """Give a deployment another blueprint or other inputs, and do what that takes, with live progress, until it ends.
 
     What is removed is uninstalled, what has changed is updated or reinstalled, what is added is installed. See it
     beforehand with --preview.
     """
-    for name, words in _IGNORED.items():
-        if ignored[name]:
-            click.echo(words, err=True)
     with engine(quiet=as_json) as opened:
         wanted = None if blueprint_id is None else BlueprintId(blueprint_id)
         content = None
@@ -97,24 +112,13 @@ def update(
             content = _read(opened, blueprint_path, blueprint_filename)
         elif blueprint_path is not None:
             wanted = _upload(opened, blueprint_path, blueprint_filename, wanted, deployment_id, quiet=as_json)
-        new = NewUpdate(
+        new = as_update(
+            wished,
             deployment=DeploymentId(deployment_id),
             blueprint=wanted,
             content=content,
             inputs=read_given(inputs),
-            drift_only=drift_only,
-            workflow=workflow_id,
             reinstall=tuple(InstanceId(part.strip()) for text in reinstall_list for part in text.split(",")),
-            skip_install=skip_install,
-            skip_uninstall=skip_uninstall,
-            skip_reinstall=skip_reinstall,
-            skip_drift_check=skip_drift_check,
-            skip_heal=skip_heal,
-            force_reinstall=force_reinstall,
-            ignore_failure=ignore_failure,
-            convert=auto_correct_types,
-            force=force,
-            by=getpass.getuser(),
         )
         if preview:
             _preview(opened, new, as_json=as_json)
