@@ -8,11 +8,14 @@ from typing import Any
 from groundplan.model.values import Data
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.operation import operation
+from groundplan_aws import lifecycle
+from groundplan_aws.client import account_of, connect
 from groundplan_aws.failures import unless_gone
 from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.parts import CLASSIC_LISTENER
-from groundplan_aws.target import Target, merged, on_target
+from groundplan_aws.rows.traffic import CLASSIC_LOAD_BALANCER
+from groundplan_aws.target import Target, configuration, merged, on_target
 
 _STICKY: tuple[str, ...] = ("HTTP", "HTTPS")
 
@@ -30,6 +33,21 @@ def deregister(ctx: OperationContext, /, **inputs: Any) -> Data:
     if stands(ctx):
         with unless_gone("InvalidInstance"):
             client(ctx, "elb").call("deregister_instances_from_load_balancer", **_members(ctx))
+    return None
+
+
+@operation()
+def configure(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Set the attributes of the load balancer: the node's own, or the one that its listener is related to."""
+    if not ctx.node.is_a(CLASSIC_LISTENER.node_type):
+        return lifecycle.configure(ctx, **inputs)
+    given = {name: value for name, value in configuration(ctx, inputs).items() if name in CLASSIC_LOAD_BALANCER.later}
+    kind = CLASSIC_LOAD_BALANCER.node_type
+    for other in (other for other in ctx.neighbours if other.outgoing and other.node.is_a(kind)):
+        name = other.instance.runtime_properties.get("aws_resource_id")
+        if given and name:
+            api = connect("elb", account_of(ctx, ctx.node.properties.get("client_config") or {}))
+            api.call(CLASSIC_LOAD_BALANCER.modify, LoadBalancerName=name, **given)
     return None
 
 

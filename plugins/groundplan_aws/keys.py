@@ -57,9 +57,9 @@ def create_login(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Give the related user a password for the console; one that has a password keeps it."""
     source, target = ends(ctx)
     given = merged(inputs.get("resource_config")) or merged(source.node.properties.get("resource_config"))
-    user = given.pop("UserName", None) or id_of(target)
+    user = id_of(target)
     try:
-        client(ctx, "iam").call("create_login_profile", UserName=user, **given)
+        client(ctx, "iam").call("create_login_profile", **{**given, "UserName": user})
     except RefusedError as error:
         if error.refusal.code != "EntityAlreadyExists":
             raise

@@ -18,7 +18,7 @@ from groundplan_aws.drift import differences
 from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.resource import POLLED, Clearing, dig, first
 from groundplan_aws.tagging import OWNER_KEY, owner, pairs, specifications, token, wanted
-from groundplan_aws.target import Target, configuration, merged, on_target, plain
+from groundplan_aws.target import PREPARED, Target, configuration, merged, on_target, plain
 from groundplan_aws.waiting import wait, wait_until_gone, wait_until_seen, wait_until_works
 
 _ONE_BY_ONE: Final = "Attribute"
@@ -30,7 +30,9 @@ _SECRETS: Final = frozenset({"ClientSecret", "client_secret"})
 
 @operation()
 def prepare(ctx: OperationContext, /, **inputs: Any) -> Data:
-    """Record the evaluated configuration as runtime property `resource_config`."""
+    """Record the evaluated configuration as runtime property `resource_config`; an input of that name is for good."""
+    if given := merged(inputs.get("resource_config")):
+        ctx.instance.runtime_properties[PREPARED] = given
     ctx.instance.runtime_properties["resource_config"] = configuration(ctx, inputs)
     return None
 

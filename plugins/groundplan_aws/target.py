@@ -6,7 +6,7 @@ It reads and looks up; what is done to AWS is written in `lifecycle` and in the 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import Neighbour, NodeView, OperationContext
@@ -158,6 +158,9 @@ class Target(Subject):
         return f"{self.resource.label} {self.id or 'of ' + self.instance_id}"
 
 
+PREPARED: Final = "prepared_config"
+"""Runtime property with the input `resource_config` of the operation `prepare`."""
+
 _S = TypeVar("_S", bound=Subject)
 
 
@@ -169,8 +172,9 @@ def merged(config: Any) -> dict[str, Any]:
 
 
 def configuration(ctx: OperationContext, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the operation's input `resource_config`, or, if that is empty, the node's property."""
-    return merged(inputs.get("resource_config")) or merged(ctx.node.properties.get("resource_config"))
+    """Return the operation's input `resource_config`, else what `prepare` was given as its own, else the property."""
+    given = (inputs.get("resource_config"), ctx.instance.runtime_properties.get(PREPARED))
+    return next((found for found in map(merged, given) if found), merged(ctx.node.properties.get("resource_config")))
 
 
 def plain(description: Any) -> Data:

@@ -1,47 +1,47 @@
 """Transit gateways: their attachments to VPCs, and the association of their route tables with those.
 
-A relationship makes an attachment and records it by its subnet in the gateway's `TransitGatewayVpcAttachments`. AWS
+A relationship makes an attachment and records it by its target in the gateway's `TransitGatewayVpcAttachments`. AWS
 lets there be one for a gateway and a VPC, by which it is found again.
 """
 
 from typing import Any, Final
 
 from groundplan.model.values import Data
-from groundplan.sdk.context import OperationContext
-from groundplan.sdk.errors import RecoverableError
+from groundplan.sdk.context import End, OperationContext
+from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_aws.client import Api
 from groundplan_aws.failures import unless_gone
 from groundplan_aws.relation import client, ends, id_of
 from groundplan_aws.resource import dig
-from groundplan_aws.rows.ec2 import TRANSIT_GATEWAY
+from groundplan_aws.rows.ec2 import TRANSIT_GATEWAY, VPC
 from groundplan_aws.target import Target, on_target, plain
 
 _KEPT: Final = "TransitGatewayVpcAttachments"
+_SUBNETS: Final = "subnets"
 _GONE: Final = ("deleting", "deleted", "rejected", "failed")
 
 
 @operation()
 def attach(ctx: OperationContext, /, **inputs: Any) -> Data:
-    """Attach the gateway at the relationship's source to the VPC of the subnet at its target."""
-    api = client(ctx, "ec2")
-    gateway, subnet = (id_of(end) for end in ends(ctx))
-    given = {name: inputs.get(name) for name in ("transit_gateway_id", "vpc_id")}
-    found = api.call("describe_subnets", SubnetIds=[subnet])["Subnets"][0]
-    vpc = given["vpc_id"] or found["VpcId"]
-    attachment = _of(api, given["transit_gateway_id"] or gateway, vpc)
+    """Attach the gateway at the relationship's source to the VPC at its target, or to that of the subnet there."""
+    api, (source, target) = client(ctx, "ec2"), ends(ctx)
+    gateway = inputs.get("transit_gateway_id") or id_of(source)
+    vpc, subnets = _place(api, target)
+    vpc, subnets = inputs.get("vpc_id") or vpc, inputs.get("SubnetIds") or subnets
+    attachment = _of(api, gateway, vpc)
     if attachment is None:
+        if not subnets:
+            raise NonRecoverableError(
+                f"{target.node.name} has no subnets: give SubnetIds, or relate its subnets to it by "
+                "cloudify.relationships.aws.ec2.subnet_connected_to_vpc"
+            )
         options = {name: inputs[name] for name in ("Options", "TagSpecifications") if inputs.get(name)}
-        answer = api.call(
-            "create_transit_gateway_vpc_attachment",
-            TransitGatewayId=given["transit_gateway_id"] or gateway,
-            VpcId=vpc,
-            SubnetIds=inputs.get("SubnetIds") or [subnet],
-            **options,
-        )
+        asked = {"TransitGatewayId": gateway, "VpcId": vpc, "SubnetIds": subnets}
+        answer = api.call("create_transit_gateway_vpc_attachment", **asked, **options)
         attachment = answer["TransitGatewayVpcAttachment"]
-    kept: Any = ends(ctx)[0].instance.runtime_properties.setdefault(_KEPT, {})
-    kept[subnet] = {"TransitGatewayVpcAttachment": plain(attachment)}
+    kept: Any = source.instance.runtime_properties.setdefault(_KEPT, {})
+    kept[id_of(target)] = {"TransitGatewayVpcAttachment": plain(attachment)}
     if attachment.get("State") == "pending":
         raise RecoverableError(f"{attachment['TransitGatewayAttachmentId']} is still pending")
     return None
@@ -52,12 +52,32 @@ def detach(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Undo the attachment; one that is gone is done."""
     source, target = ends(ctx)
     kept: Any = source.instance.runtime_properties.get(_KEPT) or {}
-    subnet = target.instance.runtime_properties.get("aws_resource_id")
-    identifier = inputs.get("transit_gateway_attachment_id") or _id(kept.get(subnet))
+    place = target.instance.runtime_properties.get("aws_resource_id")
+    identifier = inputs.get("transit_gateway_attachment_id") or _id(kept.get(place))
     if identifier:
         with unless_gone("IncorrectState"):
             client(ctx, "ec2").call("delete_transit_gateway_vpc_attachment", TransitGatewayAttachmentId=identifier)
-    kept.pop(subnet, None)
+    kept.pop(place, None)
+    return None
+
+
+@operation()
+def note_subnet(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Note the subnet at the relationship's source among the `subnets` of the VPC at its target."""
+    subnet, vpc = ends(ctx)
+    noted: Any = vpc.instance.runtime_properties.get(_SUBNETS) or []
+    vpc.instance.runtime_properties[_SUBNETS] = list(dict.fromkeys([*noted, id_of(subnet)]))
+    return None
+
+
+@operation()
+def forget_subnet(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Take the subnet from them."""
+    subnet, vpc = ends(ctx)
+    noted: Any = vpc.instance.runtime_properties.get(_SUBNETS)
+    if noted:
+        known = subnet.instance.runtime_properties.get("aws_resource_id")
+        vpc.instance.runtime_properties[_SUBNETS] = [each for each in noted if each != known]
     return None
 
 
@@ -107,6 +127,15 @@ def _attachments(target: Target) -> list[str]:
 def _associated(target: Target) -> list[str]:
     pages = target.api.pages("get_transit_gateway_route_table_associations", TransitGatewayRouteTableId=target.id)
     return [found["TransitGatewayAttachmentId"] for page in pages for found in dig(page, ("Associations",))]
+
+
+def _place(api: Api, target: End) -> tuple[str, list[str]]:
+    """The VPC, and the subnets that its attachment is to have."""
+    if target.node.is_a(VPC.node_type):
+        noted: Any = target.instance.runtime_properties.get(_SUBNETS) or []
+        return id_of(target), list(noted)
+    (found,) = api.call("describe_subnets", SubnetIds=[id_of(target)])["Subnets"]
+    return str(found["VpcId"]), [id_of(target)]
 
 
 def _of(api: Api, gateway: str, vpc: str) -> dict[str, Any] | None:

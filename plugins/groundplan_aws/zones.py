@@ -20,7 +20,10 @@ _BATCH: Final = 100
 
 @on_target
 def create(target: Target) -> Data:
-    """Make the zone; one with a related VPC is private, and answers in that VPC."""
+    """Make the zone; one with a related VPC is private, and answers in that VPC. Its name may be the `resource_id`."""
+    name = target.ctx.node.properties.get("resource_id")
+    if name and not target.external:
+        target = replace(target, config={"Name": name, **target.config})
     vpcs = [] if target.config.get("VPC") else target.neighbours(VPC.node_type)
     for vpc in vpcs[:1]:
         given = vpc.node.properties.get("client_config") or {}

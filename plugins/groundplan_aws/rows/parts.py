@@ -198,6 +198,16 @@ def _adds(change: Parameters) -> bool:
     return bool(change.get("Action") != "DELETE")
 
 
+def _one_change(parameters: dict[str, Any], related: Related) -> None:
+    """A single change may stand without the batch round it."""
+    if "ResourceRecordSet" in parameters:
+        change = {
+            "Action": parameters.pop("Action", "CREATE"),
+            "ResourceRecordSet": parameters.pop("ResourceRecordSet"),
+        }
+        parameters.setdefault("ChangeBatch", {"Changes": [change]})
+
+
 RECORD_SET: Final = Part(
     node_type=f"{NODES}route53.RecordSet",
     label="record set",
@@ -214,6 +224,7 @@ RECORD_SET: Final = Part(
         wanted=lambda put: [change["ResourceRecordSet"] for change in put["ChangeBatch"]["Changes"] if _adds(change)],
     ),
     gifts=(Gift(parameter="HostedZoneId", node_type=traffic.HOSTED_ZONE.node_type),),
+    complete=_one_change,
     path="route53.resources.record_set",
 )
 

@@ -168,7 +168,7 @@ CLASSIC_LOAD_BALANCER: Final = Resource(
     ),
     path="elb.resources.classic.load_balancer",
     fields=("LoadBalancerName", "Listeners"),
-    steps=(PREPARE, CREATE, Step(operation="start", path="start", function="lifecycle:configure"), DELETE),
+    steps=(PREPARE, CREATE, Step(operation="start", path="start", function="classic:configure"), DELETE),
 )
 
 _OF_CLASSIC: Final = Gift(parameter="LoadBalancerName", node_type=CLASSIC_LOAD_BALANCER.node_type)

@@ -7,7 +7,9 @@ import pytest
 from tests.plugins.aws.conftest import between
 from tests.plugins.aws.trials import TRIALS
 
+from groundplan.sdk import testing
 from groundplan_aws import classic, lifecycle
+from groundplan_aws.resource import NODES
 from groundplan_aws.rows import ec2 as networks
 from groundplan_aws.rows import traffic
 
@@ -48,6 +50,14 @@ def test_an_instance_is_registered_and_taken_away(bench: Any, elb: Any, balancer
     assert told(elb)["Instances"] == []
     lifecycle.delete(balancer)
     classic.deregister(ctx)
+
+
+def test_a_listener_may_set_its_load_balancer_s_attributes(bench: Any, elb: Any, balancer: Any) -> None:
+    ctx = bench.node(f"{NODES}elb.Classic.Listener", neighbours=[bench.related(balancer)], name="listener")
+    wanted = {"ConnectionSettings": {"IdleTimeout": 120}}
+    testing.run_twice(classic.configure, ctx, resource_config={"LoadBalancerAttributes": wanted})
+    found = elb.describe_load_balancer_attributes(LoadBalancerName="classic")["LoadBalancerAttributes"]
+    assert found["ConnectionSettings"] == wanted["ConnectionSettings"]
 
 
 def test_stickiness_is_in_force_where_http_is_spoken_and_leaves_other_policies(

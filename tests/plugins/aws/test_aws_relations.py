@@ -96,7 +96,8 @@ def test_an_access_key_whose_secret_was_lost_is_made_again(bench: Any, iam: Any)
 
 def test_a_user_with_a_password_keeps_it(bench: Any, iam: Any) -> None:
     user = made(bench, "iam.User", {"UserName": "u"})
-    ctx = between(bench, bench.node(f"{NODES}iam.LoginProfile", {"Password": "of-test-1A!"}, name="login"), user)
+    config = {"UserName": "who-is-not-related", "Password": "of-test-1A!"}
+    ctx = between(bench, bench.node(f"{NODES}iam.LoginProfile", config, name="login"), user)
     keys.create_login(ctx)
     keys.create_login(ctx)
     assert iam.get_login_profile(UserName="u")["LoginProfile"]["UserName"] == "u"

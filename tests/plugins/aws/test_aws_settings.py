@@ -64,6 +64,20 @@ def test_an_option_is_put_into_its_group_and_taken_out(bench: Any, rds: Any) -> 
     settings.reset_related(ctx)
 
 
+def test_an_option_is_called_by_its_resource_id_and_knows_its_security_group(bench: Any, rds: Any) -> None:
+    option = bench.node(f"{NODES}rds.Option", {"kwargs": {"Port": 11211}}, name="option", resource_id="MEMCACHED")
+    door = bench.node("SecurityGroup", name="door")
+    door.instance.runtime_properties["aws_resource_id"] = "sg-1"
+    for _ in range(2):
+        settings.set_related(between(bench, option, door))
+    settings.reset_related(between(bench, option, door))
+    recorded = option.instance.runtime_properties["resource_config"]
+    assert recorded == {"Port": 11211, "VpcSecurityGroupMemberships": ["sg-1"]}
+    settings.set_related(between(bench, group_of(bench, OPTION_GROUP), option))
+    [found] = rds.describe_option_groups(OptionGroupName="options")["OptionGroupsList"]
+    assert [one["OptionName"] for one in found["Options"]] == ["MEMCACHED"]
+
+
 def test_a_setting_without_a_group_is_refused_by_name(bench: Any) -> None:
     ends = [bench.node(f"{NODES}rds.Parameter", name=name) for name in ("one", "other")]
     with pytest.raises(NonRecoverableError, match="is a group of RDS"):

@@ -48,6 +48,26 @@ def test_a_gateway_is_attached_once_and_found_again_without_a_record(bench: Any,
     assert gateway.instance.runtime_properties[KEPT] == {}
 
 
+def test_a_vpc_s_related_subnets_are_attached(bench: Any, ec2: Any, nodes: Any) -> None:
+    gateway, subnet, _ = nodes
+    (known,) = ec2.describe_subnets(SubnetIds=[subnet.instance.runtime_properties["aws_resource_id"]])["Subnets"]
+    made: Any = {"aws_resource_id": known["VpcId"]}
+    vpc = bench.node("Vpc", name="vpc")
+    vpc.instance.runtime_properties.update(made)
+    with pytest.raises(NonRecoverableError, match="has no subnets"):
+        transit.attach(between(bench, gateway, vpc))
+    for _ in range(2):
+        transit.note_subnet(between(bench, subnet, vpc))
+        transit.attach(between(bench, gateway, vpc))
+    (found,) = ec2.describe_transit_gateway_vpc_attachments()["TransitGatewayVpcAttachments"]
+    assert (found["VpcId"], found["SubnetIds"]) == (known["VpcId"], [known["SubnetId"]])
+    transit.detach(between(bench, gateway, vpc))
+    for _ in range(2):
+        transit.forget_subnet(between(bench, subnet, vpc))
+    assert vpc.instance.runtime_properties["subnets"] == []
+    assert attachments(ec2) == []
+
+
 def test_a_route_table_is_associated_with_its_gateway_s_attachments(bench: Any, ec2: Any, nodes: Any) -> None:
     gateway, subnet, table = nodes
     transit.attach(between(bench, gateway, subnet))

@@ -7,7 +7,8 @@ import pytest
 
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.testing import run_twice
-from groundplan_aws import lifecycle, zones
+from groundplan_aws import lifecycle, parts, zones
+from groundplan_aws.resource import NODES
 from groundplan_aws.rows.traffic import HOSTED_ZONE
 
 RECORD = {"Name": "www.example.com.", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
@@ -50,3 +51,17 @@ def test_a_zone_with_a_vpc_is_private(bench: Any, route53: Any) -> None:
     assert told["HostedZone"]["Config"]["PrivateZone"]
     place = {"VPCRegion": "us-west-1", "VPCId": vpc.instance.runtime_properties["aws_resource_id"]}
     assert told["VPCs"] == [place]
+
+
+def test_a_zone_and_its_records_may_be_told_as_older_blueprints_do(bench: Any, route53: Any) -> None:
+    ctx = bench.node(HOSTED_ZONE.node_type, resource_id="example.com")
+    run_twice(zones.create, ctx)
+    known = ctx.instance.runtime_properties["aws_resource_id"]
+    record = bench.node(f"{NODES}route53.RecordSet", neighbours=[bench.related(ctx)], name="record")
+    lifecycle.prepare(record, resource_config={"Action": "UPSERT", "ResourceRecordSet": RECORD})
+    run_twice(parts.create, record)
+    kinds = {found["Type"] for found in route53.list_resource_record_sets(HostedZoneId=known)["ResourceRecordSets"]}
+    assert kinds == {"NS", "SOA", "A"}
+    run_twice(parts.delete, record)
+    zones.delete(ctx)
+    assert route53.list_hosted_zones()["HostedZones"] == []
