@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from groundplan_aws import clusters
 from groundplan_aws.resource import dig, first
-from groundplan_aws.rows import compute, delivery, ec2, storage
+from groundplan_aws.rows import compute, delivery, ec2, identity, storage
 from groundplan_aws.target import Target, plain
 
 Description = Mapping[str, Any]
@@ -82,6 +82,18 @@ def _cluster(target: Target, description: Description) -> None:
         target.record["kubeconf"] = clusters.kubeconfig(target.ctx, target.account, description)
 
 
+def _mount_target(target: Target, description: Description) -> None:
+    """Where the file system is reached, and by which interface."""
+    for name in ("FileSystemId", "SubnetId", "IpAddress", "NetworkInterfaceId"):
+        target.record[name] = description.get(name)
+
+
+def _in_its_name(target: Target, description: Description) -> None:
+    """`create_response` holds the description under the name that Cognito answers it by, too."""
+    told: Any = target.record["create_response"]
+    target.record["create_response"] = {**told, target.resource.made[0]: dict(told)}
+
+
 def _stack(target: Target, description: Description) -> None:
     """The stack's fields, its outputs by key (`outputs_items`), its resources (`state`) and whether it drifted."""
     record = target.record
@@ -101,5 +113,9 @@ _TAKEN: Final[dict[str, Callable[[Target, Description], None]]] = {
     ec2.SPOT_INSTANCES.node_type: _spot_instances,
     compute.EKS_CLUSTER.node_type: _cluster,
     delivery.STACK.node_type: _stack,
+    identity.IDENTITY_PROVIDER.node_type: _in_its_name,
+    identity.USER_POOL.node_type: _in_its_name,
+    identity.USER_POOL_CLIENT.node_type: _in_its_name,
+    storage.MOUNT_TARGET.node_type: _mount_target,
     storage.BUCKET.node_type: _bucket,
 }

@@ -64,7 +64,7 @@ def tags(ctx: OperationContext) -> list[dict[str, str]]:
 
 def specifications(ctx: OperationContext, resource_type: str, given: Any) -> list[dict[str, Any]]:
     """Return `TagSpecifications` with our tags put on `resource_type`, and what the author specified kept."""
-    kept = [dict(item) for item in given or ()]
+    kept = [{"ResourceType": resource_type, **item} for item in given or ()]
     own = next((item for item in kept if item.get("ResourceType") == resource_type), None)
     if own is None:
         return [*kept, {"ResourceType": resource_type, "Tags": tags(ctx)}]

@@ -12,6 +12,7 @@ _MODULES = {
     "eks": ("eks.answers",),
     "rds": ("rds.instances",),
     "autoscaling": ("scaling",),
+    "cognito-identity": ("identity",),
     "events": ("events",),
     "lambda": ("functions",),
     "cloudformation": ("eks.answers", "rds.instances", "scaling", "cloudformation.answers"),

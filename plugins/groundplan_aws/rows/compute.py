@@ -245,10 +245,12 @@ LAUNCH_CONFIGURATION: Final = Resource(
 
 
 def _scaling_group(parameters: dict[str, Any], related: Related) -> None:
-    """Related subnets say where the group's instances run."""
+    """Related subnets say where the group's instances run; AWS wants several in one text."""
     subnets = related.values(f"{EC2_NODES}Subnet", "aws_resource_id")
     if subnets and "AvailabilityZones" not in parameters:
-        parameters.setdefault("VPCZoneIdentifier", ",".join(subnets))
+        parameters.setdefault("VPCZoneIdentifier", subnets)
+    if isinstance(parameters.get("VPCZoneIdentifier"), list):
+        parameters["VPCZoneIdentifier"] = ",".join(parameters["VPCZoneIdentifier"])
 
 
 SCALING_GROUP: Final = Resource(

@@ -1,6 +1,6 @@
 """Rows of what keeps data: RDS, S3, DynamoDB, EFS, and the keys of KMS that they are encrypted with."""
 
-from typing import Final
+from typing import Any, Final
 
 from groundplan_aws import completion
 from groundplan_aws.resource import (
@@ -13,6 +13,7 @@ from groundplan_aws.resource import (
     PREPARE,
     Gift,
     Property,
+    Related,
     Resource,
     Step,
     TagCall,
@@ -218,6 +219,24 @@ BUCKET_POLICY: Final = Resource(
     fields=("Bucket", "ConfirmRemoveSelfBucketAccess", "Policy"),
 )
 
+_OF_RULES: Final = ("Transition", "NoncurrentVersionTransition")
+"""Fields of a rule that the deprecated call had one of, and today's has a list of."""
+
+
+def _bucket_lifecycle(parameters: dict[str, Any], related: Related) -> None:
+    """Rules may be written for the deprecated call."""
+    config = parameters.get("LifecycleConfiguration")
+    if isinstance(config, dict) and isinstance(config.get("Rules"), list):
+        parameters["LifecycleConfiguration"] = {**config, "Rules": [_rule(rule) for rule in config["Rules"]]}
+
+
+def _rule(rule: dict[str, Any]) -> dict[str, Any]:
+    return {
+        (f"{name}s" if name in _OF_RULES else name): ([value] if name in _OF_RULES else value)
+        for name, value in rule.items()
+    }
+
+
 BUCKET_LIFECYCLE: Final = Resource(
     node_type=f"{NODES}s3.BucketLifecycleConfiguration",
     label="bucket lifecycle configuration",
@@ -230,6 +249,7 @@ BUCKET_LIFECYCLE: Final = Resource(
     puts=True,
     delete="delete_bucket_lifecycle",
     gifts=(_OF_BUCKET,),
+    complete=_bucket_lifecycle,
     path="s3.resources.lifecycle_configuration",
     fields=("Bucket", "LifecycleConfiguration"),
 )

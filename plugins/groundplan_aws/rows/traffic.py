@@ -270,6 +270,13 @@ QUEUE: Final = Resource(
     path="sqs.resources.queue",
 )
 
+
+def _subscription(parameters: dict[str, Any], related: Related) -> None:
+    """The endpoint of a queue or function may be its name: its ARN is the related node's to give."""
+    if parameters.get("Protocol") in ("sqs", "lambda") and ":" not in str(parameters.get("Endpoint", ":")):
+        del parameters["Endpoint"]
+
+
 SUBSCRIPTION: Final = Resource(
     node_type=f"{NODES}SNS.Subscription",
     label="SNS subscription",
@@ -293,6 +300,7 @@ SUBSCRIPTION: Final = Resource(
         Gift(parameter="Endpoint", node_type=f"{NODES}lambda.Function", recorded=_ARN),
     ),
     defaults={"ReturnSubscriptionArn": True},
+    complete=_subscription,
     path="sns.resources.subscription",
     steps=(PREPARE, CREATE, Step(operation="start", path="start", function="lifecycle:pull"), DELETE),
 )

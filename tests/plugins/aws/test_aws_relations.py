@@ -135,6 +135,11 @@ def test_a_stack_tells_its_outputs_by_key(bench: Any) -> None:
     assert [found["LogicalResourceId"] for found in record["state"]] == ["Topic"]
 
 
+def test_a_pool_is_told_as_cognito_answers_it_too(bench: Any) -> None:
+    record: Any = made(bench, "cognitoidp.UserPool", {"PoolName": "users"}).instance.runtime_properties
+    assert record["create_response"]["UserPool"]["Id"] == record["create_response"]["Id"] == record["aws_resource_id"]
+
+
 def test_an_entry_of_a_network_acl_is_put_and_taken_out(bench: Any, ec2: Any) -> None:
     vpc = made(bench, "ec2.Vpc", {"CidrBlock": "10.0.0.0/16"})
     acl = bench.node("NetworkACL", neighbours=[bench.related(vpc)], name="acl")
