@@ -15,11 +15,15 @@ _INTERFACE: Final = f"{EC2_NODES}Interface"
 _KEYPAIR: Final = f"{EC2_NODES}Keypair"
 _SUBNET: Final = f"{EC2_NODES}Subnet"
 _SECURITY_GROUP: Final = f"{EC2_NODES}SecurityGroup"
+_IPV6_OF_VPC: Final = "/56"
 _LAUNCH_GIFTS: Final = {"KeyName": _KEYPAIR, "SubnetId": _SUBNET, "SecurityGroupIds": _SECURITY_GROUP}
 
 
 def subnet(parameters: dict[str, Any], related: Related) -> None:
-    """A subnet without a block of its own takes its VPC's whole block."""
+    """A subnet without a block of its own takes its VPC's whole block; of IPv6 it has the first /64."""
+    block = str(parameters.get("Ipv6CidrBlock") or "")
+    if block.endswith(_IPV6_OF_VPC):
+        parameters["Ipv6CidrBlock"] = block.removesuffix(_IPV6_OF_VPC) + "/64"
     if not parameters.get("CidrBlock") and not parameters.get("Ipv6Native"):
         configurations = related.values(_VPC, "resource_config")
         blocks = [found["CidrBlock"] for found in configurations if found.get("CidrBlock")]

@@ -6,7 +6,7 @@ import pytest
 
 from groundplan.sdk.testing import context
 from groundplan_aws.resource import NODES
-from groundplan_aws.rows import compute, storage, traffic
+from groundplan_aws.rows import compute, ec2, storage, traffic
 from groundplan_aws.tagging import specifications
 
 
@@ -28,6 +28,11 @@ class Nobody:
             storage.BUCKET_LIFECYCLE,
             {"LifecycleConfiguration": {"Rules": [{"ID": "x", "Transition": {"Days": 31}}]}},
             {"LifecycleConfiguration": {"Rules": [{"ID": "x", "Transitions": [{"Days": 31}]}]}},
+        ),
+        (
+            ec2.SUBNET,
+            {"Ipv6Native": True, "Ipv6CidrBlock": "2600:1f14::/56"},
+            {"Ipv6Native": True, "Ipv6CidrBlock": "2600:1f14::/64"},
         ),
         (traffic.SUBSCRIPTION, {"Protocol": "sqs", "Endpoint": "queue"}, {"Protocol": "sqs"}),
         (traffic.SUBSCRIPTION, {"Protocol": "email", "Endpoint": "a@b"}, {"Protocol": "email", "Endpoint": "a@b"}),
