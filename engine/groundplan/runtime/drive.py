@@ -162,14 +162,17 @@ class Drive:
         """
         graph = TaskGraph(tasks=[it.task for it in records], waits=[it.waits for it in records])
         self._tasks = {record.task.number: record.task for record in records}
-        self._attempts = {record.task.number: record.attempts for record in records}
-        self._earlier = {record.task.number: record.earlier for record in records}
-        self._lost = {record.task.number for record in records if record.state in _CUT_OFF}
+        for record in records:
+            if record.state is TaskState.PENDING and not record.attempts:
+                continue  # as most are, and the first operation waits for all of them
+            self._attempts[record.task.number] = record.attempts
+            self._earlier[record.task.number] = record.earlier
+            if record.state in _CUT_OFF:
+                self._lost.add(record.task.number)
         self._progress = self._rebuild(graph, records, stages)
         self._tell(EventType.WORKFLOW_STAGE, f"Resuming {self.execution.workflow!r} workflow execution", now)
-        by_number = {record.task.number: record for record in records}
         for number in self._progress.advance().ready:
-            record = by_number[number]
+            record = records[number - graph.first]
             if record.state is TaskState.WAITING and record.waits_for is not None:
                 self._wait(number, record.waits_for, record.due_at)
             elif record.due_at is not None and record.state is TaskState.RESCHEDULED:
@@ -182,7 +185,7 @@ class Drive:
     def _take_begun(self, number: int, flying: int | None, cut_off: Collection[int]) -> None:
         if number not in cut_off:
             self._lost.discard(number)
-        if flying == self._attempts[number]:
+        if flying == self._attempts.get(number, 0):
             self._lost.discard(number)
             self._in_flight.add(number)
         else:

@@ -98,8 +98,8 @@ class SqlSnapshot:
 
     def instances(self, deployment: DeploymentId) -> Sequence[NodeInstance]:
         table = schema.node_instances
-        query = select(table).where(table.c.deployment_id == deployment).order_by(table.c.ordinal)
-        return [rows.instance(row, self._seal) for row in self._many(query)]
+        query = select(*rows.INSTANCE_COLUMNS).where(table.c.deployment_id == deployment).order_by(table.c.ordinal)
+        return [rows.instance(row, deployment, self._seal) for row in self._many(query)]
 
     def instance_states(self, deployment: DeploymentId) -> Mapping[InstanceState, int]:
         table = schema.node_instances
@@ -107,8 +107,10 @@ class SqlSnapshot:
         return {InstanceState(state): count for state, count in self._connection.execute(query)}
 
     def instance(self, deployment: DeploymentId, id: InstanceId) -> NodeInstance | None:
-        row = self._one(schema.node_instances, deployment_id=deployment, id=id)
-        return None if row is None else rows.instance(row, self._seal)
+        table = schema.node_instances
+        query = select(*rows.INSTANCE_COLUMNS).where(table.c.deployment_id == deployment, table.c.id == id)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else rows.instance(row, deployment, self._seal)
 
     def dependencies(
         self, *, source: DeploymentId | None = None, target: DeploymentId | None = None
@@ -195,15 +197,17 @@ class SqlSnapshot:
         self, execution: ExecutionId, *, first: int = 0, states: Collection[TaskState] = ()
     ) -> Sequence[TaskRecord]:
         table = schema.tasks
-        query = select(table).where(table.c.execution_id == execution, table.c.number >= first)
+        query = select(*rows.TASK_COLUMNS).where(table.c.execution_id == execution, table.c.number >= first)
         if states:
             query = query.where(table.c.state.in_([str(state) for state in states]))
         query = query.order_by(table.c.number)
-        return [rows.task(row, self._seal) for row in self._many(query)]
+        return [rows.task(row, execution, self._seal) for row in self._many(query)]
 
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:
-        row = self._one(schema.tasks, execution_id=execution, number=number)
-        return None if row is None else rows.task(row, self._seal)
+        table = schema.tasks
+        query = select(*rows.TASK_COLUMNS).where(table.c.execution_id == execution, table.c.number == number)
+        row = self._connection.execute(query).one_or_none()
+        return None if row is None else rows.task(row, execution, self._seal)
 
     def results(self, execution: ExecutionId) -> Mapping[int, Data]:
         table = schema.tasks

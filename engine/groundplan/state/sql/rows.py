@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Row
+from sqlalchemy import Column, Row, Table
 
 from groundplan.model.deployment import (
     Dependency,
@@ -26,6 +26,7 @@ from groundplan.model.ids import BlueprintId, DeploymentId, Digest, ExecutionGro
 from groundplan.model.plugin import PluginManifest, StandIn
 from groundplan.model.schedule import Arguments, Rule, Schedule, ScheduleId, Worker, WorkerState
 from groundplan.state.seal import Seal
+from groundplan.state.sql import schema
 from groundplan.state.sql.codec import (
     from_json,
     open_data,
@@ -96,10 +97,18 @@ def _modification(document: Mapping[str, Any]) -> Modification:
     )
 
 
-def instance(row: Sequence[Any], seal: Seal) -> NodeInstance:
-    """Return the node instance of a row of `node_instances`."""
+def _without(table: Table, *names: str) -> Sequence[Column[Any]]:
+    return [column for column in table.columns if column.name not in names]
+
+
+INSTANCE_COLUMNS: Final = _without(schema.node_instances, "deployment_id", "ordinal")
+"""What `instance` reads; each column that is read in vain costs a resume."""
+
+
+def instance(row: Sequence[Any], deployment: DeploymentId, seal: Seal) -> NodeInstance:
+    """Return the node instance of a row of `INSTANCE_COLUMNS`."""
     # By place: there are many of them, and whoever drives a deployment waits for all.
-    deployment_id, id_, _, node, number, host, state, links, groups, properties, system, version = row
+    id_, node, number, host, state, links, groups, properties, system, version = row
     return NodeInstance(
         id=InstanceId(id_),
         node=NodeId(node),
@@ -115,7 +124,7 @@ def instance(row: Sequence[Any], seal: Seal) -> NodeInstance:
             ]
         ),
         scaling_groups=_memberships(groups),
-        runtime_properties=open_data(seal, properties, instance_owner(deployment_id, id_)),
+        runtime_properties=open_data(seal, properties, instance_owner(deployment, id_)),
         system_properties={} if system == "{}" else from_json(system),
         version=version,
     )
@@ -210,15 +219,17 @@ def worker(row: Row[Any], ahead: float) -> Worker:
     )
 
 
-def task(row: Sequence[Any], seal: Seal) -> TaskRecord:
-    """Return the task of a row of `tasks`."""
+TASK_COLUMNS: Final = _without(schema.tasks, "execution_id", "sealed_result")
+"""What `task` reads, likewise."""
+
+
+def task(row: Sequence[Any], execution: ExecutionId, seal: Seal) -> TaskRecord:
+    """Return the task of a row of `TASK_COLUMNS`."""
     # By place: there are many of them, and a resume waits for all.
-    execution, number, kind, instance, operation, text, waits, state, attempts, earlier, due_at, awaited, error, _ = row
+    number, kind, instance, operation, text, waits, state, attempts, earlier, due_at, awaited, error = row
     details, sealed = _details(text)
     if sealed:
-        details = details | {
-            "arguments": open_data(seal, b64decode(sealed), _arguments_owner(ExecutionId(execution), number))
-        }
+        details = details | {"arguments": open_data(seal, b64decode(sealed), _arguments_owner(execution, number))}
     return TaskRecord(
         Task(number=number, kind=_KINDS[kind], instance=InstanceId(instance), operation=operation, **details),
         () if waits == "[]" else tuple(from_json(waits)),
