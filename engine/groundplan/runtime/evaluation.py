@@ -11,6 +11,7 @@ from groundplan.model.blueprint import NodeTemplate, Output, Plugin
 from groundplan.model.deployment import NodeInstance
 from groundplan.model.graph import Task
 from groundplan.model.ids import DeploymentId, GroupId, InstanceId, NodeId
+from groundplan.model.labels import PARENT
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import LEAVES, Data, Value, copy_data, from_data, is_sensitive
 from groundplan.planning.evaluate import (
@@ -30,7 +31,7 @@ from groundplan.state.store import Snapshot, Store
 
 __all__ = ["PARENT_LABEL", "EvaluationFault", "Evaluator"]
 
-PARENT_LABEL: Final = "csys-obj-parent"
+PARENT_LABEL: Final = PARENT
 _HOPS: Final = 20
 """Deployments that a capability may lead through, one reading the next's."""
 

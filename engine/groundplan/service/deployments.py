@@ -37,7 +37,7 @@ from groundplan.runtime.world import World
 from groundplan.service import identifiers
 from groundplan.service.entities import Entities
 from groundplan.service.home import Home
-from groundplan.service.labelling import display_name, with_functions, with_literals
+from groundplan.service.labelling import display_name, refuse_labels, with_functions, with_literals
 from groundplan.service.scheduling import default_schedules
 from groundplan.state.store import Snapshot, Store, StoredBlueprint, Transaction
 
@@ -92,6 +92,8 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
             f"There is a deployment {new.id!r} already.",
             fix=f"Choose another id, or take that one away first: groundplan uninstall {new.id}",
         )
+    labels = {key.lower(): tuple(values) for key, values in new.labels.items()}
+    refuse_labels(transaction, new.id, labels)
     stored = stored_blueprint(transaction, new.blueprint)
     blueprint = library.blueprint(transaction, stored.digest)
     unmade = Deployment(id=new.id, blueprint=new.blueprint, digest=stored.digest, created_at=now)
@@ -108,7 +110,7 @@ def create_in(transaction: Transaction, library: Library, new: NewDeployment, no
         digest=stored.digest,
         created_at=now,
         inputs=resolved.values,
-        labels=with_literals({key.lower(): tuple(values) for key, values in new.labels.items()}, blueprint),
+        labels=with_literals(labels, blueprint),
         display_name=new.display_name or new.id,
         owner=new.owner,
     )

@@ -1,15 +1,19 @@
 """What a blueprint calls its deployments: their labels and display name, functions evaluated when one is made (spec
-1.17, 3.2). Both are shown to everybody, so nothing secret may become part of them.
+1.17, 3.2, 6.5). Both are shown to everybody, so nothing secret may become part of them.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from groundplan.diagnostics.trouble import UsageError
+from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.blueprint import Blueprint, Output
+from groundplan.model.ids import DeploymentId
+from groundplan.model.labels import PARENT, key_fault, value_fault
 from groundplan.model.values import Data, from_data, is_sensitive
+from groundplan.runtime.containment import Containment
 from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.world import World
+from groundplan.state.store import Snapshot
 
 Labels = Mapping[str, tuple[str, ...]]
 _LONGEST: Final = 256
@@ -51,6 +55,29 @@ def display_name(world: World, evaluator: Evaluator) -> str:
     path = "deployment_settings.display_name"
     value = evaluator.outputs(world, {"display_name": Output(value=from_data(written))}, path).get("display_name")
     return _text(value, "the display name", path)
+
+
+def refuse_labels(snapshot: Snapshot, id: DeploymentId, labels: Labels) -> None:
+    """Refuse what cannot be labels of a deployment, there already or not.
+
+    Raises:
+        UsageError: a label cannot be one.
+        NotFound: there is no deployment to stand in.
+        Conflict: a deployment would stand in itself.
+    """
+    for key, values in labels.items():
+        wrong = key_fault(key) or next(filter(None, map(value_fault, values)), "")
+        if wrong:
+            raise UsageError(f"{key}:{','.join(values)} cannot be a label: {wrong}.")
+    parents = labels.get(PARENT, ())
+    if not parents:
+        return
+    below = {id, *Containment(snapshot).below(id)}
+    for parent in parents:
+        if snapshot.deployment(DeploymentId(parent)) is None:
+            raise NotFound(f"There is no deployment {parent!r} for {id!r} to stand in.")
+        if parent in below:
+            raise Conflict(f"Deployment {id!r} cannot stand in {parent!r}, which stands in it.")
 
 
 def _written(blueprint: Blueprint) -> Iterator[tuple[str, list[Data]]]:

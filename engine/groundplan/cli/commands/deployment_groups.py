@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from groundplan.cli.commands.execution_groups import concurrency_option, go_on, waiting_options
+from groundplan.cli.commands.labels import group_labels
 from groundplan.cli.commands.updates import as_update, wishes
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_table
 from groundplan.cli.running import retries_option
@@ -23,6 +24,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.group()
 def groups() -> None:
     """Keep deployments together, to run a workflow on all of them."""
+
+
+groups.add_command(group_labels)
 
 
 def _wanted(function: F) -> F:

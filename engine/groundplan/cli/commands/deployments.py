@@ -6,9 +6,10 @@ import click
 
 from groundplan.cli.commands import updates
 from groundplan.cli.commands.deployment_groups import groups
+from groundplan.cli.commands.labels import labels as labels_commands
+from groundplan.cli.commands.labels import read_labels
 from groundplan.cli.options import as_json, engine, given_inputs, print_json, print_record, print_table, reveal_option
 from groundplan.cli.views import records
-from groundplan.diagnostics.trouble import UsageError
 from groundplan.diagnostics.visible import visible
 from groundplan.model.ids import BlueprintId, DeploymentId, GroupId
 from groundplan.model.values import Data, conceal, reveal
@@ -28,6 +29,7 @@ deployments.add_command(updates.update)
 deployments.add_command(updates.get_update)
 deployments.add_command(updates.history)
 deployments.add_command(groups)
+deployments.add_command(labels_commands)
 
 
 @deployments.command()
@@ -44,22 +46,12 @@ def create(
         id=DeploymentId(blueprint_id if deployment_id is None else deployment_id),
         blueprint=BlueprintId(blueprint_id),
         inputs=read_given(inputs),
-        labels=_labels(labels),
+        labels=read_labels(labels) if labels else {},
         display_name=display_name,
     )
     with engine() as opened:
         made = use_case.create(opened.store, opened.library, new, now())
         click.echo(f"Deployment {made.id} created. Install it: groundplan executions start install -d {made.id}")
-
-
-def _labels(texts: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-    labels: dict[str, tuple[str, ...]] = {}
-    for pair in (part for text in texts for part in text.split(",") if part.strip()):
-        key, colon, value = pair.partition(":")
-        if not colon:
-            raise UsageError(f"{pair!r} is not a label.", fix="Write key:value.")
-        labels[key.strip()] = (*labels.get(key.strip(), ()), value.strip())
-    return labels
 
 
 @deployments.command(name="list")

@@ -1,31 +1,14 @@
 """The sections `labels` and `blueprint_labels` (spec 1.17)."""
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from groundplan.dsl import faults
 from groundplan.dsl.functions import OF_INSTANCES
 from groundplan.dsl.reader import describe
 from groundplan.dsl.shape import Reading, element, items_of
 from groundplan.dsl.versions import LABEL
+from groundplan.model.labels import key_fault, value_fault
 from groundplan.model.values import Call, Data, Field, calls, to_data
-
-_KEY: Final = re.compile(r"[A-Za-z0-9_.\-]{1,256}\Z")
-_RESERVED: Final = "csys-"
-_ALLOWED: Final = frozenset(
-    {
-        "csys-obj-type",
-        "csys-obj-parent",
-        "csys-obj-name",
-        "csys-env-type",
-        "csys-environment",
-        "csys-wrcp-services",
-        "csys-wrcp-group-id",
-        "csys-location-name",
-        "csys-location-lat",
-        "csys-location-long",
-    }
-)
 
 
 def read(fields: dict[str, Field], section: str, reading: Reading) -> Data:
@@ -43,11 +26,9 @@ def read(fields: dict[str, Field], section: str, reading: Reading) -> Data:
 
 
 def _check_key(name: str, field: Field, path: str, reading: Reading) -> None:
-    plain = name.rpartition("--")[2]
-    if not _KEY.match(plain):
-        reading.report.tell(faults.LABEL_KEY, field.key_at, "not letters, digits, - . _", path=path)
-    elif plain.startswith(_RESERVED) and plain not in _ALLOWED:
-        reading.report.tell(faults.LABEL_KEY, field.key_at, "keys that begin with csys- are reserved", path=path)
+    wrong = key_fault(name.rpartition("--")[2])
+    if wrong:
+        reading.report.tell(faults.LABEL_KEY, field.key_at, wrong, path=path)
 
 
 def _check_value(value: Field, path: str, reading: Reading, *, allow_functions: bool) -> None:
@@ -67,7 +48,5 @@ def _check_value(value: Field, path: str, reading: Reading, *, allow_functions: 
             path=path,
             fix="quote it to make it text.",
         )
-    elif len(value.value) > 256 or '"' in value.value or any(ord(character) < 32 for character in value.value):
-        reading.report.tell(
-            faults.LABEL_VALUE, value.at, "at most 256 characters, no control characters or double quotes", path=path
-        )
+    elif wrong := value_fault(value.value):
+        reading.report.tell(faults.LABEL_VALUE, value.at, wrong, path=path)
