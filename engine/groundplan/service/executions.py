@@ -540,7 +540,7 @@ def _refuse_while_running(
 ) -> None:
     for other in snapshot.executions(deployment=deployment):
         # An update has begun while it still waits for its turn: its deployment is half the old, half the new one.
-        updating = other.status is ExecutionStatus.QUEUED and _is_update(other)
+        updating = other.status is ExecutionStatus.QUEUED and snapshot.updates(execution=other.id)
         if (other.status in BEGUN or updating) and other.id != but:
             lease = snapshot.lease(other.id)
             driven = lease is not None and is_alive(lease, now)
@@ -554,10 +554,6 @@ def _refuse_while_running(
                 f"Deployment {deployment!r} has an execution that has not ended: {other.id} ({other.workflow}{where}).",
                 fix=f"{'Wait for it' if driven else 'Go on with it'}: groundplan {act}",
             )
-
-
-def _is_update(execution: Execution) -> bool:
-    return execution.workflow in UPDATE_WORKFLOWS or "update_id" in execution.parameters
 
 
 def _built_in(blueprint: Blueprint, workflow: str) -> str:
