@@ -1,6 +1,7 @@
 """What a node asks for is read, or refused in words, before any binary runs; and what the plugin stands for."""
 
 import base64
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -128,8 +129,22 @@ def test_a_packed_module_comes_back_as_it_was(bench: Bench, tmp_path: Path) -> N
     bench.write("#!/bin/sh", "module/run.sh")
     (bench.blueprint / "module" / "run.sh").chmod(0o755)
 
-    packed = source.pack(bench.blueprint / "module")
+    packed = source.pack(bench.blueprint / "packed")
     source.unpack(packed, tmp_path / "found")
 
     assert (tmp_path / "found" / "run.sh").stat().st_mode & 0o111
     assert source.pack(tmp_path / "found") == packed
+
+
+@pytest.mark.parametrize("bound", ["_MOST_BYTES", "_MOST_FILES"])
+@pytest.mark.parametrize("form", ["zip", "tar"])
+def test_an_archive_that_would_fill_the_disk_is_refused(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, bound: str
+) -> None:
+    monkeypatch.setattr(source, bound, 3)
+    for name in "abcd":
+        bench.write("x", name)
+    box = Path(shutil.make_archive(str(tmp_path / "module"), form, bench.blueprint)).replace(bench.blueprint / "packed")
+    with pytest.raises(NonRecoverableError, match="holds more than"):
+        source.fetch(bench.ctx, Source(location=box.name), tmp_path / "unpacked")
+    assert list((tmp_path / "unpacked.unpacked").iterdir()) == []
