@@ -3,7 +3,7 @@
 A dictionary key that begins with `$` is written with a second one, so that no data can pose as a mark.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,8 +15,10 @@ from groundplan.state.store import StoreFault
 
 SENSITIVE: Final = "$sensitive"
 _NO_TEXT: Final = "\N{REPLACEMENT CHARACTER}"
+_UNREADABLE: Final = "The store holds a value that does not read: it was changed by hand."
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
+_decode_waits: Final = msgspec.json.Decoder(list[tuple[int, ...]]).decode
 
 
 def to_json(data: Any) -> str:
@@ -33,7 +35,22 @@ def from_json(text: str) -> Any:
     try:
         return _decode(text)
     except msgspec.DecodeError:
-        raise StoreFault("The store holds a value that does not read: it was changed by hand.") from None
+        raise StoreFault(_UNREADABLE) from None
+
+
+def waits_from_json(texts: Sequence[str]) -> list[tuple[int, ...]]:
+    """Return what several tasks wait for, each by its list of numbers as JSON.
+
+    Raises:
+        StoreFault: one is no such list any more.
+    """
+    try:
+        found = _decode_waits(f"[{','.join(texts)}]")
+    except msgspec.DecodeError:
+        raise StoreFault(_UNREADABLE) from None
+    if len(found) != len(texts):
+        raise StoreFault(_UNREADABLE)
+    return found
 
 
 def to_text(text: str) -> str:

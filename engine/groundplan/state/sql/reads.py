@@ -200,14 +200,14 @@ class SqlSnapshot:
         query = select(*rows.TASK_COLUMNS).where(table.c.execution_id == execution, table.c.number >= first)
         if states:
             query = query.where(table.c.state.in_([str(state) for state in states]))
-        query = query.order_by(table.c.number)
-        return [rows.task(row, execution, self._seal) for row in self._many(query)]
+        found = self._connection.execute(query.order_by(table.c.number)).partitions(_PAGE)
+        return [task for some in found for task in rows.tasks(some, execution, self._seal)]
 
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:
         table = schema.tasks
         query = select(*rows.TASK_COLUMNS).where(table.c.execution_id == execution, table.c.number == number)
         row = self._connection.execute(query).one_or_none()
-        return None if row is None else rows.task(row, execution, self._seal)
+        return None if row is None else rows.tasks([row], execution, self._seal)[0]
 
     def results(self, execution: ExecutionId) -> Mapping[int, Data]:
         table = schema.tasks

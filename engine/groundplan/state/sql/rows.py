@@ -35,6 +35,7 @@ from groundplan.state.sql.codec import (
     to_moment,
     to_moment_or_none,
     to_seconds,
+    waits_from_json,
 )
 from groundplan.state.store import StageRecord, StoredBlueprint, TaskRecord
 
@@ -220,19 +221,25 @@ def worker(row: Row[Any], ahead: float) -> Worker:
 
 
 TASK_COLUMNS: Final = _without(schema.tasks, "execution_id", "sealed_result")
-"""What `task` reads, likewise."""
+"""What `tasks` reads, likewise."""
+_WAITS: Final = [column.name for column in TASK_COLUMNS].index("waits")
 
 
-def task(row: Sequence[Any], execution: ExecutionId, seal: Seal) -> TaskRecord:
-    """Return the task of a row of `TASK_COLUMNS`."""
-    # By place: there are many of them, and a resume waits for all.
-    number, kind, instance, operation, text, waits, state, attempts, earlier, due_at, awaited, error = row
+def tasks(found: Sequence[Sequence[Any]], execution: ExecutionId, seal: Seal) -> list[TaskRecord]:
+    """Return the tasks of rows of `TASK_COLUMNS`."""
+    # By place, and what they wait for read together: there are many of them, and a resume waits for all.
+    all_waits = waits_from_json([row[_WAITS] for row in found])
+    return [_task(row, waits, execution, seal) for row, waits in zip(found, all_waits, strict=True)]
+
+
+def _task(row: Sequence[Any], waits: tuple[int, ...], execution: ExecutionId, seal: Seal) -> TaskRecord:
+    number, kind, instance, operation, text, _, state, attempts, earlier, due_at, awaited, error = row
     details, sealed = _details(text)
     if sealed:
         details = details | {"arguments": open_data(seal, b64decode(sealed), _arguments_owner(execution, number))}
     return TaskRecord(
         Task(number=number, kind=_KINDS[kind], instance=InstanceId(instance), operation=operation, **details),
-        () if waits == "[]" else tuple(from_json(waits)),
+        waits,
         _TASK_STATES[state],
         attempts,
         earlier,
