@@ -189,8 +189,8 @@ class TagParameter:
         return [{key: name, value: text} for name, text in tags.items()]
 
 
-_UNMARKED: Final = ("ClientToken",)
-"""Parameters that recognise a repeated request in calls whose model does not mark them (spot requests of EC2)."""
+CLIENT_TOKEN: Final = "ClientToken"  # noqa: S105 - a parameter's name
+"""Recognises a repeated request, also in calls whose model does not mark it (spot requests of EC2)."""
 
 
 class Api:
@@ -276,8 +276,8 @@ class Api:
 
     def token_parameter(self, method: str) -> str | None:
         """Return the parameter by which AWS recognises a repeated request, if there is one."""
-        unmarked = (name for name in _UNMARKED if name in self.parameters(method))
-        return next(iter(self._operation(method).idempotent_members), None) or next(unmarked, None)
+        unmarked = CLIENT_TOKEN if CLIENT_TOKEN in self.parameters(method) else None
+        return next(iter(self._operation(method).idempotent_members), unmarked)
 
     def holder(self, method: str, parameter: str) -> str:
         """Return the structure among a method's parameters that holds one; empty when the method has it itself."""

@@ -14,6 +14,7 @@ from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import operation
 from groundplan_aws import finding, notes, parameters
+from groundplan_aws.client import CLIENT_TOKEN
 from groundplan_aws.drift import differences
 from groundplan_aws.failures import RefusedError, unless_gone
 from groundplan_aws.resource import POLLED, Clearing, dig, first
@@ -287,13 +288,22 @@ def _make(target: Target) -> Any:
         given[tags.name] = tags.holding({**pairs(given.get(tags.name)), **wanted(target.ctx)})
     if row.marks:
         given[row.marks] = f"{finding.mark(target)}-{token(target.ctx, ())[:24]}"
-    token_parameter = target.api.token_parameter(row.create)
-    if token_parameter:
-        gone = [str(found[row.id_field]) for found in finding.owned(target)]
-        given.setdefault(token_parameter, token(target.ctx, gone))
+    _recognisable(target, given)
     target.ctx.logger.info(f"creating {row.label} ({OWNER_KEY} = {owner(target.ctx)})")
     finding.intend(target)
     return first(_send(target, given), row.made)
+
+
+def _recognisable(target: Target, given: dict[str, Any]) -> None:
+    """Put in the token by which AWS knows a repeated request, where the call or a structure in it takes one."""
+    row, api = target.resource, target.api
+    name = api.token_parameter(row.create)
+    holder = "" if name else api.holder(row.create, CLIENT_TOKEN)
+    if name or holder:
+        gone = [str(found[row.id_field]) for found in finding.owned(target)]
+        place = dict(given.get(holder) or {}) if holder else given
+        place.setdefault(name or CLIENT_TOKEN, token(target.ctx, gone))
+        given |= {holder: place} if holder else {}
 
 
 def _send(target: Target, given: Mapping[str, Any]) -> Any:

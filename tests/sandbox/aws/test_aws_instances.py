@@ -175,6 +175,26 @@ def test_an_unknown_image_or_key_starts_nothing(run: Any, network: Any, wrong: d
     assert code_of(run, SubnetId=network.subnet, **wrong) == code
 
 
+def test_a_repeated_client_token_gives_the_same_spot_request_and_fleet(ec2: Any) -> None:
+    launch = {"ImageId": IMAGE, "InstanceType": "t2.micro"}
+    fleet = {"IamFleetRole": "arn:aws:iam::123456789012:role/f", "LaunchSpecifications": [launch], "TargetCapacity": 1}
+    for _ in range(2):
+        ec2.request_spot_instances(ClientToken="once", LaunchSpecification=launch)
+        ec2.request_spot_fleet(SpotFleetRequestConfig={"ClientToken": "once too", "SpotPrice": "0.04", **fleet})
+    assert len(ec2.describe_spot_fleet_requests()["SpotFleetRequestConfigs"]) == 1
+    assert len(ec2.describe_spot_instance_requests()["SpotInstanceRequests"]) == 2
+
+
+def test_a_cancelled_spot_request_is_told_of_and_an_unknown_one_is_not(ec2: Any) -> None:
+    made = ec2.request_spot_instances(LaunchSpecification={"ImageId": IMAGE, "InstanceType": "t2.micro"})
+    known = [made["SpotInstanceRequests"][0]["SpotInstanceRequestId"]]
+    ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=known)
+    (told,) = ec2.describe_spot_instance_requests(SpotInstanceRequestIds=known)["SpotInstanceRequests"]
+    assert told["State"] == "cancelled"
+    for call in (ec2.cancel_spot_instance_requests, ec2.describe_spot_instance_requests):
+        assert code_of(call, SpotInstanceRequestIds=["sir-00000000"]) == "InvalidSpotInstanceRequestID.NotFound"
+
+
 ROOT = {"DeviceName": "/dev/sda1", "Ebs": {"DeleteOnTermination": True}}
 
 
