@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ..proof.postgres import PostgresServer, postgres_server
+from ..proof.temporal import temporal_server
 from ..proof.user import User
 from .disks import fill_up, small_disk
 from .marks import Marks, plant
@@ -48,13 +49,13 @@ def wait_for(process: Install, *words: str) -> str:
     raise AssertionError(f"it ended without {words}: {process.stderr and process.stderr.read()}")
 
 
-def leave(process: Install) -> None:
-    """Press Ctrl-C in a command that is paused; it says how to go on."""
+def leave(process: Install) -> list[str]:
+    """Press Ctrl-C in a command that is paused; return the arguments with which it says to go on."""
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1, errors
-    assert "resume" in errors
     assert "Traceback" not in errors
+    return errors.rpartition("Then: groundplan ")[2].split()
 
 
 def check_the_end(user: User, marks: Marks) -> None:
@@ -92,18 +93,35 @@ def test_who_leaves_while_the_disk_is_full_resumes_later(on_disk: tuple[User, Ma
         fill_up(disk / "fill")
         marks.hold.unlink()
         wait_for(process, "Paused since")
-        leave(process)
+        again = leave(process)
     (disk / "fill").unlink()
-    user.ok("executions", "resume", user.latest("parent")["id"])
+    user.ok(*again)
     assert set(user.states("parent").values()) == {"started"}
 
 
-def planted_in(server: PostgresServer, folder: Path) -> tuple[User, Marks]:
+def planted_in(server: PostgresServer, folder: Path, **variables: str) -> tuple[User, Marks]:
     """A user whose store is a database of its own."""
     with server.connect() as connection:
         connection.execute("DROP DATABASE IF EXISTS home WITH (FORCE)")
         connection.execute("CREATE DATABASE home")
-    return plant(folder, deployments=PARENT, GROUNDPLAN_DATABASE_URL=server.url("home"))
+    return plant(folder, deployments=PARENT, GROUNDPLAN_DATABASE_URL=server.url("home"), **variables)
+
+
+@pytest.fixture(params=["local", pytest.param("temporal", marks=pytest.mark.live)])
+def on_server(
+    request: pytest.FixtureRequest, durable_server: PostgresServer, tmp_path: Path
+) -> Iterator[tuple[User, Marks]]:
+    """A user whose store is on a server, and whose executions a command drives, or a worker of Temporal."""
+    if request.param == "local":
+        yield planted_in(durable_server, tmp_path)
+        return
+    with temporal_server() as temporal:
+        user, marks = planted_in(durable_server, tmp_path, GROUNDPLAN_TEMPORAL_ADDRESS=temporal.target)
+        with user.running("worker") as worker:
+            yield user, marks
+            worker.send_signal(signal.SIGTERM)
+            said, _ = worker.communicate(timeout=60)
+        assert (worker.returncode, "serves default" in said) == (0, True)
 
 
 def test_a_full_disk_of_the_server_is_waited_for(tmp_path: Path) -> None:
@@ -125,9 +143,8 @@ def test_a_full_disk_of_the_server_is_waited_for(tmp_path: Path) -> None:
         check_the_end(user, marks)
 
 
-def test_a_server_that_broke_down_is_waited_for(durable_server: PostgresServer, tmp_path: Path) -> None:
-    server = durable_server
-    user, marks = planted_in(server, tmp_path)
+def test_a_server_that_broke_down_is_waited_for(durable_server: PostgresServer, on_server: tuple[User, Marks]) -> None:
+    server, (user, marks) = durable_server, on_server
     with installing(user, marks) as process:
         server.kill()
         marks.hold.unlink()
@@ -140,16 +157,17 @@ def test_a_server_that_broke_down_is_waited_for(durable_server: PostgresServer, 
     check_the_end(user, marks)
 
 
-def test_who_leaves_while_the_server_is_away_resumes_later(durable_server: PostgresServer, tmp_path: Path) -> None:
-    server = durable_server
-    user, marks = planted_in(server, tmp_path)
+def test_who_leaves_while_the_server_is_away_goes_on_later(
+    durable_server: PostgresServer, on_server: tuple[User, Marks]
+) -> None:
+    server, (user, marks) = durable_server, on_server
     with installing(user, marks) as process:
         server.kill()
         try:
             marks.hold.unlink()
             wait_for(process, "Paused since")
-            leave(process)
+            again = leave(process)
         finally:
             server.start()
-    user.ok("executions", "resume", user.latest("parent")["id"])
+    user.ok(*again)
     assert set(user.states("parent").values()) == {"started"}

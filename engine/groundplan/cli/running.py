@@ -21,6 +21,7 @@ from groundplan.runtime.policy import Policy
 from groundplan.service.assembly import Engine, now
 from groundplan.service.cascading import cascade_of
 from groundplan.service.deployments import remains
+from groundplan.service.distribution import read_address
 from groundplan.service.executions import next_queued
 from groundplan.service.rehearsing import Step, steps
 from groundplan.service.worker import living
@@ -134,8 +135,14 @@ def _drive(
             try:
                 return driver.run(execution.id)
             except StoreFault as fault:
-                again = f"groundplan executions resume {execution.id}"
-                raise StoreFault(fault.message, fix=f"{fault.fix} Then: {again}".strip()) from fault
+                raise StoreFault(fault.message, fix=f"{fault.fix} Then: {_again(engine, execution)}".strip()) from fault
+
+
+def _again(engine: Engine, execution: Execution) -> str:
+    """Return the command that goes on where a driver left: workers of Temporal go on by themselves."""
+    if read_address(engine.environment) is None:
+        return f"groundplan executions resume {execution.id}"
+    return f"groundplan events list {execution.id} --tail"
 
 
 @contextmanager

@@ -32,39 +32,46 @@ class Following:
             StoreFault: the store cannot be read now; a later call tells what this one could not.
         """
         with self._store.snapshot() as snapshot:
-            batches = [batch for id_ in list(self._seen) for batch in self._batches(snapshot, id_)]
+            found = [self._read(snapshot, id_) for id_ in [*self._seen] if id_ not in self._ended]
             root = snapshot.execution(self._root)
-        for batch in batches:
-            self._watch.committed(batch)
+        for batch, newest in filter(None, found):
+            self._tell(batch, newest)
         return root
 
-    def _batches(self, snapshot: Snapshot, id_: ExecutionId) -> list[Batch]:
-        execution = None if id_ in self._ended else snapshot.execution(id_)
+    def _read(self, snapshot: Snapshot, id_: ExecutionId) -> tuple[Batch, int] | None:
+        """Return what is new of an execution, and the number of its last event; what was told is not touched."""
+        execution = snapshot.execution(id_)
         if execution is None:
-            return []
+            return None
         for child in snapshot.executions(parent=id_):
             self._seen.setdefault(child.id, 0)
-        batch = Batch(lease=_nobody(id_), deployment=execution.deployment)
-        while page := snapshot.events(execution=id_, after=self._seen[id_], limit=_PAGE):
-            self._seen[id_] = page[-1][0]
+        batch, newest = Batch(lease=_nobody(id_), deployment=execution.deployment), self._seen[id_]
+        while page := snapshot.events(execution=id_, after=newest, limit=_PAGE):
+            newest = page[-1][0]
             batch.events.extend(event for _, event in page)
         if any(event.type is EventType.WORKFLOW_NODE_EVENT for event in batch.events):
             batch.instances.update(self._changed(snapshot, execution.deployment))
         if execution.status.is_final:
-            self._ended.add(id_)
             batch.end = ExecutionEnd(
                 status=execution.status, at=execution.ended_at or execution.created_at, error=execution.error
             )
-        return [] if batch.is_empty else [batch]
+        return None if batch.is_empty else (batch, newest)
+
+    def _tell(self, batch: Batch, newest: int) -> None:
+        self._seen[batch.lease.execution] = newest
+        for id_, change in batch.instances.items():
+            if change.state is not None:
+                self._states[batch.deployment, id_] = change.state
+        if batch.end is not None:
+            self._ended.add(batch.lease.execution)
+        self._watch.committed(batch)
 
     def _changed(self, snapshot: Snapshot, deployment: DeploymentId) -> dict[InstanceId, InstanceChange]:
-        changed = {}
-        for instance in snapshot.instances(deployment):
-            key = (deployment, instance.id)
-            if self._states.get(key) is not instance.state:
-                self._states[key] = instance.state
-                changed[instance.id] = InstanceChange(state=instance.state)
-        return changed
+        return {
+            instance.id: InstanceChange(state=instance.state)
+            for instance in snapshot.instances(deployment)
+            if self._states.get((deployment, instance.id)) is not instance.state
+        }
 
 
 def _newest(store: Store, id_: ExecutionId) -> int:

@@ -14,13 +14,17 @@ RETRY_SECONDS: Final = 3.0
 """Between two tries to write again."""
 
 
-def paused_words(fault: StoreFault, now: datetime) -> str:
-    """Return what people are told when an execution pauses."""
+def paused_words(fault: StoreFault, now: datetime, leaving: str = "Ctrl-C leaves; resume it later.") -> str:
+    """Return what people are told when an execution pauses.
+
+    Args:
+        leaving: how they may, and what follows then.
+    """
     since = f"{now.astimezone():%H:%M:%S}"
     cure = f" {fault.cure}" if fault.cure else ""
     return (
         f"Paused since {since}: {fault.message}{cure} Nothing is lost: it goes on when the store is back, and tries "
-        f"every {RETRY_SECONDS:g} s. Ctrl-C leaves; resume it later."
+        f"every {RETRY_SECONDS:g} s. {leaving}"
     )
 
 

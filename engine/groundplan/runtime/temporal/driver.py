@@ -5,6 +5,7 @@ any terminal that reaches the store.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -20,15 +21,18 @@ from groundplan.model.execution import Change, Execution
 from groundplan.model.ids import ExecutionId
 from groundplan.runtime.driver import Watch
 from groundplan.runtime.following import Following
+from groundplan.runtime.pausing import RETRY_SECONDS, paused_words, resumed_words
 from groundplan.runtime.temporal.address import Address
 from groundplan.runtime.temporal.connection import connect
 from groundplan.runtime.temporal.messages import CONTROL_QUEUE, LOOK, Timing
 from groundplan.runtime.temporal.starting import Handle, start_workflow
-from groundplan.state.store import Store
+from groundplan.state.store import Store, StoreFault
 
 _LOOK_SECONDS = 0.2
-_DESCRIBE_EVERY = 2.0
+_DESCRIBE_EVERY = 10
+"""Looks at the record."""
 _POLLER_SEEN = timedelta(minutes=1)
+_LEAVING = "Ctrl-C leaves it to the workers."
 NO_WORKER = "Nobody serves the queue 'default' at {target} yet; start a worker: groundplan worker"
 
 
@@ -70,7 +74,7 @@ class TemporalDriver:
             UsageError: the service cannot be used.
             Conflict: the workflow ended before the execution did.
             NotFound: there is no such execution.
-            StoreFault: the store cannot be read.
+            StoreFault: the store cannot be read, and waiting makes no sense, or somebody wanted to leave meanwhile.
         """
         return asyncio.run(self._run(execution))
 
@@ -92,33 +96,60 @@ class TemporalDriver:
         handle = await self._start(client, id_)
         if not await _is_served(client):
             self._say(NO_WORKER.format(target=self._address.target))
-        since = 0.0
+        turns = 0
         while True:
-            found = following.look()
-            if found is None:
-                raise NotFound(f"There is no execution {id_}.")
-            if found.status.is_final or self._drain_asked:
-                return found
-            await self._obey(handle, id_)
-            if since >= _DESCRIBE_EVERY:
-                since = 0.0
-                if await self._is_over(handle, following):
+            try:
+                found = following.look()
+                if found is None:
+                    raise NotFound(f"There is no execution {id_}.")
+                if found.status.is_final or self._drain_asked:
+                    return found
+                await self._obey(handle, id_)
+                turns += 1
+                if turns % _DESCRIBE_EVERY == 0 and await self._is_over(handle, following):
                     # It was closing when this driver found it: the execution had been killed, and was resumed at once.
                     handle = await self._start(client, id_)
+            except StoreFault as fault:
+                await self._pause(fault)
             await asyncio.sleep(_LOOK_SECONDS)
-            since += _LOOK_SECONDS
+
+    async def _pause(self, fault: StoreFault) -> None:
+        """Wait until the store can be read again: the workers do the same.
+
+        Raises:
+            StoreFault: it does not pass by itself, or somebody wants to leave.
+        """
+        if not fault.passes:
+            raise fault
+        began = tried = time.monotonic()
+        self._say(paused_words(fault, datetime.now(UTC), _LEAVING))
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self._cancel_asked or self._abandon_asked or self._drain_asked:
+                raise fault
+            if time.monotonic() - tried < RETRY_SECONDS:
+                continue
+            tried = time.monotonic()
+            try:
+                with self._store.snapshot():
+                    break
+            except StoreFault as again:
+                if not again.passes:
+                    raise
+                fault = again
+        self._say(resumed_words(time.monotonic() - began))
 
     async def _start(self, client: Client, id_: ExecutionId) -> Handle:
         return await start_workflow(client, self._store, id_, timing=self._timing, retries=self._retries)
 
     async def _obey(self, handle: Handle, id_: ExecutionId) -> None:
         if self._cancel_asked:
-            self._cancel_asked = False
             self._ask(id_, Change.CANCEL)
+            self._cancel_asked = False
             await handle.signal(LOOK)
         if self._abandon_asked:
-            self._abandon_asked = False
             self._ask(id_, Change.KILL)
+            self._abandon_asked = False
             await handle.cancel()
 
     def _ask(self, id_: ExecutionId, how: Change) -> None:
