@@ -21,8 +21,10 @@ sys.path.insert(0, str(ROOT))
 from tests.plugins.aws.trials import PART_TRIALS, TRIALS, UNTRIED  # noqa: E402
 
 from groundplan_aws.catalogue import PARTS, ROWS  # noqa: E402
+from groundplan_aws.older import OLDER_NODES, Older, Word  # noqa: E402
 from groundplan_aws.part import Part  # noqa: E402
 from groundplan_aws.resource import Resource, Step  # noqa: E402
+from groundplan_aws.rows.older import ROWS as OLDER_ROWS  # noqa: E402
 
 MANIFEST: Final = ROOT / "plugins/groundplan_aws/plugin.yaml"
 PAGE: Final = ROOT / "docs/reference/plugins/aws.md"
@@ -59,6 +61,26 @@ apart from one of the same name that somebody else made, deleted without a recor
 "by parts" have tests of their own. moto is the sandbox's, with its corrections. Nothing was tried on an account of AWS,
 nor what moto cannot give: quotas, permissions of single calls, and waits that take minutes.
 
+"""
+OLDER_HEAD: Final = """
+## Versions before 2.0
+
+The types of versions before 2.0 (`cloudify.aws.nodes.*`) are the newer ones in other words: each derives from the type
+of its row, whose properties, operations and parameters of related nodes it has too, so that both families mix in one
+blueprint. `aws_config` is said as `client_config` (`ec2_region_name`, `elb_region_name` or `region` as `region_name`;
+an endpoint likewise), `tags` and an instance's `name` as `Tags`. An arrow shows where a property goes in the parameters
+of the create call; one without is translated or read by the operation. What stands in `resource_config` goes before.
+`parameters` takes boto 2's names (`placement`, `block_device_map`) and boto3's, and refuses others.
+
+Besides these: `WindowsInstance` (an instance with other defaults; its `use_password` must be false),
+`SecurityGroupRule`, whose rules a group takes by `security_group_uses_rule`, and `SecurityGroupRule.Multi`, which puts
+them into the group that contains it, with the group that it depends on for their source.
+
+Each row was tried by a blueprint that has a node of each type: installed and uninstalled against moto 5.2.5.
+`SecurityGroupRule.Multi` was tried by itself, `WindowsInstance` was not.
+
+| type | said in | properties | runtime properties besides the newer type's |
+|---|---|---|---|
 """
 _KINDS: Final = {"string": "string", "integer": "integer", "long": "integer", "boolean": "boolean", "list": "list"}
 _DOCUMENTS: Final = ("Document", "Policy", "Body")
@@ -148,6 +170,9 @@ def operations() -> Iterator[str]:
             if line not in told and not path(row, step).startswith("groundplan_aws."):
                 told.add(line)
                 yield line
+    for older in OLDER_ROWS:
+        for step in older.steps:
+            yield f"    {step.path}: groundplan_aws.{step.function}"
 
 
 def data_types() -> Iterator[str]:
@@ -200,6 +225,42 @@ def interface_lines(row: Resource | Part) -> Iterator[str]:
             yield "          inputs: *inputs"
 
 
+def older_types() -> Iterator[str]:
+    """The node types of versions before 2.0."""
+    for older in OLDER_ROWS:
+        yield f"  {older.node_type}:"
+        yield f"    derived_from: {older.newer}"
+        yield "    properties:"
+        yield "      aws_config:"
+        yield "        description: Where to connect and as whom, where client_config does not say."
+        yield "        type: cloudify.datatypes.aws.Config"
+        yield "        required: false"
+        yield "      tags:"
+        yield "        description: Names and values; Tags goes before."
+        yield "        default: {}"
+        for word in older.words:
+            yield from word_lines(word)
+        yield "    interfaces:"
+        yield "      cloudify.interfaces.lifecycle:"
+        for step in older.steps:
+            yield f"        {step.operation}:"
+            yield f"          implementation: aws.{step.path}"
+            yield "          inputs: *inputs"
+        yield ""
+
+
+def word_lines(word: Word) -> Iterator[str]:
+    """A property of an older type."""
+    yield f"      {word.name}:"
+    yield f"        description: '{word.description}'"
+    if word.type:
+        yield f"        type: {word.type}"
+    if word.default is not None:
+        yield f"        default: {json.dumps(word.default)}"
+    elif not word.required:
+        yield "        required: false"
+
+
 def property_lines(row: Resource | Part) -> Iterator[str]:
     """The properties that no other type has."""
     for found in row.properties:
@@ -211,7 +272,13 @@ def property_lines(row: Resource | Part) -> Iterator[str]:
 
 def manifest(text: str) -> str:
     """The manifest with its generated parts written anew."""
-    for name, lines in (("operations", operations()), ("data types", data_types()), ("node types", node_types())):
+    parts = {
+        "operations": operations(),
+        "data types": data_types(),
+        "node types": node_types(),
+        "older types": older_types(),
+    }
+    for name, lines in parts.items():
         head, _, rest = text.partition(f"# Generated: {name}.\n")
         indent, _, tail = rest.partition("# End of what is generated.\n")
         margin = indent.rpartition("\n")[2]
@@ -230,9 +297,26 @@ def page(text: str) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name, shape in declared.items():
-        if not name.endswith((".BaseType", ".aws.Resource", ".aws.Part")):
+        if not name.endswith((".BaseType", ".aws.Resource", ".aws.Part")) and not name.startswith(OLDER_NODES):
             lines.append(_line(name, shape, rows.get(name), types))
-    return HEAD + "\n".join(lines) + "\n"
+    return HEAD + "\n".join(lines) + "\n" + OLDER_HEAD + "\n".join(map(_older_line, OLDER_ROWS)) + "\n"
+
+
+def _older_line(older: Older) -> str:
+    words = [f"`{word.name}`{_said(word)}" for word in older.words]
+    if older.named:
+        words.append(f"`resource_id` → `{older.named}`")
+    told = [f"`{name}`" for name in (*older.told, *older.told_first)]
+    name = older.node_type.removeprefix(OLDER_NODES)
+    newer = older.newer.removeprefix("cloudify.nodes.aws.")
+    cells = [f"`{name}`", f"`{newer}`", ", ".join(words), ", ".join(told)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _said(word: Word) -> str:
+    if word.property:
+        return f" → property `{word.property}`"
+    return f" → `{'.'.join(word.to)}`" if word.to else ""
 
 
 def _line(name: str, shape: dict[str, Any], row: Resource | Part | None, types: dict[str, Any]) -> str:

@@ -3,8 +3,11 @@
 from typing import Any, Final
 
 from groundplan.model.values import Data
+from groundplan.sdk.context import OperationContext
+from groundplan.sdk.operation import operation
 from groundplan_aws import finding, lifecycle
 from groundplan_aws.failures import unless_gone
+from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import INSTANCES, INTERFACE
 from groundplan_aws.tagging import owner_in
@@ -61,6 +64,35 @@ def detach(target: Target) -> Data:
         with unless_gone():
             target.api.call("disassociate_address", AssociationId=association)
     target.record.pop("association_id", None)
+    return None
+
+
+@operation()
+def attach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Associate the address at the relationship's target with the instance at its source; the same again is fine."""
+    instance, address = ends(ctx)
+    allocation = address.instance.runtime_properties.get("allocation_id")
+    client(ctx, "ec2").call("associate_address", AllocationId=allocation, InstanceId=id_of(instance))
+    instance.instance.runtime_properties["public_ip_address"] = id_of(address)
+    address.instance.runtime_properties["instance_id"] = id_of(instance)
+    if instance.instance.runtime_properties.get("vpc_id"):
+        address.instance.runtime_properties["vpc_id"] = instance.instance.runtime_properties["vpc_id"]
+    return None
+
+
+@operation()
+def detach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Undo the association, if it is with this instance still."""
+    instance, address = ends(ctx)
+    if stands(ctx):
+        api = client(ctx, "ec2")
+        with unless_gone():
+            for found in dig(api.call("describe_addresses", PublicIps=[id_of(address)]), ("Addresses",)):
+                if found.get("InstanceId") == id_of(instance) and "AssociationId" in found:
+                    api.call("disassociate_address", AssociationId=found["AssociationId"])
+    instance.instance.runtime_properties.pop("public_ip_address", None)
+    for name in ("instance_id", "vpc_id"):
+        address.instance.runtime_properties.pop(name, None)
     return None
 
 

@@ -11,6 +11,7 @@ from groundplan.sdk.operation import operation
 from groundplan_aws.client import Api
 from groundplan_aws.failures import unless_gone
 from groundplan_aws.lifecycle import existing
+from groundplan_aws.newer import properties_of
 from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import DHCP_OPTIONS, INSTANCES, VOLUME, VPC
@@ -81,10 +82,11 @@ def detach_volume(subject: Subject) -> Data:
 def attach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
     """Attach the volume at the relationship's source to the instance at its target, as the volume's `device_name`."""
     volume, instance = ends(ctx)
-    device = volume.node.properties.get("device_name")
+    device = properties_of(volume.node).get("device_name")
     if not device:
         raise NonRecoverableError(f"{volume.node.name} has no device_name to attach it by")
     _attach(client(ctx, "ec2"), id_of(volume), id_of(instance), str(device))
+    volume.instance.runtime_properties["instance_id"] = id_of(instance)
     return None
 
 
@@ -95,6 +97,7 @@ def detach_related(ctx: OperationContext, /, **inputs: Any) -> Data:
     if stands(ctx):
         with unless_gone(*_LOOSE):
             client(ctx, "ec2").call("detach_volume", VolumeId=id_of(volume), InstanceId=id_of(instance))
+    volume.instance.runtime_properties.pop("instance_id", None)
     return None
 
 
@@ -110,7 +113,7 @@ def _attach(api: Api, volume: str, instance: str, device: str) -> None:
 
 def _device(subject: Subject) -> Any:
     volumes = subject.neighbours(VOLUME.node_type)
-    return next((other.node.properties.get("device_name") for other in volumes), None)
+    return next((properties_of(other.node).get("device_name") for other in volumes), None)
 
 
 def _vpcs(target: Target) -> list[str]:

@@ -11,6 +11,7 @@ from groundplan.sdk.operation import operation
 from groundplan_aws import lifecycle
 from groundplan_aws.client import account_of, connect
 from groundplan_aws.failures import unless_gone
+from groundplan_aws.older import health_check
 from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.parts import CLASSIC_LISTENER
@@ -48,6 +49,18 @@ def configure(ctx: OperationContext, /, **inputs: Any) -> Data:
         if given and name:
             api = connect("elb", account_of(ctx, ctx.node.properties.get("client_config") or {}))
             api.call(CLASSIC_LOAD_BALANCER.modify, LoadBalancerName=name, **given)
+    return None
+
+
+@on_target
+def check_health(target: Target) -> Data:
+    """Set the health check of a load balancer of an older type; AWS keeps one check, the last."""
+    if target.untouchable:
+        return None
+    checks: Any = target.ctx.node.properties.get("health_checks") or ()
+    for given in checks[-1:]:
+        target.api.call("configure_health_check", LoadBalancerName=target.id, HealthCheck=health_check(given))
+    lifecycle.note(target, lifecycle.existing(target))
     return None
 
 

@@ -37,6 +37,11 @@ def keypair(parameters: dict[str, Any], related: Related) -> None:
     parameters.setdefault("KeyName", related.instance_id)
 
 
+def security_group(parameters: dict[str, Any], related: Related) -> None:
+    """A security group without a name is called after its node instance."""
+    parameters.setdefault("GroupName", related.instance_id)
+
+
 def nat_gateway(parameters: dict[str, Any], related: Related) -> None:
     """A public gateway takes the address of the related elastic IP; without one the gateway can only be private."""
     allocations = related.values(_ELASTIC_IP, "allocation_id")

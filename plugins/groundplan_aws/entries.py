@@ -8,6 +8,8 @@ from typing import Any
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan_aws.failures import RefusedError, unless_gone
+from groundplan_aws.lifecycle import make
+from groundplan_aws.older import entry
 from groundplan_aws.resource import dig
 from groundplan_aws.rows.ec2 import NETWORK_ACL, SUBNET
 from groundplan_aws.target import Subject, Target, on_subject, on_target
@@ -19,13 +21,7 @@ def create(subject: Subject) -> Data:
     if subject.untouchable:
         return None
     place = _place(subject)
-    parameters = {**subject.config, **place}
-    try:
-        subject.api.call("create_network_acl_entry", **parameters)
-    except RefusedError as error:
-        if error.refusal.code != "NetworkAclEntryAlreadyExists":
-            raise
-        subject.api.call("replace_network_acl_entry", **parameters)
+    _put(subject, {**subject.config, **place})
     subject.record.update({"resource_config": dict(subject.config), "place": place})
     return None
 
@@ -38,6 +34,16 @@ def delete(subject: Subject) -> Data:
         if place and _stands(subject, place):
             subject.api.call("delete_network_acl_entry", **place)
     subject.record.clear()
+    return None
+
+
+@on_target
+def create_acl(target: Target) -> Data:
+    """Make the ACL of an older type with the entries of its property; one of a number that is there is replaced."""
+    make(target)
+    rules: Any = target.ctx.node.properties.get("acl_network_entries") or ()
+    for rule in () if target.untouchable else rules:
+        _put(target, {**entry(rule), "NetworkAclId": target.id})
     return None
 
 
@@ -61,6 +67,15 @@ def dissociate(target: Target) -> Data:
         found = dig(target.api.call("describe_network_acls", Filters=own), ("NetworkAcls",))
         _move(target, next(acl["NetworkAclId"] for acl in found if acl.get("IsDefault")))
     return None
+
+
+def _put(subject: Subject, parameters: dict[str, Any]) -> None:
+    try:
+        subject.api.call("create_network_acl_entry", **parameters)
+    except RefusedError as error:
+        if error.refusal.code != "NetworkAclEntryAlreadyExists":
+            raise
+        subject.api.call("replace_network_acl_entry", **parameters)
 
 
 def _stands(subject: Subject, place: dict[str, Any]) -> bool:

@@ -20,6 +20,8 @@ def create(target: Target) -> Data:
         lifecycle.adopt(target)
         return None
     properties = target.ctx.node.properties
+    if properties.get("private_key_path"):
+        target.ctx.logger.warning(f"{target}: no file is written; the key is in create_response.KeyMaterial")
     if properties.get("create_secret"):
         raise NonRecoverableError("create_secret is not done: use store_in_runtime_properties, or import a public key")
     if target.config.get("PublicKeyMaterial"):

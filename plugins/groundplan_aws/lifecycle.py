@@ -17,6 +17,7 @@ from groundplan_aws import finding, notes, parameters
 from groundplan_aws.client import CLIENT_TOKEN
 from groundplan_aws.drift import differences
 from groundplan_aws.failures import RefusedError, unless_gone
+from groundplan_aws.newer import properties_of
 from groundplan_aws.resource import POLLED, Clearing, dig, first
 from groundplan_aws.tagging import OWNER_KEY, owner, pairs, specifications, token, wanted
 from groundplan_aws.target import PREPARED, Target, configuration, merged, on_target, plain
@@ -41,10 +42,7 @@ def prepare(ctx: OperationContext, /, **inputs: Any) -> Data:
 @on_target
 def create(target: Target) -> Data:
     """Make the resource, or find what an earlier attempt made; wait until it is ready; record what it is."""
-    if target.untouchable:
-        adopt(target)
-        return None
-    settle(target, obtain(target)[0])
+    make(target)
     return None
 
 
@@ -104,6 +102,14 @@ def check_drift(target: Target) -> Data:
     """Return the fields that AWS tells otherwise than the configuration says: `{field: {expected, actual}}`."""
     actual = plain(existing(target))
     return {} if target.external or not isinstance(actual, dict) else differences(target.config, actual)
+
+
+def make(target: Target) -> None:
+    """Do what `create` does, for operations that go on from there."""
+    if target.untouchable:
+        adopt(target)
+    else:
+        settle(target, obtain(target)[0])
 
 
 def adopt(target: Target) -> None:
@@ -225,7 +231,9 @@ def remove(target: Target) -> None:
 
 def _as_made(target: Target) -> Target:
     """A target whose configuration is that of its creation: the input of a deletion says how to delete, not what."""
-    config = merged(target.record.get("resource_config")) or merged(target.ctx.node.properties.get("resource_config"))
+    config = merged(target.record.get("resource_config")) or merged(
+        properties_of(target.ctx.node).get("resource_config")
+    )
     return replace(target, config=config or target.config)
 
 

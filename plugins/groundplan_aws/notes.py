@@ -5,6 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from groundplan_aws import clusters
+from groundplan_aws.newer import older_of
 from groundplan_aws.resource import dig, first
 from groundplan_aws.rows import compute, delivery, ec2, identity, storage
 from groundplan_aws.target import Target, plain
@@ -17,6 +18,11 @@ def take(target: Target, description: Description) -> None:
     taking = _TAKEN.get(target.resource.node_type)
     if taking is not None:
         taking(target, description)
+    older = older_of(target.ctx.node)
+    if older is not None:
+        target.record.update({name: plain(first(description, path)) for name, path in older.told.items()})
+        for name, path in older.told_first.items():
+            target.record.setdefault(name, plain(first(description, path)))
 
 
 def _vpc(target: Target, description: Description) -> None:

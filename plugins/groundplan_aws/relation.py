@@ -9,6 +9,7 @@ from typing import Any
 from groundplan.sdk.context import End, OperationContext
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan_aws.client import Account, Api, account_of, connect
+from groundplan_aws.newer import properties_of
 
 
 def ends(ctx: OperationContext) -> tuple[End, End]:
@@ -42,7 +43,7 @@ def stands(ctx: OperationContext) -> bool:
 def account(ctx: OperationContext) -> Account:
     """Return the account of the source's `client_config`, or, as some types have none, the target's."""
     source, target = ends(ctx)
-    given = source.node.properties.get("client_config") or target.node.properties.get("client_config")
+    given = properties_of(source.node).get("client_config") or properties_of(target.node).get("client_config")
     return account_of(ctx, given or {})
 
 

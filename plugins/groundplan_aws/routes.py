@@ -3,12 +3,18 @@
 A route is known by its table and destination; its target comes from the configuration or from a related gateway.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from groundplan.model.values import Data
+from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan.sdk.operation import operation
+from groundplan_aws.client import Api
 from groundplan_aws.failures import RefusedError, unless_gone
-from groundplan_aws.lifecycle import existing
+from groundplan_aws.lifecycle import existing, make
+from groundplan_aws.older import route
+from groundplan_aws.relation import client, ends, id_of, stands
 from groundplan_aws.resource import EC2_NODES, dig
 from groundplan_aws.rows.ec2 import INTERNET_GATEWAY, NAT_GATEWAY, ROUTE_TABLE, SUBNET
 from groundplan_aws.target import Subject, Target, on_subject, on_target
@@ -28,11 +34,7 @@ def create(subject: Subject) -> Data:
         return None
     table, destination = _place(subject)
     parameters = {**subject.config, **destination, "RouteTableId": table, **_target(subject)}
-    try:
-        subject.api.call("create_route", **parameters)
-    except RefusedError as error:
-        if error.refusal.code != "RouteAlreadyExists" or not _stands(subject, parameters):
-            raise
+    _put(subject.api, parameters)
     subject.record.update({"resource_config": dict(subject.config), "routetable_id": table, **destination})
     return None
 
@@ -46,6 +48,42 @@ def delete(subject: Subject) -> Data:
             subject.api.call("delete_route", RouteTableId=table, **destination)
     subject.record.clear()
     return None
+
+
+@on_target
+def create_table(target: Target) -> Data:
+    """Make the route table of an older type with the routes of the input `routes`."""
+    make(target)
+    for given in () if target.untouchable else target.inputs.get("routes") or ():
+        _put(target.api, {**route(given), "RouteTableId": target.id})
+    return None
+
+
+@operation()
+def create_related(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Put a route to the gateway at the relationship's target into the table at its source."""
+    table, gateway = ends(ctx)
+    parameters = {"RouteTableId": id_of(table), **_way(ctx, inputs), "GatewayId": id_of(gateway)}
+    _put(client(ctx, "ec2"), parameters)
+    return None
+
+
+@operation()
+def delete_related(ctx: OperationContext, /, **inputs: Any) -> Data:
+    """Take it out; a route or a table that is gone is done."""
+    if stands(ctx):
+        with unless_gone():
+            client(ctx, "ec2").call("delete_route", RouteTableId=id_of(ends(ctx)[0]), **_way(ctx, inputs))
+    return None
+
+
+def _way(ctx: OperationContext, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The destination: the input's, or else the gateway's `cidr_block`."""
+    gateway = ends(ctx)[1]
+    block = inputs.get("destination_cidr_block") or gateway.node.properties.get("cidr_block")
+    if not block:
+        raise NonRecoverableError(f"{gateway.node.name} has no cidr_block: give the input destination_cidr_block")
+    return {"DestinationCidrBlock": block}
 
 
 @on_target
@@ -102,8 +140,16 @@ def _target(subject: Subject) -> dict[str, Any]:
     return next(({parameter: values[0]} for parameter, values in found if values), {})
 
 
-def _stands(subject: Subject, wanted: dict[str, Any]) -> bool:
+def _put(api: Api, parameters: dict[str, Any]) -> None:
+    try:
+        api.call("create_route", **parameters)
+    except RefusedError as error:
+        if error.refusal.code != "RouteAlreadyExists" or not _stands(api, parameters):
+            raise
+
+
+def _stands(api: Api, wanted: dict[str, Any]) -> bool:
     """Whether the table has the route that is wanted, target and all."""
-    answer = subject.api.call("describe_route_tables", RouteTableIds=[wanted["RouteTableId"]])
+    answer = api.call("describe_route_tables", RouteTableIds=[wanted["RouteTableId"]])
     parts = {name: value for name, value in wanted.items() if name != "RouteTableId"}
     return any(parts.items() <= route.items() for route in dig(answer, ("RouteTables", "Routes")))

@@ -4,18 +4,23 @@ EC2 takes a list of permissions whole or not at all. When some of them stand alr
 default), or are gone already, each is done by itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from groundplan.model.values import Data
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan_aws import lifecycle
 from groundplan_aws.failures import RefusedError, unless_gone
+from groundplan_aws.older import OLDER_NODES, permitted
 from groundplan_aws.rows.ec2 import SECURITY_GROUP
-from groundplan_aws.target import Subject, on_subject
+from groundplan_aws.target import Subject, Target, on_subject, on_target
 
 _RANGES: Final = ("IpRanges", "Ipv6Ranges", "PrefixListIds", "UserIdGroupPairs")
 _STANDS: Final = "InvalidPermission.Duplicate"
 _MISSING: Final = "InvalidPermission.NotFound"
+_OLDER_RULE: Final = f"{OLDER_NODES}SecurityGroupRule"
+_INSIDE: Final = "cloudify.aws.relationships.rule_contained_in_security_group"
+_FROM: Final = "cloudify.aws.relationships.rule_depends_on_security_group"
 
 
 @on_subject
@@ -40,6 +45,78 @@ def revoke_ingress(subject: Subject) -> Data:
 def revoke_egress(subject: Subject) -> Data:
     """Let traffic out no longer."""
     return _revoke(subject, "revoke_security_group_egress")
+
+
+@on_target
+def create_group(target: Target) -> Data:
+    """Make the security group of an older type, with the rules of its property, of related nodes and of the input."""
+    lifecycle.make(target)
+    if not target.untouchable:
+        related = [rule for other in target.neighbours(_OLDER_RULE) for rule in other.node.properties.get("rule") or ()]
+        own: Any = target.ctx.node.properties.get("rules") or ()
+        _put_in(target, str(target.id), [*(target.inputs.get("rules") or ()), *own, *related])
+    return None
+
+
+@on_target
+def add_to_group(target: Target) -> Data:
+    """Let the traffic of the input `rules` through as well."""
+    if not target.untouchable:
+        _put_in(target, str(lifecycle.existing(target)["GroupId"]), target.inputs.get("rules") or ())
+    return None
+
+
+@on_subject
+def create_between(subject: Subject) -> Data:
+    """Put the rules of an older rule node into the group that contains it; they let in the group it depends on."""
+    container, rules = _between(subject)
+    _put_in(subject, container, rules)
+    subject.record.update({"aws_resource_id": container, "group_id": container, "rule": rules})
+    return None
+
+
+@on_subject
+def delete_between(subject: Subject) -> Data:
+    """Take them out again."""
+    container, rules = subject.record.get("group_id"), subject.record.get("rule")
+    if container and isinstance(rules, list):
+        for egress, permissions in _sides(rules):
+            method = "revoke_security_group_egress" if egress else "revoke_security_group_ingress"
+            with unless_gone():
+                parameters = {"GroupId": container, "IpPermissions": permissions}
+                _each_if_refused(subject, method, parameters, _MISSING)
+    subject.record.clear()
+    return None
+
+
+def _between(subject: Subject) -> tuple[str, list[dict[str, Any]]]:
+    """The group that a rule goes into and the rules, with the other group for their source."""
+    groups = {
+        kind: str(other.instance.runtime_properties.get("aws_resource_id"))
+        for other in subject.neighbours(SECURITY_GROUP.node_type)
+        for kind in (_INSIDE, _FROM)
+        if other.is_a(kind)
+    }
+    if _INSIDE not in groups:
+        raise NonRecoverableError(f"a rule needs a relationship {_INSIDE} to a security group")
+    rules: Any = subject.ctx.node.properties.get("rule") or ()
+    source = {"src_group_id": groups[_FROM]} if _FROM in groups else {}
+    return groups[_INSIDE], [{**rule, **source} for rule in rules]
+
+
+def _put_in(subject: Subject, group: str, rules: Iterable[Mapping[str, Any]]) -> None:
+    for egress, permissions in _sides(rules):
+        method = "authorize_security_group_egress" if egress else "authorize_security_group_ingress"
+        _each_if_refused(subject, method, {"GroupId": group, "IpPermissions": permissions}, _STANDS)
+
+
+def _sides(rules: Iterable[Mapping[str, Any]]) -> Iterator[tuple[bool, list[dict[str, Any]]]]:
+    """Rules of older blueprints as permissions: those that let in, and those that let out."""
+    given = list(rules)
+    for egress in (False, True):
+        permissions = [permitted(rule) for rule in given if bool(rule.get("egress")) == egress]
+        if permissions:
+            yield egress, permissions
 
 
 def _authorize(subject: Subject, method: str) -> Data:

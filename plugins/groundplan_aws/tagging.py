@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from groundplan.sdk.context import OperationContext
 from groundplan.sdk.errors import NonRecoverableError
+from groundplan_aws.newer import properties_of
 
 OWNER_KEY: Final = "groundplan:instance"
 """Key of the tag that names the node instance: `DEPLOYMENT/INSTANCE`."""
@@ -54,7 +55,7 @@ def token(ctx: OperationContext, predecessors: Iterable[str]) -> str:
 
 def wanted(ctx: OperationContext) -> dict[str, str]:
     """Return all tags of the context's node instance; the author's win over the deployment's."""
-    return {**ctx.deployment.resource_tags, **pairs(ctx.node.properties.get("Tags")), OWNER_KEY: owner(ctx)}
+    return {**ctx.deployment.resource_tags, **pairs(properties_of(ctx.node).get("Tags")), OWNER_KEY: owner(ctx)}
 
 
 def tags(ctx: OperationContext) -> list[dict[str, str]]:

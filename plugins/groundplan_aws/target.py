@@ -10,10 +10,12 @@ from typing import Any, Final, TypeVar
 
 from groundplan.model.values import Data
 from groundplan.sdk.context import Neighbour, NodeView, OperationContext
+from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.operation import OperationFunction, operation
 from groundplan_aws.catalogue import resource_of
 from groundplan_aws.client import Account, Api, account_of, connect
 from groundplan_aws.failures import RefusedError
+from groundplan_aws.newer import older_of, properties_of
 from groundplan_aws.resource import Resource, dig, first
 
 
@@ -174,7 +176,9 @@ def merged(config: Any) -> dict[str, Any]:
 def configuration(ctx: OperationContext, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the operation's input `resource_config`, else what `prepare` was given as its own, else the property."""
     given = (inputs.get("resource_config"), ctx.instance.runtime_properties.get(PREPARED))
-    return next((found for found in map(merged, given) if found), merged(ctx.node.properties.get("resource_config")))
+    return next(
+        (found for found in map(merged, given) if found), merged(properties_of(ctx.node).get("resource_config"))
+    )
 
 
 def plain(description: Any) -> Data:
@@ -248,12 +252,18 @@ def _marked(run: OperationFunction, function: Callable[..., Data]) -> OperationF
 
 
 def _common(ctx: OperationContext, inputs: Mapping[str, Any], service: str) -> dict[str, Any]:
-    """Take in the inputs that every operation of the Cloudify plugin has."""
+    """Take in the inputs that every operation of the Cloudify plugin has.
+
+    Raises:
+        NonRecoverableError: the author gave `args`, which the older plugin handed to boto 2.
+    """
+    if inputs.get("args") and older_of(ctx.node) is not None:
+        raise NonRecoverableError("args are not done: write them under resource_config, in boto3's words")
     record = ctx.instance.runtime_properties
     record.update(inputs.get("runtime_properties") or {})
     if inputs.get("aws_resource_id"):
         record.setdefault("aws_resource_id", inputs["aws_resource_id"])
-    account = account_of(ctx, ctx.node.properties.get("client_config") or {})
+    account = account_of(ctx, properties_of(ctx.node).get("client_config") or {})
     return {
         "ctx": ctx,
         "account": account,

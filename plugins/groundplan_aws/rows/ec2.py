@@ -97,6 +97,7 @@ SECURITY_GROUP: Final = Resource(
     tagged_as="security-group",
     ready="security_group_exists",
     gifts=(Gift(parameter="VpcId", node_type=VPC.node_type),),
+    complete=completion.security_group,
 )
 
 INTERFACE: Final = Resource(

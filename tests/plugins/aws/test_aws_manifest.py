@@ -15,12 +15,17 @@ from groundplan.dsl.folder import MemoryFolder, SourceFile
 from groundplan.dsl.imports import NoFetch, Text
 from groundplan.sdk.operation import traits
 from groundplan_aws.catalogue import PARTS, RESOURCES
+from groundplan_aws.older import OLDER_NODES
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 TEXT = files("groundplan_aws").joinpath("plugin.yaml").read_text("utf-8")
 MANIFEST: dict[str, Any] = yaml.safe_load(TEXT)
 OPERATIONS: dict[str, str] = MANIFEST["groundplan"]["operations"]
-TYPES = [name for name in MANIFEST["node_types"] if not name.endswith(("BaseType", ".aws.Resource", ".aws.Part"))]
+TYPES = [
+    name
+    for name in MANIFEST["node_types"]
+    if not name.endswith(("BaseType", ".aws.Resource", ".aws.Part")) and not name.startswith(OLDER_NODES)
+]
 
 
 ONCE = {"groundplan_aws.invocations:invoke"}
