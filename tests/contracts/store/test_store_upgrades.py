@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from groundplan.state.migrations import upgrade
 from groundplan.state.seal import Seal
@@ -21,8 +21,8 @@ OLD = (
     " VALUES ('d', 'b', '0', 'd', '{}', :sealed, 0)",
     "INSERT INTO executions (id, deployment_id, workflow, status, sealed_parameters, created_at, error, is_dry_run,"
     " stage, fence) VALUES ('e', 'd', 'install', 'failed', :sealed, 0, '', false, 1, 1)",
-    "INSERT INTO attempts (execution_id, task, number, started_at, ended_at)"
-    " VALUES ('e', 0, 1, 5, 6), ('e', 1, 1, 7, NULL)",
+    "INSERT INTO attempts (execution_id, task, number, started_at, ended_at, verdict, error)"
+    " VALUES ('e', 0, 1, 5, 6, 'failed', 'told'), ('e', 1, 1, 7, NULL, NULL, NULL)",
     "INSERT INTO events (id, execution_id, deployment_id, at, type, level, operation, message)"
     " VALUES (7, 'e', 'd', 0, 'log', 'info', '', 'first'), (9, NULL, 'd', 0, 'revealed', '', '', 'second')",
 )
@@ -50,8 +50,12 @@ def kept_by(dialect: Dialect) -> None:
     engine.dispose()
     store = SqlStore(dialect, Seal(KEY), upgrade, upgrades=True)
     with store._engine.connect() as connection:
-        attempts = connection.exec_driver_sql("SELECT task, number, started_at, ended_at FROM attempts ORDER BY task")
-        assert [tuple(row) for row in attempts] == [(0, 1, 5.0, 6.0), (1, 1, 7.0, None)]
+        attempts = connection.exec_driver_sql(
+            "SELECT task, number, started_at, ended_at, verdict, error FROM attempts ORDER BY task"
+        )
+        assert [tuple(row) for row in attempts] == [(0, 1, 5.0, 6.0, "failed", "told"), (1, 1, 7.0, None, None, None)]
+        indexed = {tuple(index["column_names"]) for index in inspect(connection).get_indexes("events")}
+        assert indexed == {("deployment_id",), ("execution_id",)}
         events = connection.exec_driver_sql("SELECT id, execution_id, message FROM events ORDER BY id")
         assert [tuple(row) for row in events] == [(7, "e", "first"), (9, None, "second")]
         # Somebody deletes an execution past the program: what no foreign key deletes is missed.

@@ -65,3 +65,14 @@ def test_a_zone_and_its_records_may_be_told_as_older_blueprints_do(bench: Any, r
     run_twice(parts.delete, record)
     zones.delete(ctx)
     assert route53.list_hosted_zones()["HostedZones"] == []
+
+
+def test_a_record_that_somebody_else_has_made_is_refused_and_stays_when_the_node_goes(bench: Any, route53: Any) -> None:
+    known = zone(bench, route53).instance.runtime_properties["aws_resource_id"]
+    changes = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": RECORD}]}
+    record = bench.node(f"{NODES}route53.RecordSet", {"HostedZoneId": known, "ChangeBatch": changes}, name="record")
+    for _ in range(2):
+        with pytest.raises(NonRecoverableError, match="already exists"):
+            parts.create(record)
+    parts.delete(record)
+    assert RECORD in route53.list_resource_record_sets(HostedZoneId=known)["ResourceRecordSets"]
