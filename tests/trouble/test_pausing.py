@@ -171,3 +171,22 @@ def test_who_leaves_while_the_server_is_away_goes_on_later(
             server.start()
     user.ok(*again)
     assert set(user.states("parent").values()) == {"started"}
+
+
+def test_a_group_waits_for_a_server_that_broke_down(
+    durable_server: PostgresServer, on_server: tuple[User, Marks]
+) -> None:
+    server, (user, marks) = durable_server, on_server
+    user.ok("deployments", "groups", "create", "all")
+    user.ok("deployments", "groups", "extend", "all", "-d", "parent")
+    marks.hold.touch()
+    with user.running("executions", "groups", "start", "install", "-g", "all") as process:
+        marks.wait_for_begin()
+        server.kill()
+        marks.hold.unlink()
+        wait_for(process, "Paused since")
+        server.start()
+        wait_for(process, "The store is back")
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    check_the_end(user, marks)

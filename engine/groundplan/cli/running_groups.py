@@ -18,11 +18,13 @@ from groundplan.cli.views import records
 from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import ExecutionGroupId
 from groundplan.runtime.local import LocalDriver
+from groundplan.runtime.pausing import RETRY_SECONDS, paused_words, resumed_words
 from groundplan.service import execution_groups as use_case
 from groundplan.service.assembly import Engine, now
 from groundplan.service.distribution import read_address
 from groundplan.service.driving import Unwatched, make_local_driver
 from groundplan.service.worker import Say, living
+from groundplan.state.store import StoreFault
 
 _MOST_ERRORS = 10
 _LOOK_SECONDS = 0.5
@@ -99,11 +101,30 @@ def _follow(engine: Engine, id: ExecutionGroupId, say: Say, timeout: float | Non
         source.cancelling = True
 
     with _cancellable(cancel, left.set, say):
-        while source.look() and not left.wait(_LOOK_SECONDS) and (until is None or time.monotonic() < until):
+        while _look(source, left) and not left.wait(_LOOK_SECONDS) and (until is None or time.monotonic() < until):
             pass
     if left.is_set() and source.cancelling:
         source.cancel(Change.KILL)  # what was given up: its workers hear of it, and this process need not wait
         source.look()
+
+
+def _look(source: use_case.GroupSource, left: threading.Event) -> bool:
+    """Return whether there is anything left to wait for; while the store is away, say so and wait as the workers do."""
+    began, paused = time.monotonic(), False
+    while True:
+        try:
+            more = source.look()
+            break
+        except StoreFault as fault:
+            if not fault.passes or source.cancelling or left.is_set():
+                raise
+            if not paused:
+                source.say(paused_words(fault, now(), "Ctrl-C leaves it to the workers."))
+        paused = True
+        left.wait(RETRY_SECONDS)
+    if paused:
+        source.say(resumed_words(time.monotonic() - began))
+    return more
 
 
 def _ending(ended: Execution) -> str:
