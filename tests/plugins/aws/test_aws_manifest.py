@@ -52,8 +52,9 @@ def test_every_row_has_a_type() -> None:
 def test_types_map_paths_that_exist() -> None:
     mapped = [
         operation if isinstance(operation, str) else operation["implementation"]
-        for declared in MANIFEST["node_types"].values()
-        for interface in declared.get("interfaces", {}).values()
+        for declared in (*MANIFEST["node_types"].values(), *MANIFEST["relationships"].values())
+        for side in ("interfaces", "source_interfaces", "target_interfaces")
+        for interface in declared.get(side, {}).values()
         for operation in interface.values()
     ]
     assert mapped

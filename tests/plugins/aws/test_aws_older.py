@@ -12,9 +12,11 @@ from groundplan.cli import main
 from groundplan.sdk.context import Neighbour
 from groundplan.sdk.errors import NonRecoverableError
 from groundplan.sdk.testing import BenchContext, run_twice
-from groundplan_aws import instances, lifecycle, rules
+from groundplan_aws import addresses, instances, lifecycle, routes, rules
 from groundplan_aws.newer import client_config, properties_of
 from groundplan_aws.rows.older import OLDER as ROWS
+
+from .conftest import between
 
 IMAGE = "ami-08d2d8b00f270d03b"
 OLDER = "cloudify.aws.nodes."
@@ -219,7 +221,8 @@ def test_the_blueprint_has_a_node_of_each_type() -> None:
 
 def older(bench: Any, kind: str, **properties: Any) -> BenchContext:
     """A node of an older type, with its own words alone."""
-    ctx: BenchContext = bench.node(OLDER + kind, **properties)
+    config = properties.pop("resource_config", {})
+    ctx: BenchContext = bench.node(OLDER + kind, config, **properties)
     ctx.node = replace(ctx.node, type_hierarchy=(*ctx.node.type_hierarchy, ROWS[OLDER + kind].newer))
     return ctx
 
@@ -285,3 +288,39 @@ def test_two_groups_let_each_other_in(bench: Any, ec2: Any) -> None:
     run_twice(rules.delete_between, ctx)
     (found,) = ec2.describe_security_groups(GroupIds=ids[:1])["SecurityGroups"]
     assert found["IpPermissions"] == []
+
+
+def test_a_route_to_a_gateway_may_be_put_in_again(bench: Any, ec2: Any) -> None:
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    gateway = older(bench, "InternetGateway", cidr_block="0.0.0.0/0")
+    made = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=made, VpcId=vpc)
+    gateway.instance.runtime_properties["aws_resource_id"] = made
+    table = older(bench, "RouteTable", resource_config={"VpcId": vpc})
+    run_twice(routes.create_table, table, routes=[{"destination_cidr_block": "192.0.2.0/24", "gateway_id": made}])
+    tie = between(bench, table, gateway)
+    run_twice(routes.create_related, tie)
+    identifier = str(table.instance.runtime_properties["aws_resource_id"])
+
+    def ways() -> set[str]:
+        (found,) = ec2.describe_route_tables(RouteTableIds=[identifier])["RouteTables"]
+        return {way["DestinationCidrBlock"] for way in found["Routes"] if way["GatewayId"] == made}
+
+    assert ways() == {"192.0.2.0/24", "0.0.0.0/0"}
+    run_twice(routes.delete_related, tie)
+    assert ways() == {"192.0.2.0/24"}
+
+
+def test_an_address_may_be_given_and_taken_again(bench: Any, ec2: Any) -> None:
+    made = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    ec2.get_waiter("instance_running").wait(InstanceIds=[made], WaiterConfig={"Delay": 0.1})
+    vm = older(bench, "Instance", image_id=IMAGE, instance_type="t3.micro")
+    vm.instance.runtime_properties["aws_resource_id"] = made
+    address = older(bench, "ElasticIP", domain="vpc")
+    run_twice(addresses.create, address)
+    tie = between(bench, vm, address)
+    run_twice(addresses.attach_related, tie)
+    assert [found["InstanceId"] for found in ec2.describe_addresses()["Addresses"]] == [made]
+    run_twice(addresses.detach_related, tie)
+    (found,) = ec2.describe_addresses()["Addresses"]
+    assert not found.get("AssociationId")
