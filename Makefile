@@ -59,7 +59,7 @@ live: $(STAMP) ## The contract suites against real parts, which are built or ins
 	@$(BIN)/python tests/live/build.py
 	@$(BIN)/pytest -m live tests
 
-nightly: $(STAMP) ## Made-up and spoilt blueprints by the hundred thousand; drivers, workers and servers killed by the hundred (hours).
+nightly: $(STAMP) ## Made-up and spoilt blueprints by the hundred thousand; drivers, workers and servers killed by the hundred (an hour or more).
 	@$(BIN)/python tests/live/build.py temporal
 	@GROUNDPLAN_WORKER_KILLS=100 $(BIN)/pytest -m live -s tests/trouble/test_killing_workers.py
 	@GROUNDPLAN_FUZZ=100000 $(BIN)/pytest -n $(WORKERS) --timeout 14400 tests/dsl/test_fuzz.py tests/dsl/test_fuzz_structures.py
