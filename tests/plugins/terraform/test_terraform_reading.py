@@ -129,7 +129,7 @@ def test_a_packed_module_comes_back_as_it_was(bench: Bench, tmp_path: Path) -> N
     bench.write("#!/bin/sh", "module/run.sh")
     (bench.blueprint / "module" / "run.sh").chmod(0o755)
 
-    packed = source.pack(bench.blueprint / "packed")
+    packed = source.pack(bench.blueprint / "module")
     source.unpack(packed, tmp_path / "found")
 
     assert (tmp_path / "found" / "run.sh").stat().st_mode & 0o111
