@@ -1,6 +1,8 @@
 """A machine is a real SSH host: commands, terminals, files, forwarding, keys."""
 
+import signal
 import threading
+from collections.abc import Iterator
 
 import paramiko
 import pytest
@@ -100,6 +102,15 @@ def test_a_command_goes_on_when_its_client_goes_away(machine: Machine, login: Lo
     ).out
 
 
+@pytest.fixture
+def hangups_ignored() -> Iterator[None]:
+    """As for a sandbox that was started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups_ignored")
 def test_a_program_on_a_terminal_ends_with_its_client(machine: Machine, login: Login) -> None:
     first = login(machine)
     _, out, _ = first.ssh.exec_command("echo $$; exec sleep 302", get_pty=True)

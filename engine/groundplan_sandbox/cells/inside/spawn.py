@@ -76,8 +76,9 @@ def _become(request: dict[str, Any], streams: list[int], *, controlling: bool) -
 
 
 def _reset_signals() -> None:
-    # Python ignores these two; a program started with them ignored would miss a closed pipe.
-    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD):
+    # Python ignores some, with which a program would miss a closed pipe; and who started the sandbox by nohup or in the
+    # background of a shell has it ignore others, which a login is not to inherit.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
 
