@@ -7,10 +7,11 @@ import pytest
 from groundplan.model.blueprint import Output
 from groundplan.model.deployment import Dependency, DependencyKind, Deployment
 from groundplan.model.ids import BlueprintId, DeploymentId, Digest
+from groundplan.model.labels import PARENT
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import FUNCTION_MARK, Data, Sensitive, Value, from_data
 from groundplan.planning.evaluation import EvaluationFault
-from groundplan.runtime.evaluation import PARENT_LABEL, Evaluator
+from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.world import World
 from groundplan.state.store import InstanceChange
 
@@ -75,7 +76,7 @@ def test_a_capability_whose_secret_is_gone_is_told(rehearsal: Rehearsal) -> None
 
 def test_the_environment_is_the_deployment_of_the_label(rehearsal: Rehearsal) -> None:
     deploy(rehearsal, "env", "of the environment")
-    app = deploy(rehearsal, "app", **{PARENT_LABEL: ("env",)})
+    app = deploy(rehearsal, "app", **{PARENT: ("env",)})
     assert evaluate(rehearsal, app, {"get_environment_capability": "url"}) == "of the environment"
 
 

@@ -7,7 +7,7 @@ count as standing in the component's own deployment.
 from collections.abc import Sequence
 
 from groundplan.model.ids import DeploymentId
-from groundplan.runtime.evaluation import PARENT_LABEL
+from groundplan.model.labels import PARENT
 from groundplan.state.store import Snapshot
 
 
@@ -17,7 +17,7 @@ class Containment:
     def __init__(self, snapshot: Snapshot) -> None:
         self._within: dict[str, list[DeploymentId]] = {}
         for item in snapshot.deployments():
-            for parent in item.labels.get(PARENT_LABEL, ()):
+            for parent in item.labels.get(PARENT, ()):
                 if item.owner is None or item.owner.deployment != parent:
                     self._within.setdefault(parent, []).append(item.id)
 

@@ -29,9 +29,8 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.state.store import Snapshot, Store
 
-__all__ = ["PARENT_LABEL", "EvaluationFault", "Evaluator"]
+__all__ = ["EvaluationFault", "Evaluator"]
 
-PARENT_LABEL: Final = PARENT
 _HOPS: Final = 20
 """Deployments that a capability may lead through, one reading the next's."""
 
@@ -53,9 +52,9 @@ class Evaluator:
         return cls(library, store.snapshot)
 
     @classmethod
-    def within(cls, library: Library, snapshot: Snapshot) -> "Evaluator":
+    def within(cls, library: Library, snapshot: Snapshot, *, hops: int = 0) -> "Evaluator":
         """Evaluate against one moment; in a transaction, with what it has written."""
-        return cls(library, lambda: nullcontext(snapshot))
+        return cls(library, lambda: nullcontext(snapshot), hops=hops)
 
     def steadily(self, world: World, value: Callable[["Evaluator", World], _T]) -> _T:
         """Return what `value` evaluates in a world that changes meanwhile.
@@ -73,7 +72,7 @@ class Evaluator:
                 if deployment is None:
                     raise
                 now = self._library.world(snapshot, deployment)
-                return value(Evaluator(self._library, lambda: nullcontext(snapshot), hops=self._hops), now)
+                return value(Evaluator.within(self._library, snapshot, hops=self._hops), now)
 
     def lookup(self, world: World) -> "WorldLookup":
         """Return what functions of a deployment are looked up in."""
@@ -243,7 +242,7 @@ class WorldLookup:
                 known = ", ".join(sorted(world.blueprint.capabilities)) or "none"
                 raise LookupFault(f"Deployment {deployment!r} has no capability {name!r}; it has {known}.")
             # At the same moment: its instances lead to secrets that go when the instances do.
-            evaluator = Evaluator(self._library, lambda: nullcontext(snapshot), hops=self._hops + 1)
+            evaluator = Evaluator.within(self._library, snapshot, hops=self._hops + 1)
             values = evaluator.outputs(world, {name: output}, f"{deployment}.capabilities")
         if name not in values:
             raise LookupFault(f"Capability {name!r} of deployment {deployment!r} is a secret that is not there.")
@@ -263,9 +262,9 @@ class WorldLookup:
         }
 
     def environment_capability(self, name: str) -> Data:
-        parents = self.label(PARENT_LABEL)
+        parents = self.label(PARENT)
         if not parents:
-            raise LookupFault(f"This deployment has no environment: it carries no label {PARENT_LABEL!r}.")
+            raise LookupFault(f"This deployment has no environment: it carries no label {PARENT!r}.")
         return self.capability(parents[0], name)
 
     def label(self, key: str) -> Sequence[str]:

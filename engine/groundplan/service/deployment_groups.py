@@ -15,9 +15,9 @@ from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import Conflict, NotFound, UsageError
 from groundplan.model.group import DeploymentGroup
 from groundplan.model.ids import BlueprintId, DeploymentId, GroupId
+from groundplan.model.labels import PARENT
 from groundplan.model.values import Data
 from groundplan.planning.inputs import Untyped
-from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
 from groundplan.service import deployments, identifiers
 from groundplan.service.given import untyped
@@ -270,7 +270,7 @@ class _Making:
             id=self._free_id(template or self._template(blueprint), words),
             blueprint=blueprint,
             inputs={name: _as_declared(value) for name, value in self._group.inputs.items()},
-            labels={} if environment is None else {PARENT_LABEL: (environment,)},
+            labels={} if environment is None else {PARENT: (environment,)},
             display_name=display_name,
         )
         # Later ones are younger, so that they keep their order.

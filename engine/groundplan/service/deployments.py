@@ -25,13 +25,14 @@ from groundplan.model.deployment import (
 )
 from groundplan.model.group import DeploymentGroup
 from groundplan.model.ids import BlueprintId, DeploymentId, GroupId, InstanceId
+from groundplan.model.labels import PARENT
 from groundplan.model.schedule import Schedule
 from groundplan.model.values import Data, from_data, reveal
 from groundplan.planning.inputs import InputFault, resolve_inputs
 from groundplan.planning.instances import make_instances
 from groundplan.planning.static import capability_uses, environment_needs, try_blueprint
 from groundplan.runtime.containment import Containment
-from groundplan.runtime.evaluation import PARENT_LABEL, Evaluator
+from groundplan.runtime.evaluation import Evaluator
 from groundplan.runtime.library import Library
 from groundplan.runtime.world import World
 from groundplan.service import identifiers
@@ -161,11 +162,11 @@ def require_environment(snapshot: Snapshot, library: Library, world: World, eval
     own, needed = world.deployment, environment_needs(world.blueprint, evaluator.lookup(world))
     if not needed:
         return
-    named = own.labels.get(PARENT_LABEL, ())
+    named = own.labels.get(PARENT, ())
     if not named:
         raise UsageError(
             f"Deployment {own.id!r} reads capabilities of its environment, and has none.",
-            fix=f"Name it: --labels {PARENT_LABEL}:ENVIRONMENT",
+            fix=f"Name it: --labels {PARENT}:ENVIRONMENT",
         )
     environment = existing(snapshot, DeploymentId(named[0]))
     offered = library.blueprint(snapshot, environment.digest).capabilities

@@ -10,8 +10,8 @@ from typing import Final
 from groundplan.model.deployment import Dependency, Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import Execution, ExecutionStatus
 from groundplan.model.ids import DeploymentId
+from groundplan.model.labels import PARENT
 from groundplan.planning.health import is_available, is_drifted
-from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.service.deployments import existing, installation
 from groundplan.state.store import Snapshot, Store
 
@@ -89,7 +89,7 @@ class _Survey:
         self._known: dict[DeploymentId, DeploymentStatus] = {}
         self._asked: set[DeploymentId] = set()
         for item in self.deployments:
-            for parent in item.labels.get(PARENT_LABEL, ()):
+            for parent in item.labels.get(PARENT, ()):
                 self._children.setdefault(parent, []).append(item)
 
     def status(self, deployment: Deployment) -> DeploymentStatus:

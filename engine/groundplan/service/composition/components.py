@@ -14,10 +14,10 @@ from groundplan.dsl.fetch import Fetch
 from groundplan.model.deployment import Dependency, DependencyKind, Owner
 from groundplan.model.execution import Outcome, Verdict
 from groundplan.model.ids import BlueprintId, DeploymentId
+from groundplan.model.labels import PARENT
 from groundplan.model.secret import SecretValue
 from groundplan.model.values import Data, reveal
 from groundplan.runtime.children import ChildCall
-from groundplan.runtime.evaluation import PARENT_LABEL
 from groundplan.runtime.library import Library
 from groundplan.sdk.errors import NonRecoverableError, OperationRetry
 from groundplan.service import blueprints, deployments, executions
@@ -145,7 +145,7 @@ class Components:
             id=free,
             blueprint=_blueprint_id(call, config),
             inputs=read_inputs(call),
-            labels={PARENT_LABEL: (call.deployment.id,), **_labels(config)},
+            labels={PARENT: (call.deployment.id,), **_labels(config)},
             owner=owner,
         )
         deployments.create_in(transaction, self.library, new, self.clock())
