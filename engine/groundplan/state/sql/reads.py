@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 from zlib import decompress
 
-from sqlalchemy import Connection, Row, Select, Table, func, select, tuple_
+from sqlalchemy import Column, Connection, Row, Select, Table, func, select, tuple_
 
 from groundplan.model.deployment import Dependency, Deployment, InstanceState, NodeInstance
 from groundplan.model.execution import FINAL, STOPPING, Event, Execution, ExecutionStatus, Lease, TaskState
@@ -107,9 +107,7 @@ class SqlSnapshot:
         return {InstanceState(state): count for state, count in self._connection.execute(query)}
 
     def instance(self, deployment: DeploymentId, id: InstanceId) -> NodeInstance | None:
-        table = schema.node_instances
-        query = select(*rows.INSTANCE_COLUMNS).where(table.c.deployment_id == deployment, table.c.id == id)
-        row = self._connection.execute(query).one_or_none()
+        row = self._one(schema.node_instances, rows.INSTANCE_COLUMNS, deployment_id=deployment, id=id)
         return None if row is None else rows.instance(row, deployment, self._seal)
 
     def dependencies(
@@ -204,9 +202,7 @@ class SqlSnapshot:
         return [task for some in found for task in rows.tasks(some, execution, self._seal)]
 
     def task(self, execution: ExecutionId, number: int) -> TaskRecord | None:
-        table = schema.tasks
-        query = select(*rows.TASK_COLUMNS).where(table.c.execution_id == execution, table.c.number == number)
-        row = self._connection.execute(query).one_or_none()
+        row = self._one(schema.tasks, rows.TASK_COLUMNS, execution_id=execution, number=number)
         return None if row is None else rows.tasks([row], execution, self._seal)[0]
 
     def results(self, execution: ExecutionId) -> Mapping[int, Data]:
@@ -335,8 +331,8 @@ class SqlSnapshot:
         for some in self._connection.execute(query).partitions(_PAGE):
             yield from some
 
-    def _one(self, table: Table, **keys: str | int) -> Any:
-        query = select(table).where(*(table.c[name] == value for name, value in keys.items()))
+    def _one(self, table: Table, columns: Sequence[Column[Any]] = (), /, **keys: str | int) -> Any:
+        query = select(*(columns or table.columns)).where(*(table.c[name] == value for name, value in keys.items()))
         return self._connection.execute(query).one_or_none()
 
 
