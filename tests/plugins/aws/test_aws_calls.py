@@ -3,12 +3,12 @@
 import base64
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 import boto3
 import pytest
+from tests.plugins.aws.endpoint import KEYS, answering
 from tests.plugins.aws.trials import TRIALS, TRUST
 
 from groundplan.sdk import testing
@@ -20,8 +20,6 @@ from groundplan_aws.failures import RefusedError, partial
 from groundplan_aws.resource import NODES
 from groundplan_aws.rows.compute import FUNCTION
 from groundplan_aws.rows.delivery import PIPELINE
-
-KEYS = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret-of-test", "region_name": "us-east-1"}
 
 
 class Lambda(BaseHTTPRequestHandler):
@@ -50,13 +48,8 @@ class Lambda(BaseHTTPRequestHandler):
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     Lambda.asked.clear()
-    server = HTTPServer(("127.0.0.1", 0), Lambda)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Lambda) as url:
+        yield url
 
 
 def calling(endpoint: str, config: dict[str, Any], node_type: str = FUNCTION.node_type) -> Any:

@@ -1,13 +1,13 @@
 """Where a client connects and as whom, and what becomes of refusals."""
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from botocore.httpsession import URLLib3Session
+from tests.plugins.aws.endpoint import KEYS, answering
 
 from groundplan.runtime.calls import Calls
 from groundplan.sdk import testing
@@ -15,7 +15,6 @@ from groundplan.sdk.errors import NonRecoverableError, RecoverableError
 from groundplan_aws.client import account_of, connect
 from groundplan_aws.failures import BusyError, Refusal, RefusedError, judge
 
-KEYS = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret-of-test", "region_name": "us-east-1"}
 DOWN = "http://127.0.0.1:1"
 ROLE = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
 <AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>
@@ -52,13 +51,8 @@ class Recorder(BaseHTTPRequestHandler):
 @pytest.fixture
 def recorder() -> Iterator[str]:
     Recorder.seen.clear()
-    server = HTTPServer(("127.0.0.1", 0), Recorder)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Recorder) as url:
+        yield url
 
 
 def call(endpoint: str, *, sandboxed: bool = True, keys: dict[str, str] = KEYS) -> None:
