@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from groundplan.diagnostics.trouble import NotFound
-from groundplan.model.execution import ExecutionStatus, Outcome, TaskState, Verdict
+from groundplan.model.execution import Change, ExecutionStatus, Outcome, ParentTask, TaskState, Verdict
 from groundplan.model.graph import Task, TaskGraph, TaskKind
 from groundplan.model.group import PAUSED
 from groundplan.model.ids import BlueprintId, DeploymentId, ExecutionId, GroupId
@@ -13,6 +13,7 @@ from groundplan.runtime.liveness import driver_name
 from groundplan.runtime.policy import Policy
 from groundplan.service import blueprints, deployment_groups, deployments, execution_groups, executions
 from groundplan.service.assembly import Engine, now
+from groundplan.service.composition.endings import ending
 from groundplan.service.driving import Unwatched, make_driver
 from groundplan.service.execution_groups import NewRun
 from groundplan.service.executions import NewExecution
@@ -111,6 +112,49 @@ def test_an_execution_of_a_group_waits_for_the_group(shops: Engine) -> None:
     paused = why(shops, second).path[0]
     assert "paused" in paused.words
     assert "set-concurrency" in paused.fix
+
+
+def cancel_child(engine: Engine) -> tuple[ExecutionId, ExecutionId]:
+    """Have an execution that a task of another one waits for be cancelled; return both, what waits first."""
+    parent = start(engine)
+    with engine.store.transaction() as transaction:
+        instance = transaction.instances(DeploymentId("one"))[0].id
+        task = Task(number=0, kind=TaskKind.CHILD, instance=instance, operation="lifecycle.start")
+        transaction.append_tasks(parent, TaskGraph(tasks=[task], waits=[()]), stage=1)
+    child = start(engine, "other", parent=ParentTask(execution=parent, task=0))
+    executions.end(engine.store, child, Change.CANCEL, now().replace(year=2100))
+    with engine.store.transaction() as transaction:
+        ended_child = executions.get_in(transaction, child)
+        outcome = ending(transaction, engine.library, ParentTask(execution=parent, task=0), ended_child)
+        ended = AttemptEnd(task=0, number=1, at=now(), state=TaskState.FAILED, outcome=outcome)
+        lease = transaction.acquire(parent, driver_name(), now())
+        begun = Batch(lease=lease, deployment=DeploymentId("one"), started=[AttemptStart(0, 1, now())])
+        transaction.record(begun)
+        transaction.record(Batch(lease=lease, deployment=DeploymentId("one"), ended=[ended]))
+    return parent, child
+
+
+def test_a_cancelled_child_is_told_as_cancelled_and_not_as_failed(shops: Engine) -> None:
+    parent, child = cancel_child(shops)
+    with shops.store.transaction() as transaction:
+        transaction.set_execution(parent, status=ExecutionStatus.FAILED, at=now())
+    found = why(shops, parent)
+    assert told(found) == [
+        ("install of one", Cause.FAILED),
+        ("vm", Cause.STOPPED),
+        ("install of other", Cause.STOPPED),
+    ]
+    assert (found.path[-1].execution, found.path[-1].words) == (child, "was cancelled")
+    assert [item.fix for item in found.path][1:] == [f"groundplan executions resume {parent}", ""]
+
+
+def test_a_child_that_was_cancelled_with_its_parent_names_the_parent(shops: Engine) -> None:
+    parent, child = cancel_child(shops)
+    with shops.store.transaction() as transaction:
+        transaction.set_execution(parent, status=ExecutionStatus.CANCELLED, at=now())
+    assert told(why(shops, parent)) == [("install of one", Cause.STOPPED)]
+    assert told(why(shops, child)) == [("install of other", Cause.STOPPED), ("install of one", Cause.STOPPED)]
+    assert "install of one" in why(shops, child).path[0].words
 
 
 def test_a_chain_of_executions_is_followed_to_its_end(shops: Engine) -> None:

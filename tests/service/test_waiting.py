@@ -19,6 +19,7 @@ ABOUT = Circumstances(
     stopping=False,
     ended=False,
     began={0: NOW - timedelta(seconds=7)},
+    cancelled={},
     attempts_of=lambda _: " of 6",
     child=lambda id_: f"execution {id_} (started)",
 )
@@ -37,6 +38,7 @@ def record(number: int, state: TaskState, *waits: int, **more: object) -> TaskRe
     [
         ("started", {"attempts": 1}, {}, Cause.RUNS, "runs for 7 s: attempt 1 of 6"),
         ("started", {"attempts": 1}, {"driven": False}, Cause.DRIVER_LOST, "was in flight (attempt 1 of 6)"),
+        ("started", {"attempts": 1}, {"driven": False, "ended": True}, Cause.STOPPED, "when the execution ended"),
         (
             "rescheduled",
             {"attempts": 2, "earlier": 1, "error": "no", "due_at": NOW + timedelta(seconds=9)},
@@ -46,6 +48,7 @@ def record(number: int, state: TaskState, *waits: int, **more: object) -> TaskRe
         ),
         ("rescheduled", {"error": "no"}, {"stopping": True}, Cause.STOPPED, "is not tried again"),
         ("waiting", {"waits_for": ExecutionId("x")}, {}, Cause.CHILD, "waits for execution x (started)"),
+        ("failed", {"error": "x"}, {"cancelled": {0: ExecutionId("x")}}, Cause.STOPPED, "could not end: x"),
         ("failed", {"attempts": 6, "error": "no"}, {}, Cause.FAILED, "failed in attempt 6: no"),
         ("interrupted", {}, {}, Cause.INTERRUPTED, "not known to be safe to repeat"),
         ("pending", {}, {}, Cause.WORKER, "waits for a free worker: 0 attempts"),

@@ -10,7 +10,7 @@ from typing import Final
 
 from groundplan.diagnostics.suggest import suggest
 from groundplan.diagnostics.trouble import NotFound
-from groundplan.model.execution import STOPPING, Execution, ExecutionStatus
+from groundplan.model.execution import STOPPING, Execution, ExecutionStatus, TaskState
 from groundplan.model.graph import Task
 from groundplan.model.group import PAUSED
 from groundplan.model.ids import ExecutionId
@@ -18,6 +18,7 @@ from groundplan.runtime.library import Library
 from groundplan.runtime.liveness import shown_driver
 from groundplan.runtime.policy import UNLIMITED, Policy
 from groundplan.service import executions, queue
+from groundplan.service.composition.endings import unfinished_words
 from groundplan.service.deployments import existing
 from groundplan.service.executions import Listed
 from groundplan.service.waiting import DONE, Cause, Circumstances, Reason, Waiting
@@ -26,6 +27,8 @@ from groundplan.state.store import Snapshot, TaskRecord
 
 _MOST_HOPS: Final = 20
 """Executions that wait for each other and are followed down."""
+_FAULTS: Final = frozenset({Cause.FAILED, Cause.INTERRUPTED})
+"""What keeps a cancelled execution from its end even when it is resumed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,10 +149,23 @@ class _Reader:
                 stopping=execution.status in STOPPING,
                 ended=execution.status.is_final,
                 began=self._snapshot.running_since(execution.id),
+                cancelled=self._cancelled_children(execution, records),
                 attempts_of=attempts_of,
                 child=self._shown,
             ),
         )
+
+    def _cancelled_children(self, execution: Execution, records: Sequence[TaskRecord]) -> dict[int, ExecutionId]:
+        """Return the children whose cancelling is what their tasks failed with, by task."""
+        errors = {item.task.number: item.error for item in records if item.state is TaskState.FAILED}
+        children = (
+            self._snapshot.executions(parent=execution.id, statuses=[ExecutionStatus.CANCELLED]) if errors else ()
+        )
+        return {
+            child.parent.task: child.id
+            for child in children
+            if child.parent is not None and errors.get(child.parent.task) == unfinished_words(child)
+        }
 
     def _shown(self, id_: ExecutionId) -> str:
         found = self._snapshot.execution(id_)
@@ -164,14 +180,26 @@ class _Reader:
             return [own, *self.below(own, hops)]
         tasks = waiting or self.waiting(execution, _stage(self._snapshot, execution.id))
         reasons = tasks.reasons()
+        has_faults = any(item.cause in _FAULTS for item in reasons)
+        if execution.status is ExecutionStatus.CANCELLED and not has_faults:
+            parent = self._cancelled_parent(execution)
+            return [own] if parent is None else [own, *self.path(parent, hops - 1)]
         if own.cause is Cause.DRIVER_LOST or not reasons:
             return [own]
         front = reasons[0]
         return [own, front, *self.below(front, hops)]
 
+    def _cancelled_parent(self, execution: Execution) -> Execution | None:
+        """Return the execution that one was started by, if it was cancelled as well."""
+        parent = None if execution.parent is None else self._snapshot.execution(execution.parent.execution)
+        return parent if parent is not None and parent.status is ExecutionStatus.CANCELLED else None
+
     def below(self, reason: Reason, hops: int) -> list[Reason]:
         """Follow a reason down to the execution that it waits for."""
         child = None if reason.child is None or not hops else self._snapshot.execution(reason.child)
+        if child is not None and reason.cause is Cause.STOPPED:
+            # It has ended, and what waited for it is to be resumed, which begins the step anew.
+            return [replace(self._whole(child), fix="")]
         return [] if child is None else self.path(child, hops - 1)
 
     def of_driver(self, execution: Execution) -> list[Reason]:
@@ -190,7 +218,11 @@ class _Reader:
             case ExecutionStatus.FAILED:
                 return replace(own, cause=Cause.FAILED, words=f"failed: {execution.error}", fix=resume)
             case ExecutionStatus.CANCELLED:
-                return replace(own, cause=Cause.STOPPED, words="was cancelled", fix=resume)
+                parent = self._cancelled_parent(execution)
+                words = "was cancelled"
+                if parent is not None:
+                    words += f", as was what started it: {parent.workflow} of {parent.deployment}"
+                return replace(own, cause=Cause.STOPPED, words=words, fix=resume)
             case ExecutionStatus.QUEUED:
                 return self._queued(own, execution)
         listed = self.listed(execution)

@@ -77,6 +77,7 @@ class Circumstances:
         stopping: whether the execution ends, or ended, because somebody asked.
         ended: whether the execution has ended.
         began: when the attempts that have not ended began, by task.
+        cancelled: the executions that tasks waited for and somebody cancelled, by the task that failed with that.
         attempts_of: says how many attempts a task gets at most, in words.
         child: says how an execution that is waited for stands.
     """
@@ -87,6 +88,7 @@ class Circumstances:
     stopping: bool
     ended: bool
     began: Mapping[int, datetime]
+    cancelled: Mapping[int, ExecutionId]
     attempts_of: Callable[[Task], str]
     child: Callable[[ExecutionId], str]
 
@@ -137,6 +139,7 @@ class Waiting:
         """Return why an unfinished task is not done."""
         record = self.open[number]
         cause, words, fix = self._why(record)
+        child = record.waits_for if cause is Cause.CHILD else self._about.cancelled.get(number)
         return Reason(
             execution=self._about.execution,
             task=number,
@@ -145,7 +148,7 @@ class Waiting:
             words=words,
             fix=fix,
             tasks=self.unmet[number],
-            child=record.waits_for if cause is Cause.CHILD else None,
+            child=child,
             due_at=record.due_at if cause in (Cause.RETRY, Cause.CHILD) else None,
             holds_up=self._followers.get(number, 0),
         )
@@ -154,6 +157,8 @@ class Waiting:
         resume = f"groundplan executions resume {self._about.execution}"
         attempt = record.attempts - record.earlier
         match record.state:
+            case TaskState.FAILED if record.task.number in self._about.cancelled:
+                return Cause.STOPPED, f"could not end: {record.error}", resume
             case TaskState.FAILED:
                 return Cause.FAILED, f"failed in attempt {attempt or 1}: {record.error}", resume
             case TaskState.INTERRUPTED:
@@ -187,6 +192,9 @@ class Waiting:
         which = f"attempt {attempt}{self._about.attempts_of(record.task)}"
         if self._about.driven:
             return Cause.RUNS, f"runs{since}: {which}", ""
+        if self._about.ended:
+            words = f"was in flight ({which}) when the execution ended; a resume repeats it if that is safe"
+            return Cause.STOPPED, words, ""
         words = f"was in flight ({which}) when its driver was lost; a resume repeats it if that is safe"
         return Cause.DRIVER_LOST, words, ""
 
@@ -203,9 +211,12 @@ class Waiting:
 
     def _named(self, numbers: Sequence[int]) -> str:
         order = sorted(numbers, key=lambda each: (self.open[each].state not in _BAD, each))
-        shown = [f"{self.open[each].task.label} ({self.open[each].state})" for each in order[:_MOST_NAMED]]
+        shown = [f"{self.open[each].task.label} ({self._state(each)})" for each in order[:_MOST_NAMED]]
         more = len(numbers) - len(shown)
         return ", ".join(shown) + (f" and {more} more" if more else "")
+
+    def _state(self, number: int) -> str:
+        return "cancelled" if number in self._about.cancelled else str(self.open[number].state)
 
 
 def _moment(at: datetime, now: datetime) -> str:

@@ -15,8 +15,7 @@ def ending(transaction: Transaction, library: Library, task: ParentTask, child: 
     up with the child's execution id and error, and is not tried again by itself.
     """
     if child.status is not ExecutionStatus.TERMINATED:
-        words = "was cancelled" if child.status is ExecutionStatus.CANCELLED else f"failed: {child.error}"
-        return _failed(f"Execution {child.id} ({child.workflow} of {child.deployment}) {words}")
+        return _failed(unfinished_words(child))
     record = transaction.task(task.execution, task.task)
     parent = transaction.execution(task.execution)
     if record is None or parent is None or record.task.relationship is not None:
@@ -30,6 +29,12 @@ def ending(transaction: Transaction, library: Library, task: ParentTask, child: 
         return _failed(f"Deployment {child.deployment} is installed, but {fault.path} has no value: {fault.message}")
     properties = {**instance.runtime_properties, "capabilities": found}
     return Outcome(verdict=Verdict.SUCCEEDED, runtime_properties={record.task.instance: properties})
+
+
+def unfinished_words(child: Execution) -> str:
+    """Return the error of a task whose execution ended without success."""
+    words = "was cancelled" if child.status is ExecutionStatus.CANCELLED else f"failed: {child.error}"
+    return f"Execution {child.id} ({child.workflow} of {child.deployment}) {words}"
 
 
 def _failed(message: str) -> Outcome:
