@@ -256,7 +256,7 @@ class Drive:
             return TaskState.IGNORED, None
         if outcome.verdict is Verdict.RETRY and not self.cancelling:
             operation = self.world.operation(task)
-            attempt = self._attempts[task.number] - self._earlier.get(task.number, 0)
+            attempt = self._attempt(task)
             retries = self.policy.retries_of(task, operation)
             unlimited = retries == UNLIMITED or _met_no_store(outcome) or self._awaits_others(task.number, outcome)
             if unlimited or attempt <= retries:
@@ -283,7 +283,7 @@ class Drive:
             limited: that it counts for the policy; it does not when somebody has the execution resumed.
         """
         task = self._tasks[number]
-        attempt = self._attempts[number] - self._earlier.get(number, 0)
+        attempt = self._attempt(task)
         retries = self.policy.retries_of(task, self.world.operation(task))
         failure = Failure(type=_WORKER_LOST, message="The worker that ran it is gone", recoverable=True)
         if limited and retries != UNLIMITED and attempt > retries:
@@ -527,7 +527,10 @@ class Drive:
     def _error(self) -> str:
         if self._conclusion is not None:
             return self._refusal
-        lines = [f"{task.instance or task.deployment} {task.name}: {message}" for task, message in self._failures]
+        lines = [
+            f"{task.instance or task.deployment} {task.name}: {message}{self._tried(task)}"
+            for task, message in self._failures
+        ]
         if self._refusal:
             return "\n".join([self._refusal, *lines])
         return lines[0] if len(lines) == 1 else f"{len(lines)} tasks failed:\n" + "\n".join(lines)
@@ -573,18 +576,24 @@ class Drive:
             self._tell_task(EventType.TASK_SUCCEEDED, "Task succeeded", task, "", now)
             return
         message = "" if outcome.failure is None else f" -> {outcome.failure.message}"
-        attempt = self._attempts.get(task.number, 1) - self._earlier.get(task.number, 0)
         if state is TaskState.RESCHEDULED and due is not None:
             total = self.policy.retries_of(task, self.world.operation(task))
             of = "" if total == UNLIMITED else f"/{total}"
-            wait = f" [retry {attempt}{of} in {(due - now).total_seconds():g} s]"
+            wait = f" [retry {self._attempt(task)}{of} in {(due - now).total_seconds():g} s]"
             self._tell_task(EventType.TASK_RESCHEDULED, "Task rescheduled", task, message + wait, now)
         elif state is TaskState.WAITING:
             self._tell_task(EventType.PLUGIN_EVENT, f"Waits for execution {outcome.waits_for}", task, "", now)
         else:
             ignored = " (ignored)" if state is TaskState.IGNORED else ""
-            tried = f" [attempt {attempt}]" if attempt > 1 else ""
-            self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + tried + ignored, now)
+            self._tell_task(EventType.TASK_FAILED, "Task failed", task, message + self._tried(task) + ignored, now)
+
+    def _attempt(self, task: Task) -> int:
+        """Return which attempt since the last resume a task is in."""
+        return self._attempts.get(task.number, 1) - self._earlier.get(task.number, 0)
+
+    def _tried(self, task: Task) -> str:
+        attempt = self._attempt(task)
+        return f" [attempt {attempt}]" if attempt > 1 else ""
 
     def _tell_task(
         self, type_: EventType, verb: str, task: Task, rest: str, now: datetime, operation: Operation | None = None

@@ -16,13 +16,13 @@ from .stages import Stage, drive
 ONE = blueprint(node("db", operations=lifecycle("create")))
 
 
-def test_a_failed_operation_is_tried_again_as_often_as_the_policy_says(stage: Stage) -> None:
+def test_a_failed_operation_is_tried_again_as_often_as_the_policy_says_and_its_error_tells(stage: Stage) -> None:
     stage.rehearsal.deploy(ONE)
     script = Script(acts={"db create": lambda _: failed()})
     execution = stage.rehearsal.start()
     ended = drive(stage, execution, script, retries=2)
     assert script.ran == ["db create"] * 3
-    assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: it broke")
+    assert (ended.status, ended.error) == (ExecutionStatus.FAILED, "db_000001 create: it broke [attempt 3]")
     [told] = [event.message for event in stage.rehearsal.events(execution) if event.type is EventType.TASK_FAILED]
     assert told.endswith("it broke [attempt 3]")
 

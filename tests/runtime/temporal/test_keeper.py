@@ -183,7 +183,7 @@ def test_what_kills_its_worker_each_time_fails_in_the_end(rehearsal: Rehearsal) 
     shell.ask(Landed(task=order.task, number=1, lost=True))
     last = shell.ask(Landed(task=order.task, number=2, lost=True))
     assert (last.ended, last.status) == (True, "failed")
-    assert rehearsal.executions()[0].error == "db_000001 create: The worker that ran it is gone"
+    assert rehearsal.executions()[0].error == "db_000001 create: The worker that ran it is gone [attempt 2]"
 
 
 def test_the_outcome_of_an_older_attempt_is_dropped(shell: Shell) -> None:
