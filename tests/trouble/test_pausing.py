@@ -157,6 +157,28 @@ def test_a_server_that_broke_down_is_waited_for(durable_server: PostgresServer, 
     check_the_end(user, marks)
 
 
+def test_who_follows_events_waits_for_a_server_that_broke_down(durable_server: PostgresServer, tmp_path: Path) -> None:
+    server = durable_server
+    user, marks = planted_in(server, tmp_path)
+    with installing(user, marks) as process:
+        execution = user.latest("parent")["id"]
+        with user.running("events", "list", execution, "--tail") as tail:
+            assert tail.stdout is not None
+            assert tail.stderr is not None
+            begun = tail.stdout.readline()
+            server.kill()
+            paused = tail.stderr.readline()
+            server.start()
+            back = tail.stderr.readline()
+            marks.hold.unlink()
+            process.communicate(timeout=60)
+            rest, errors = tail.communicate(timeout=60)
+    assert "Paused since" in paused
+    assert "The store is back" in back
+    assert (tail.returncode, errors) == (0, "")
+    assert begun + rest == user.ok("events", "list", execution)
+
+
 def test_who_leaves_while_the_server_is_away_goes_on_later(
     durable_server: PostgresServer, on_server: tuple[User, Marks]
 ) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import click
 
+from groundplan.cli.awaiting import await_store
 from groundplan.cli.options import print_json
 from groundplan.cli.running import drive_queued, policy_of, tell_who_goes_on
 from groundplan.cli.serving import spoken
@@ -18,13 +19,11 @@ from groundplan.cli.views import records
 from groundplan.model.execution import Change, Execution, ExecutionStatus
 from groundplan.model.ids import ExecutionGroupId
 from groundplan.runtime.local import LocalDriver
-from groundplan.runtime.pausing import RETRY_SECONDS, paused_words, resumed_words
 from groundplan.service import execution_groups as use_case
 from groundplan.service.assembly import Engine, now
 from groundplan.service.distribution import read_address
 from groundplan.service.driving import Unwatched, make_local_driver
 from groundplan.service.worker import Say, living
-from groundplan.state.store import StoreFault
 
 _MOST_ERRORS = 10
 _LOOK_SECONDS = 0.5
@@ -110,21 +109,13 @@ def _follow(engine: Engine, id: ExecutionGroupId, say: Say, timeout: float | Non
 
 def _look(source: use_case.GroupSource, left: threading.Event) -> bool:
     """Return whether there is anything left to wait for; while the store is away, say so and wait as the workers do."""
-    began, paused = time.monotonic(), False
-    while True:
-        try:
-            more = source.look()
-            break
-        except StoreFault as fault:
-            if not fault.passes or source.cancelling or left.is_set():
-                raise
-            if not paused:
-                source.say(paused_words(fault, now(), "Ctrl-C leaves it to the workers."))
-        paused = True
-        left.wait(RETRY_SECONDS)
-    if paused:
-        source.say(resumed_words(time.monotonic() - began))
-    return more
+    return await_store(
+        source.look,
+        source.say,
+        "Ctrl-C leaves it to the workers.",
+        pause=left.wait,
+        leaves=lambda: source.cancelling or left.is_set(),
+    )
 
 
 def _ending(ended: Execution) -> str:

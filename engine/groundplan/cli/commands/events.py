@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import click
 
+from groundplan.cli.awaiting import await_store
 from groundplan.cli.options import as_json, engine, print_json
 from groundplan.cli.views import records
 from groundplan.cli.views.lines import line
@@ -21,6 +23,8 @@ from groundplan.state.store import Snapshot
 
 _POLL_SECONDS: Final = 0.5
 _PAGE: Final = 1000
+_LEAVING: Final = "Ctrl-C leaves; what runs is not touched."
+T = TypeVar("T")
 
 
 @click.group()
@@ -64,7 +68,7 @@ def list_(
         else:
             for _, event in shown:
                 click.echo(line(event))
-        if tail and wanted.status() is ExecutionStatus.FAILED:
+        if tail and _patiently(wanted.status) is ExecutionStatus.FAILED:
             raise click.exceptions.Exit(1)
 
 
@@ -109,10 +113,8 @@ def _of_group(opened: Engine, named: ExecutionGroupId) -> _Wanted:
 def _follow(opened: Engine, wanted: _Wanted, *, tail: bool) -> Iterator[tuple[int, Event]]:
     after = 0
     while True:
-        # Asked before the events are read, so that those of the end are not missed.
-        ended = wanted.status().is_final
-        with opened.store.snapshot() as snapshot:
-            page = wanted.page(snapshot, after)
+        read = partial(_read, opened, wanted, after)
+        ended, page = _patiently(read) if tail else read()
         yield from page
         after = page[-1][0] if page else after
         if len(page) == _PAGE:
@@ -120,3 +122,15 @@ def _follow(opened: Engine, wanted: _Wanted, *, tail: bool) -> Iterator[tuple[in
         if ended or not tail:
             return
         time.sleep(_POLL_SECONDS)
+
+
+def _read(opened: Engine, wanted: _Wanted, after: int) -> tuple[bool, Sequence[tuple[int, Event]]]:
+    """Return whether no more will come than these, and the events after a number."""
+    # Asked before the events are read, so that those of the end are not missed.
+    ended = wanted.status().is_final
+    with opened.store.snapshot() as snapshot:
+        return ended, wanted.page(snapshot, after)
+
+
+def _patiently(act: Callable[[], T]) -> T:
+    return await_store(act, lambda text: click.echo(text, err=True), _LEAVING)
