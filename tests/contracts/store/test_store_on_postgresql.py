@@ -26,6 +26,7 @@ from groundplan.state.sql.store import SqlStore
 from groundplan.state.store import Batch, StoreFault
 
 from ...proof.postgres import PASSWORD, PostgresServer
+from ...proof.user import eventually
 from .nouns import DEPLOYMENT, EVENT, EXECUTION, NOW, fill
 
 KEY = b"0123456789abcdef" * 2
@@ -149,6 +150,30 @@ def test_drivers_of_different_executions_record_beside_each_other(store: SqlStor
             other.record(batch(leases[1]))
         with store.snapshot() as snapshot:
             assert [event.execution for _, event in snapshot.events()] == ["e2"]
+
+
+def test_events_get_their_numbers_in_the_order_in_which_they_can_be_seen(
+    store: SqlStore, leases: list[Lease], server: PostgresServer
+) -> None:
+    def record_beside() -> None:
+        with store.recording() as other:
+            other.record(batch(leases[1]))
+
+    def waits() -> bool:
+        with server.connect() as connection:
+            found = connection.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
+        return found is not None
+
+    with store.recording() as one:
+        one.record(batch(leases[0]))
+        thread = threading.Thread(target=record_beside)
+        thread.start()
+        eventually(waits, what="a driver that waits with its events")
+        one.record(batch(leases[0]))
+    thread.join()
+    with store.snapshot() as snapshot:
+        # Whoever asks for what follows the last number that they saw misses nothing.
+        assert [event.execution for _, event in snapshot.events()] == ["e1", "e1", "e2"]
 
 
 def test_who_decides_waits_for_those_who_record(store: SqlStore, leases: list[Lease]) -> None:
