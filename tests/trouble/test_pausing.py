@@ -212,3 +212,49 @@ def test_a_group_waits_for_a_server_that_broke_down(
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     check_the_end(user, marks)
+
+
+@contextmanager
+def started_too_early(server: PostgresServer, folder: Path) -> Iterator[tuple[User, Install]]:
+    """Start a worker before its server, and wait until it says so; the server is there afterwards."""
+    user, _ = planted_in(server, folder)
+    server.kill()
+    try:
+        with user.running("worker") as worker:
+            line = wait_for(worker, "Paused since")
+            assert f"127.0.0.1:{server.port}" in line
+            yield user, worker
+    finally:
+        if server.process is None:
+            server.start()
+
+
+def test_a_worker_may_be_started_before_its_server(durable_server: PostgresServer, tmp_path: Path) -> None:
+    with started_too_early(durable_server, tmp_path) as (user, worker):
+        durable_server.start()
+        wait_for(worker, "The store is back")
+        wait_for(worker, "serves as")
+        assert len(user.json("worker", "status")["workers"]) == 1
+        worker.send_signal(signal.SIGTERM)
+        _, errors = worker.communicate(timeout=60)
+    assert (worker.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_waits_for_its_server_can_be_ended(
+    durable_server: PostgresServer, tmp_path: Path, way: signal.Signals
+) -> None:
+    with started_too_early(durable_server, tmp_path) as (_, worker):
+        worker.send_signal(way)
+        _, errors = worker.communicate(timeout=60)
+    assert (worker.returncode, errors.strip()) == (1, "Stopped.")
+
+
+def test_a_worker_with_a_wrong_password_or_database_ends(durable_server: PostgresServer, tmp_path: Path) -> None:
+    user, _ = planted_in(durable_server, tmp_path)
+    for url, word in (
+        (durable_server.url("nowhere"), "createdb"),
+        (durable_server.url("home").replace("pass", "hunter2"), "Check the password"),
+    ):
+        wrong = replace(user, variables={**user.variables, "GROUNDPLAN_DATABASE_URL": url})
+        assert word in wrong.refused(1, "worker")

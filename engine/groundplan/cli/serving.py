@@ -2,21 +2,27 @@
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from queue import SimpleQueue
+from typing import TypeVar
 
 import click
 
-from groundplan.cli.stopping import stoppable
+from groundplan.cli.awaiting import await_store
+from groundplan.cli.stopping import interruptible, stoppable
 from groundplan.diagnostics.visible import visible
+from groundplan.runtime.driver import Serving
 from groundplan.runtime.liveness import shown_driver
+from groundplan.runtime.local import LocalDriver
 from groundplan.runtime.policy import Policy
 from groundplan.runtime.temporal.messages import DEFAULT_QUEUE
 from groundplan.service.assembly import Engine, now
 from groundplan.service.driving import Unwatched, make_local_driver, make_queue_worker
 from groundplan.service.worker import Say, StoreSource
+
+T = TypeVar("T")
 
 
 def serve_queues(
@@ -34,19 +40,24 @@ def serve_queues(
         UsageError: Temporal cannot be used.
     """
     logging.basicConfig(format="%(asctime)s  %(levelname)s  %(message)s", level=logging.WARNING)
+    most = engine.limit
     with spoken() as say:
-        source = None
-        if DEFAULT_QUEUE in queues:
-            source = StoreSource(
-                store=engine.store,
-                library=engine.library,
-                clock=now,
-                most=engine.limit,
-                room=room,
-                say=say,
-                on_temporal=True,
-            )
-        worker = make_queue_worker(engine, policy, queues, build, source=source, promote=promote)
+
+        def make() -> tuple[StoreSource | None, Serving]:
+            source = None
+            if DEFAULT_QUEUE in queues:
+                source = StoreSource(
+                    store=engine.store,
+                    library=engine.library,
+                    clock=now,
+                    most=most,
+                    room=room,
+                    say=say,
+                    on_temporal=True,
+                )
+            return source, make_queue_worker(engine, policy, queues, build, source=source, promote=promote)
+
+        source, worker = _await_store(make, say)
         try:
             with stoppable(worker.request_stop, worker.abandon):
                 worker.run(lambda: say(f"serves {', '.join(queues)}: at most {policy.workers} operations at once each"))
@@ -62,11 +73,14 @@ def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
     Args:
         room: how many executions are driven at once.
     """
+    most = engine.limit
     with spoken() as say:
-        source = StoreSource(
-            store=engine.store, library=engine.library, clock=now, most=engine.limit, room=room, say=say
-        )
-        driver = make_local_driver(engine, policy, Unwatched(), say)
+
+        def make() -> tuple[StoreSource, LocalDriver]:
+            source = StoreSource(store=engine.store, library=engine.library, clock=now, most=most, room=room, say=say)
+            return source, make_local_driver(engine, policy, Unwatched(), say)
+
+        source, driver = _await_store(make, say)
         say(f"serves as {shown_driver(source.worker.name)}")
 
         def drain() -> None:
@@ -79,6 +93,16 @@ def serve_store(engine: Engine, policy: Policy, *, room: int) -> None:
         finally:
             source.leave()
         say("stopped")
+
+
+def _await_store(make: Callable[[], T], say: Say) -> T:
+    """Make what uses the store; while that is away, wait for it, so that a worker may be started before its server.
+
+    Raises:
+        StoreFault: it cannot be used, and waiting makes no sense.
+    """
+    with interruptible():
+        return await_store(make, say, "Ctrl-C ends the worker.")
 
 
 @contextmanager

@@ -10,6 +10,16 @@ from types import FrameType
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Have SIGTERM end the block as Ctrl-C does: the first process of a container would not hear it at all."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def stoppable(first: Callable[[], None], again: Callable[[], None]) -> Iterator[None]:
     """Call `first` at the first signal and `again` at each further one, while the block runs.
 
