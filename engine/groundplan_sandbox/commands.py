@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +25,7 @@ _NEEDED = ("moto", "asyncssh", "flask", "uvicorn", "tf")
 
 
 FAILED, CALLER = 1, 2
+_DELAY = 0.2
 
 
 class _Trouble(Exception):
@@ -33,6 +35,28 @@ class _Trouble(Exception):
         super().__init__(message)
         self.code = code
         self.fix = fix
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """How a sandbox is to be started; see the options of `up`."""
+
+    control_plane: Path | None = None
+    unconfined: bool = False
+    delay: float = _DELAY
+
+    def differences(self, status: dict[str, Any]) -> list[tuple[str, str]]:
+        """Return the options that a running sandbox was not started with, each with what that one does."""
+        found, served = [], status["kubernetes"]
+        if self.control_plane is not None and str(self.control_plane.expanduser().absolute()) != served:
+            by = "the emulated API" if served == "emulated" else f"the programs in {served}"
+            found.append(("--control-plane", f"serves its clusters by {by}"))
+        if self.unconfined and status["confinement"] != "none":
+            found.append(("--unconfined", "confines its machines"))
+        # One that an older version started does not tell.
+        if self.delay not in (_DELAY, status.get("state_delay")):
+            found.append(("--state-delay", "keeps its own"))
+        return found
 
 
 @contextmanager
@@ -74,7 +98,7 @@ def sandbox() -> None:
 @click.option(
     "--state-delay",
     type=click.FloatRange(0, 600),
-    default=0.2,
+    default=_DELAY,
     show_default=True,
     metavar="SECONDS",
     help="How long emulated resources take, at least, to change state.",
@@ -90,10 +114,11 @@ def sandbox() -> None:
 def up(foreground: bool, unconfined: bool, state_delay: float, control_plane: Path | None) -> None:
     """Start the sandbox and bind this home to it."""
     home = current_home()
+    asked = _Asked(control_plane=control_plane, unconfined=unconfined, delay=state_delay)
     with _plain_words():
         _require_libraries()
         if foreground:
-            _serve_here(home, confined=not unconfined, delay=state_delay, control_plane=control_plane)
+            _serve_here(home, asked)
             return
         began = time.monotonic()
         running = is_running(home)
@@ -104,7 +129,7 @@ def up(foreground: bool, unconfined: bool, state_delay: float, control_plane: Pa
         )
         if status is None:
             _wait_for_the_other(home)
-            click.echo(f"The sandbox of {home.root} is already up.")
+            _tell_already_up(home, asked)
             return
     click.echo(f"The sandbox of {home.root} is up ({time.monotonic() - began:.1f} s).")
     _show(status)
@@ -258,7 +283,21 @@ def _wait_for_the_other(home: Home) -> None:
     raise _Trouble(f"another process began to start the sandbox and did not finish; see {home.log}", FAILED)
 
 
-def _serve_here(home: Home, *, confined: bool, delay: float, control_plane: Path | None) -> None:
+def _tell_already_up(home: Home, asked: _Asked) -> None:
+    """Say that a sandbox runs, and which options it was not started with: it goes on as it is."""
+    click.echo(f"The sandbox of {home.root} is already up.")
+    if asked == _Asked():
+        return
+    ignored = asked.differences(ask(_running_binding(home).control, "status", timeout=10))
+    for option, stands in ignored:
+        click.echo(f"warning: {option} was ignored: the sandbox that runs {stands}.", err=True)
+    if ignored:
+        click.echo(
+            "  = fix: start it anew, which empties it: groundplan sandbox down, then this command again", err=True
+        )
+
+
+def _serve_here(home: Home, asked: _Asked) -> None:
     surroundings = launch.environment(home)
     os.environ.clear()
     os.environ.update(surroundings)
@@ -266,21 +305,21 @@ def _serve_here(home: Home, *, confined: bool, delay: float, control_plane: Path
     serve: Callable[..., int] = importlib.import_module("groundplan_sandbox.daemon").serve
     code = serve(
         home,
-        delay=delay,
-        confined=confined,
-        report=lambda message: _report_here(home, message),
-        control_plane=control_plane,
+        delay=asked.delay,
+        confined=not asked.unconfined,
+        report=lambda message: _report_here(home, message, asked),
+        control_plane=asked.control_plane,
     )
     if code:
         raise click.exceptions.Exit(code)
 
 
-def _report_here(home: Home, message: dict[str, Any]) -> None:
+def _report_here(home: Home, message: dict[str, Any], asked: _Asked) -> None:
     if "ready" in message:
         click.echo(f"The sandbox of {home.root} is up; Ctrl-C stops it.")
         _show(message["ready"])
     elif "already" in message:
-        click.echo(f"The sandbox of {home.root} is already up.")
+        _tell_already_up(home, asked)
     else:
         click.echo(f"error: {message['error']}", err=True)
 

@@ -65,6 +65,7 @@ class Sandbox:
     ) -> None:
         self._home = home
         self._control_plane = control_plane
+        self._delay = delay
         self._confinement = confinement
         self._started = time.time()
         self._writing = threading.Lock()
@@ -113,6 +114,7 @@ class Sandbox:
             "services": {"aws": self._url},
             "kubernetes": "emulated" if self._control_plane is None else str(self._control_plane.folder),
             "confinement": self._confinement.value,
+            "state_delay": self._delay,
             "refusal": self._machines.refusal,
             "machines": self._instances.listing(),
             "faults": self._aws.faults.listing(),

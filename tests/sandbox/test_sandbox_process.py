@@ -23,6 +23,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from groundplan_sandbox.commands import sandbox
+from groundplan_sandbox.control_plane.programs import NAMES
 
 from ..proof.user import eventually
 
@@ -114,6 +115,27 @@ def test_up_binds_the_home_and_a_second_up_changes_nothing(shared: Bench) -> Non
     assert answers(bound["aws"]["endpoint_url"])
     assert "already up" in shared.ok("up")
     assert shared.binding() == bound
+
+
+def test_a_second_up_says_which_options_it_ignores(shared: Bench, tmp_path: Path) -> None:
+    done = shared.run("up", "--control-plane", str(tmp_path), "--unconfined", "--state-delay", "3")
+    assert done.returncode == 0
+    assert "already up" in done.stdout
+    for option in ("--control-plane", "--unconfined", "--state-delay"):
+        assert f"{option} was ignored" in done.stderr
+    assert "serves its clusters by the emulated API" in done.stderr
+    assert "fix: start it anew, which empties it: groundplan sandbox down" in done.stderr
+    assert "--control-plane was ignored" in shared.run("up", "--foreground", "--control-plane", str(tmp_path)).stderr
+    assert shared.run("up").stderr == ""
+
+
+def test_a_second_up_with_the_options_of_the_first_ignores_none(bench: Bench, tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / name).touch(0o700)
+    options = ["up", "--control-plane", str(tmp_path), "--unconfined", "--state-delay", "3"]
+    bench.ok(*options)
+    done = bench.run(*options)
+    assert ("already up" in done.stdout, done.stderr) == (True, "")
 
 
 def test_faults_are_set_shown_and_cleared(shared: Bench) -> None:
