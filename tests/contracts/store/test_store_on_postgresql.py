@@ -23,7 +23,7 @@ from groundplan.state.seal import Seal
 from groundplan.state.sql.postgresql import Postgresql, parse_url
 from groundplan.state.sql.server_clock import ServerClock
 from groundplan.state.sql.store import SqlStore
-from groundplan.state.store import Batch, StoreFault
+from groundplan.state.store import Batch, StaleLease, StoreFault
 
 from ...proof.postgres import PASSWORD, PostgresServer
 from ...proof.user import eventually
@@ -166,6 +166,7 @@ def test_events_get_their_numbers_in_the_order_in_which_they_can_be_seen(
 
     with store.recording() as one:
         one.record(batch(leases[0]))
+        one.heartbeat(leases[0], NOW)
         thread = threading.Thread(target=record_beside)
         thread.start()
         eventually(waits, what="a driver that waits with its events")
@@ -185,12 +186,35 @@ def test_who_decides_waits_for_those_who_record(store: SqlStore, leases: list[Le
 
     with store.recording() as one:
         one.record(batch(leases[0]))
+        one.heartbeat(leases[0], NOW)
         thread = threading.Thread(target=decide)
         thread.start()
         thread.join(0.1)
         order.append("recorded")
     thread.join()
     assert order == ["recorded", "decided on 1 events"]
+
+
+def test_a_batch_that_waited_for_who_took_the_lease_is_refused(store: SqlStore, leases: list[Lease]) -> None:
+    refused = list[StaleLease]()
+
+    def record() -> None:
+        try:
+            with store.recording() as recording:
+                recording.record(batch(leases[0]))
+        except StaleLease as stale:
+            refused.append(stale)
+
+    with store.transaction() as transaction:
+        thread = threading.Thread(target=record)
+        thread.start()
+        thread.join(0.3)
+        assert thread.is_alive()
+        transaction.acquire(EXECUTION.id, "two:2:0", NOW)
+    thread.join()
+    assert refused
+    with store.snapshot() as snapshot:
+        assert snapshot.events() == []
 
 
 def test_a_store_goes_on_after_its_connections_were_cut(store: SqlStore, server: PostgresServer) -> None:

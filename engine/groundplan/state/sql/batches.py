@@ -79,6 +79,16 @@ class Writer(Protocol):
             Whether the lease has that number. If not, the caller must not commit.
         """
 
+    def write_whole(
+        self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns, *, fence: int
+    ) -> bool | None:
+        """Write what a batch says in a transaction of its own, on a connection that has none, beside other drivers'.
+
+        Returns:
+            Whether the lease has that number; if not, nothing was written. None where that takes more than `write` in
+            a transaction would: nothing was done.
+        """
+
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         """Add the tasks of a stage."""
 

@@ -83,27 +83,33 @@ class Journal(SqlSnapshot):
         )
 
     def record(self, batch: Batch) -> None:
+        self._record(batch, self._columns(batch))
+
+    def _columns(self, batch: Batch) -> Columns:
         seal, execution, deployment = self._seal, batch.lease.execution, batch.deployment
+        return Columns(
+            starts=start_rows(batch.started),
+            ends=end_rows(batch.ended),
+            tasks=task_rows(seal, execution, batch.ended),
+            instances=instance_rows(seal, deployment, batch.instances),
+            events=event_rows(batch.events),
+        )
+
+    def _record(self, batch: Batch, columns: Columns) -> None:
         if batch.end is not None:
             self._hold(batch.lease, **_end_of(batch.end))
         is_held = self._writer.write(
             self._connection,
-            execution,
-            deployment,
-            Columns(
-                starts=start_rows(batch.started),
-                ends=end_rows(batch.ended),
-                tasks=task_rows(seal, execution, batch.ended),
-                instances=instance_rows(seal, deployment, batch.instances),
-                events=event_rows(batch.events),
-            ),
+            batch.lease.execution,
+            batch.deployment,
+            columns,
             fence=batch.lease.fence if batch.end is None else None,
             beside=self._beside,
         )
         if not is_held:
-            raise _stale(batch.lease)
+            raise stale(batch.lease)
         if batch.forgotten:
-            self._forget(deployment, batch.forgotten)
+            self._forget(batch.deployment, batch.forgotten)
 
     def append_event(self, event: Event) -> None:
         columns, execution = Columns(events=event_rows([event])), ExecutionId(event.execution or "")
@@ -126,10 +132,11 @@ class Journal(SqlSnapshot):
         row = {"of": lease.execution, "held": lease.fence, **{f"new_{name}": value for name, value in values.items()}}
         held = self._connection.execute(_lease_update(*values), row)
         if not held.rowcount:
-            raise _stale(lease)
+            raise stale(lease)
 
 
-def _stale(lease: Lease) -> StaleLease:
+def stale(lease: Lease) -> StaleLease:
+    """Return the refusal of what was written for a lease that is not the newest."""
     return StaleLease(f"Another driver took over execution {lease.execution}.")
 
 

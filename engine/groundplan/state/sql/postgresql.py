@@ -25,9 +25,14 @@ _MOST_CONNECTIONS: Final = 32
 # Any two numbers that no other program takes: "grnd" in ASCII, and which of our locks.
 _LOCK_CLASS: Final = 0x67726E64
 _WRITERS, _EVENTS = 1, 2
+_SHARED_LOCK: Final = f"pg_advisory_xact_lock_shared({_LOCK_CLASS}, {_WRITERS})"
 _NOW: Final = "SELECT extract(epoch FROM clock_timestamp())"
 _READ_COMMITTED: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
 _SETTINGS: Final = {
+    # Of statements that are transactions of their own, whatever the server's default is.
+    "default_transaction_isolation": r"read\ committed",
+    # Statements that write batches cost as much to plan as to carry out; all others look rows up by their keys.
+    "plan_cache_mode": "force_generic_plan",
     "lock_timeout": f"{_BUSY_SECONDS}s",
     # A client that stands still or vanished with its machine must not keep the others waiting for ever.
     "idle_in_transaction_session_timeout": "120s",
@@ -76,13 +81,13 @@ class Postgresql:
     upgrades_when_opened = False
     begin_reading = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
     begin_writing = f"{_READ_COMMITTED}; SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_WRITERS})"
-    begin_recording = f"{_READ_COMMITTED}; SELECT pg_advisory_xact_lock_shared({_LOCK_CLASS}, {_WRITERS})"
+    begin_recording = f"{_READ_COMMITTED}; SELECT {_SHARED_LOCK}"
     continue_counting = (
         "SELECT setval(pg_get_serial_sequence('{table}', 'id'), greatest(max(id), 1), max(id) IS NOT NULL) FROM {table}"
     )
     # What PostgreSQL knows of itself it tells as it is read; constraints that were loaded unchecked are asked for.
     examine = ("SELECT 'constraint ' || conname || ' is not validated' FROM pg_constraint WHERE NOT convalidated",)
-    writer = PostgresqlWriter(f"pg_advisory_xact_lock({_LOCK_CLASS}, {_EVENTS})")
+    writer = PostgresqlWriter(_SHARED_LOCK, f"pg_advisory_xact_lock({_LOCK_CLASS}, {_EVENTS})")
 
     @property
     def place(self) -> str:

@@ -1,5 +1,7 @@
 """Writes drivers' batches to PostgreSQL: one statement, whose parts take their rows as arrays, in one round trip.
 
+A statement that is sent without a transaction is one: it takes the locks, writes, and has committed when it answers.
+
 Arrays go in binary form (`postgresql_arrays`): as text they would be quoted by the client and read again by the server.
 A statement must not change a row twice, which is why a batch has each row once (`batches`); a task that ended and
 begins again takes two.
@@ -11,6 +13,7 @@ from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from groundplan.model.ids import DeploymentId, ExecutionId
 from groundplan.state.sql.batches import Columns, GraphRow
@@ -18,7 +21,14 @@ from groundplan.state.sql.postgresql_arrays import Packed, pack
 
 # Who takes the lease waits for the row.
 _HELD: Final = "SELECT 1 FROM executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE"
-_LARGE: Final = 5_000
+_HELD_BEHIND: Final = (
+    "SELECT 1 FROM behind, executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE OF executions"
+)
+_REFUSES: Final = "SELECT 1 / (SELECT count(*) FROM held)"
+"""Fails where the lease is not held, so that the whole statement is undone."""
+_REFUSED: Final = "22012"
+"""What it fails with: a division by zero. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_LARGE: Final = 1_000
 """Tasks that one statement adds. A graph of more makes the server's idea of its tables wrong at once, so it is told."""
 
 # Each part with the arrays that it takes: (name, type).
@@ -99,12 +109,14 @@ _PARTS: Final = {
 class PostgresqlWriter:
     """Implements `batches.Writer`."""
 
-    def __init__(self, event_lock: str) -> None:
+    def __init__(self, writer_lock: str, event_lock: str) -> None:
         """Get ready to write.
 
         Args:
+            writer_lock: takes the lock with which a driver's transaction begins.
             event_lock: takes the lock behind which events get their numbers, so that they become visible in that order.
         """
+        self._writer_lock = writer_lock
         self._event_lock = event_lock
 
     def write(
@@ -117,13 +129,25 @@ class PostgresqlWriter:
         fence: int | None = None,
         beside: bool = False,
     ) -> bool:
-        again = {it[0] for it in columns.starts}.intersection(it[0] for it in columns.tasks)
-        if again:
+        if _begins_again(columns):
             earlier = Columns(ends=columns.ends, tasks=columns.tasks)
             if not self._write(connection, execution, deployment, earlier, fence):
                 return False
             columns, fence = columns._replace(ends=(), tasks=()), None
         return self._write(connection, execution, deployment, columns, fence, self._event_lock if beside else "")
+
+    def write_whole(
+        self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns, *, fence: int
+    ) -> bool | None:
+        if _begins_again(columns):
+            return None
+        try:
+            self._write(connection, execution, deployment, columns, fence, self._event_lock, behind=self._writer_lock)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", "") != _REFUSED:
+                raise
+            return False
+        return True
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         rows, count = iter(graph), 0
@@ -141,6 +165,7 @@ class PostgresqlWriter:
         columns: Columns,
         fence: int | None,
         lock: str = "",
+        behind: str = "",
     ) -> bool:
         parts: dict[str, Sequence[tuple[Any, ...]]] = {
             "ends": columns.ends,
@@ -158,8 +183,13 @@ class PostgresqlWriter:
             arrays["fence"] = fence
         elif not used:
             return True
-        statement = _statement(used, lock=lock if columns.events else "", is_fenced=fence is not None)
+        statement = _statement(used, lock=lock if columns.events else "", is_fenced=fence is not None, behind=behind)
         return bool(connection.exec_driver_sql(statement, arrays).scalar())
+
+
+def _begins_again(columns: Columns) -> bool:
+    """Whether a task ended and begins again: its row would change twice."""
+    return not {it[0] for it in columns.starts}.isdisjoint(it[0] for it in columns.tasks)
 
 
 def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, Packed]:
@@ -168,14 +198,17 @@ def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, Packed]:
 
 
 @cache
-def _statement(parts: tuple[str, ...], *, lock: str = "", is_fenced: bool = False) -> str:
+def _statement(parts: tuple[str, ...], *, lock: str = "", is_fenced: bool = False, behind: str = "") -> str:
     """Return the statement that writes these parts and tells whether the lease is held.
 
-    The server keeps it prepared. Events are numbered after they are sorted, and so after the lock is had.
+    The server keeps it prepared. Events are numbered after they are sorted, and so after the lock is had. Once the lock
+    `behind` is had, the row of the lease is looked at as it is then; what is told comes before any part is written.
     """
     written = []
+    if behind:
+        written.append(f"behind AS MATERIALIZED (SELECT {behind})")
     if is_fenced:
-        written.append(f"held AS MATERIALIZED ({_HELD})")
+        written.append(f"held AS MATERIALIZED ({_HELD_BEHIND if behind else _HELD})")
     if lock:
         written.append(f"locked AS MATERIALIZED (SELECT {lock})")
     for part in parts:
@@ -184,5 +217,5 @@ def _statement(parts: tuple[str, ...], *, lock: str = "", is_fenced: bool = Fals
         names = ", ".join(name for name, _ in columns)
         rows = f"unnest({arrays}) WITH ORDINALITY AS it ({names}, place)"
         written.append(f"{part}_part AS ({text.format(rows=rows, order='locked, ' if lock else '')})")
-    told = "SELECT EXISTS (SELECT FROM held)" if is_fenced else "SELECT true"
+    told = _REFUSES if behind else "SELECT EXISTS (SELECT FROM held)" if is_fenced else "SELECT true"
     return " ".join(("WITH", ", ".join(written), told))

@@ -67,6 +67,12 @@ class SqliteWriter:
             self._write(cursor, execution, deployment, columns)
         return True
 
+    def write_whole(
+        self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns, *, fence: int
+    ) -> bool | None:
+        # No server is asked between the statements, so that one would save nothing.
+        return None
+
     def _write(
         self, cursor: sqlite3.Cursor, execution: ExecutionId, deployment: DeploymentId, columns: Columns
     ) -> None:

@@ -19,6 +19,7 @@ from groundplan.state.sql import schema
 from groundplan.state.sql.dialect import Dialect
 from groundplan.state.sql.examine import examine
 from groundplan.state.sql.reads import SqlSnapshot
+from groundplan.state.sql.recording import Recording
 from groundplan.state.sql.sealed import some_proof
 from groundplan.state.sql.transfer import Loader, counted
 from groundplan.state.sql.writes import KEY_CHECK, KEY_ROW, SqlTransaction
@@ -86,10 +87,16 @@ class SqlStore:
     @contextmanager
     def recording(self) -> Iterator[SqlTransaction]:
         """Open a transaction of a driver, which writes for its leases only; those of others may run beside it."""
-        with self._words(), self._begun(self._dialect.begin_recording) as connection:
-            ahead = partial(self._dialect.ahead, connection)
-            yield SqlTransaction(connection, self._seal, ahead, self._dialect.writer, beside=True)
-            connection.commit()
+        with self._words(), self._engine.connect() as connection:
+            recording = Recording(
+                connection,
+                self._seal,
+                partial(self._dialect.ahead, connection),
+                self._dialect.writer,
+                partial(_begin, connection, self._dialect.begin_recording),
+            )
+            yield recording
+            recording.commit()
 
     @contextmanager
     def loading(self) -> Iterator[Loader]:
@@ -146,14 +153,7 @@ class SqlStore:
     @contextmanager
     def _begun(self, statement: str) -> Iterator[Connection]:
         with self._engine.connect() as connection:
-            try:
-                connection.exec_driver_sql(statement)
-            except DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                connection.rollback()
-                # A connection that was kept since the server went away and came back; nothing was done on it yet.
-                connection.exec_driver_sql(statement)
+            _begin(connection, statement)
             yield connection
 
     @contextmanager
@@ -165,6 +165,17 @@ class SqlStore:
         except NoFreeConnection as error:
             place = self._dialect.place
             raise StoreFault(f"The store {place} was busy: no connection was free.", fix="Try again.") from error
+
+
+def _begin(connection: Connection, statement: str) -> None:
+    try:
+        connection.exec_driver_sql(statement)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        connection.rollback()
+        # A connection that was kept since the server went away and came back; nothing was done on it yet.
+        connection.exec_driver_sql(statement)
 
 
 def _revision(connection: Connection) -> str | None:
