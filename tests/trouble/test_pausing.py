@@ -172,7 +172,9 @@ def test_who_follows_events_waits_for_a_server_that_broke_down(durable_server: P
             back = tail.stderr.readline()
             marks.hold.unlink()
             process.communicate(timeout=60)
-            rest, errors = tail.communicate(timeout=60)
+            # Not by `communicate`, which passes over what was read ahead with the first line.
+            rest, errors = tail.stdout.read(), tail.stderr.read()
+            tail.wait(timeout=60)
     assert "Paused since" in paused
     assert "The store is back" in back
     assert (tail.returncode, errors) == (0, "")
