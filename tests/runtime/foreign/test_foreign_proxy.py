@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -105,6 +107,44 @@ def test_a_body_that_cannot_be_read_is_told(proxy: HttpContextProxy) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400") as caught:
         post(proxy.url, ["node"])
     caught.value.close()
+
+
+def forward_later(listening: socket.socket, port: int) -> None:
+    """Forward one connection, as a line that was made anew does."""
+    time.sleep(1)
+    listening.listen()
+    near, _ = listening.accept()
+    with near, socket.create_connection(("127.0.0.1", port)) as far:
+        far.sendall(near.recv(65536))
+        while part := far.recv(65536):
+            near.sendall(part)
+
+
+def test_far_from_the_engine_the_command_waits_for_a_line_that_is_made_anew(
+    environment: dict[str, str], proxy: HttpContextProxy, tmp_path: Path
+) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        far = f"http://127.0.0.1:{listening.getsockname()[1]}{proxy.path}"
+        thread = threading.Thread(target=forward_later, args=(listening, proxy.port), daemon=True)
+        thread.start()
+        found = call(
+            {**environment, "CTX_SOCKET_URL": far, "CTX_JOURNAL": str(tmp_path / "said")}, "node", "properties", "port"
+        )
+        thread.join(timeout=10)
+    assert (found.returncode, found.stdout) == (0, "80")
+
+
+def test_near_the_engine_a_command_that_is_refused_fails_at_once(environment: dict[str, str]) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        begun = time.monotonic()
+        found = call(
+            {**environment, "CTX_SOCKET_URL": f"http://127.0.0.1:{listening.getsockname()[1]}/x"}, "node", "id"
+        )
+    assert found.returncode == 1
+    assert "ctx: the engine does not answer" in found.stderr
+    assert time.monotonic() - begun < 3
 
 
 def test_the_command_prints_what_a_shell_expects(environment: dict[str, str]) -> None:

@@ -29,7 +29,11 @@ body="p=$(encoded "$prefix")$body"
 
 folder=$(umask 077; mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
-status=$(curl -sS -K - <<CONFIG
+# Who keeps a journal is far from the engine, whose connection may be made anew; what was refused was not heard.
+tries=1
+[ -n "$CTX_JOURNAL" ] && tries=6
+while :; do
+  status=$(curl -sS -K - <<CONFIG
 url = "$url"
 data = "$body"
 max-time = $seconds
@@ -38,7 +42,11 @@ output = "$folder/reply"
 write-out = "%{http_code}"
 CONFIG
 )
-if [ $? -ne 0 ]; then
+  code=$? tries=$((tries - 1))
+  [ $code -eq 7 ] && [ $tries -gt 0 ] || break
+  sleep 1
+done
+if [ $code -ne 0 ]; then
   [ -n "$CTX_JOURNAL" ] && echo '!' >> "$CTX_JOURNAL"
   echo 'ctx: the engine does not answer' >&2
   exit 1
@@ -59,12 +67,18 @@ case $1 in
 esac
 exit
 '''
+import errno
 import os
 import socket
 import sys
 import tempfile
+import time
 
 USAGE = "usage: ctx [-t SECONDS] [--socket-url URL] [--json-arg-prefix CHAR] [-j] ARGUMENT..."
+
+
+PATIENCE = 5
+"""Seconds that a far engine has to make its connection anew."""
 
 
 class Failed(Exception):
@@ -101,6 +115,18 @@ def read_arguments(words):
     return options, words
 
 
+def connect(host, port, seconds):
+    """Connect; where a journal is kept, the engine is far, and what was refused was not heard: try again."""
+    until = time.time() + (PATIENCE if os.environ.get("CTX_JOURNAL") else 0)
+    while True:
+        try:
+            return socket.create_connection((host, port), timeout=seconds)
+        except socket.error as error:
+            if error.errno != errno.ECONNREFUSED or time.time() >= until:
+                raise
+        time.sleep(0.2)
+
+
 def post(url, body, seconds):
     """Return (status, headers, content); the reply ends where the connection does."""
     if not url.startswith("http://"):
@@ -111,7 +137,7 @@ def post(url, body, seconds):
         "POST /%s HTTP/1.0\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s"
         % (path, address, len(body), body)
     )
-    connection = socket.create_connection((host, int(port)), timeout=seconds)
+    connection = connect(host, int(port), seconds)
     try:
         connection.sendall(request.encode("ascii"))
         reply = b""
