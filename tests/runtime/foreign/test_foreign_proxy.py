@@ -111,6 +111,7 @@ def test_a_body_that_cannot_be_read_is_told(proxy: HttpContextProxy) -> None:
 
 def forward_later(listening: socket.socket, port: int) -> None:
     """Forward one connection, as a line that was made anew does."""
+    # The program must have been refused before: it starts within that time.
     time.sleep(1)
     listening.listen()
     near, _ = listening.accept()

@@ -78,7 +78,7 @@ USAGE = "usage: ctx [-t SECONDS] [--socket-url URL] [--json-arg-prefix CHAR] [-j
 
 
 PATIENCE = 5
-"""Seconds that a far engine has to make its connection anew."""
+"""Seconds that a far engine has to make its connection anew; with curl, tries a second apart."""
 
 
 class Failed(Exception):
@@ -124,6 +124,7 @@ def connect(host, port, seconds):
         except socket.error as error:
             if error.errno != errno.ECONNREFUSED or time.time() >= until:
                 raise
+        # A refusal comes at once; asked without a pause, the host would be kept from connecting anew.
         time.sleep(0.2)
 
 
