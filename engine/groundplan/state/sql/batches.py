@@ -79,14 +79,16 @@ class Writer(Protocol):
             Whether the lease has that number. If not, the caller must not commit.
         """
 
+    def is_whole(self, columns: Columns) -> bool:
+        """Whether `write_whole` can write what a batch says, and saves time by it."""
+
     def write_whole(
         self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns, *, fence: int
-    ) -> bool | None:
+    ) -> bool:
         """Write what a batch says in a transaction of its own, on a connection that has none, beside other drivers'.
 
         Returns:
-            Whether the lease has that number; if not, nothing was written. None where that takes more than `write` in
-            a transaction would: nothing was done.
+            Whether the lease has that number; if not, nothing was written.
         """
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:

@@ -20,16 +20,17 @@ from groundplan.state.sql.batches import Columns, GraphRow
 from groundplan.state.sql.postgresql_arrays import Packed, pack
 
 # Who takes the lease waits for the row.
-_HELD: Final = "SELECT 1 FROM executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE"
-_HELD_BEHIND: Final = (
-    "SELECT 1 FROM behind, executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE OF executions"
+_HELD: Final = (
+    "SELECT 1 FROM {behind}executions WHERE id = %(execution)s AND fence = %(fence)s FOR NO KEY UPDATE OF executions"
 )
 _REFUSES: Final = "SELECT 1 / (SELECT count(*) FROM held)"
 """Fails where the lease is not held, so that the whole statement is undone."""
 _REFUSED: Final = "22012"
 """What it fails with: a division by zero. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+_TOGETHER: Final = 5_000
+"""Tasks that one statement adds."""
 _LARGE: Final = 1_000
-"""Tasks that one statement adds. A graph of more makes the server's idea of its tables wrong at once, so it is told."""
+"""Tasks of a graph that makes the server's idea of its tables wrong at once, so that it is told."""
 
 # Each part with the arrays that it takes: (name, type).
 _PARTS: Final = {
@@ -129,18 +130,20 @@ class PostgresqlWriter:
         fence: int | None = None,
         beside: bool = False,
     ) -> bool:
-        if _begins_again(columns):
+        if not self.is_whole(columns):
             earlier = Columns(ends=columns.ends, tasks=columns.tasks)
             if not self._write(connection, execution, deployment, earlier, fence):
                 return False
             columns, fence = columns._replace(ends=(), tasks=()), None
         return self._write(connection, execution, deployment, columns, fence, self._event_lock if beside else "")
 
+    def is_whole(self, columns: Columns) -> bool:
+        """Whether no task ended and begins again: its row would change twice."""
+        return {it[0] for it in columns.starts}.isdisjoint(it[0] for it in columns.tasks)
+
     def write_whole(
         self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns, *, fence: int
-    ) -> bool | None:
-        if _begins_again(columns):
-            return None
+    ) -> bool:
         try:
             self._write(connection, execution, deployment, columns, fence, self._event_lock, behind=self._writer_lock)
         except DBAPIError as error:
@@ -151,7 +154,7 @@ class PostgresqlWriter:
 
     def append(self, connection: Connection, execution: ExecutionId, graph: Iterable[GraphRow]) -> None:
         rows, count = iter(graph), 0
-        while some := list(islice(rows, _LARGE)):
+        while some := list(islice(rows, _TOGETHER)):
             count += len(some)
             connection.exec_driver_sql(_statement(("graph",)), {"execution": execution, **_arrays("graph", some)})
         if count >= _LARGE:
@@ -187,11 +190,6 @@ class PostgresqlWriter:
         return bool(connection.exec_driver_sql(statement, arrays).scalar())
 
 
-def _begins_again(columns: Columns) -> bool:
-    """Whether a task ended and begins again: its row would change twice."""
-    return not {it[0] for it in columns.starts}.isdisjoint(it[0] for it in columns.tasks)
-
-
 def _arrays(part: str, rows: Iterable[tuple[Any, ...]]) -> dict[str, Packed]:
     named = zip(_PARTS[part][1], zip(*rows, strict=True), strict=True)
     return {f"{part}_{name}": pack(kind, column) for (name, kind), column in named}
@@ -208,7 +206,7 @@ def _statement(parts: tuple[str, ...], *, lock: str = "", is_fenced: bool = Fals
     if behind:
         written.append(f"behind AS MATERIALIZED (SELECT {behind})")
     if is_fenced:
-        written.append(f"held AS MATERIALIZED ({_HELD_BEHIND if behind else _HELD})")
+        written.append(f"held AS MATERIALIZED ({_HELD.format(behind='behind, ' if behind else '')})")
     if lock:
         written.append(f"locked AS MATERIALIZED (SELECT {lock})")
     for part in parts:

@@ -47,10 +47,12 @@ class Recording(SqlTransaction):
 
     def record(self, batch: Batch) -> None:
         columns = self._columns(batch)
-        if self._has_begun or self._kept is not None or batch.end is not None or batch.forgotten:
-            self._record(batch, columns)
-        else:
+        is_first = not self._has_begun and self._kept is None
+        is_whole = batch.end is None and not batch.forgotten and self._writer.is_whole(columns)
+        if is_first and is_whole:
             self._kept = batch, columns
+        else:
+            self._record(batch, columns)
 
     def commit(self) -> None:
         """Write what is kept, and commit.
@@ -60,13 +62,8 @@ class Recording(SqlTransaction):
         """
         if self._kept is not None:
             batch, columns = self._kept
-            lease = batch.lease
-            is_held = self._writer.write_whole(
-                self._bare, lease.execution, batch.deployment, columns, fence=lease.fence
-            )
-            if is_held is False:
+            lease, write = batch.lease, self._writer.write_whole
+            if not write(self._bare, lease.execution, batch.deployment, columns, fence=lease.fence):
                 raise stale(lease)
-            if is_held is None:
-                self._connection.commit()
         elif self._has_begun:
             self._bare.commit()

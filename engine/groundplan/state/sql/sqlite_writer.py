@@ -67,11 +67,14 @@ class SqliteWriter:
             self._write(cursor, execution, deployment, columns)
         return True
 
+    def is_whole(self, columns: Columns) -> bool:
+        # No server is asked between the statements, so that one would save nothing.
+        return False
+
     def write_whole(
         self, connection: Connection, execution: ExecutionId, deployment: DeploymentId, columns: Columns, *, fence: int
-    ) -> bool | None:
-        # No server is asked between the statements, so that one would save nothing.
-        return None
+    ) -> bool:
+        raise AssertionError("no batch is one statement here")
 
     def _write(
         self, cursor: sqlite3.Cursor, execution: ExecutionId, deployment: DeploymentId, columns: Columns
